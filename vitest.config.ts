@@ -1,0 +1,20 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const packages = fileURLToPath(new URL("./packages/", import.meta.url));
+
+// Tests run on the sources: a subpath of a package is the same path under its src folder.
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@landfall\/([a-z-]+)$/, replacement: `${packages}$1/src/index.ts` },
+      { find: /^@landfall\/([a-z-]+)\/(.+)$/, replacement: `${packages}$1/src/$2.ts` },
+    ],
+  },
+  test: {
+    include: ["packages/*/src/**/*.test.{ts,tsx}", "tests/**/*.test.{ts,tsx}", "examples/*/src/**/*.test.{ts,tsx}"],
+    testTimeout: 20_000,
+    pool: "forks",
+    maxWorkers: 2,
+  },
+});
