@@ -1,0 +1,238 @@
+import { isIdentifier, isFieldName, isSafeMember } from "./identifier.js";
+import type { Json } from "./json.js";
+import { limits } from "./limits.js";
+import { type Stamp, isStamp } from "./stamp.js";
+
+/**
+ * Decoding of what came from outside. A decoder checks a JSON value and gives it back typed, without a
+ * copy; its `shape` is the declaration in one line, whose hash is pinned to the protocol's version.
+ */
+export interface Decoder<T> {
+  readonly shape: string;
+  /** @throws a private failure that only `decode` may see. */
+  read(value: unknown): T;
+}
+
+export type Infer<D> = D extends Decoder<infer T> ? T : never;
+
+export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
+
+class Failure {
+  path = "";
+  constructor(readonly expected: string) {}
+}
+
+/** Decodes a value; total: whatever the input, it returns (DESIGN §13). The message names the place and what was expected there. */
+export function decode<T>(decoder: Decoder<T>, value: unknown): Decoded<T> {
+  try {
+    return { ok: true, value: decoder.read(value) };
+  } catch (failure) {
+    if (failure instanceof Failure) return { ok: false, message: `${failure.path.replace(/^\./, "") || "the message"}: expected ${failure.expected}` };
+    return { ok: false, message: "the message is nested too deeply to be read" };
+  }
+}
+
+/** Parses and decodes JSON text; total as `decode` is. */
+export function decodeText<T>(decoder: Decoder<T>, text: string): Decoded<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, message: "the message is not JSON" };
+  }
+  return decode(decoder, value);
+}
+
+function fail(expected: string): never {
+  // eslint-disable-next-line no-throw-literal -- a private control value without the cost of a stack trace
+  throw new Failure(expected);
+}
+
+function within<T>(step: string, read: () => T): T {
+  try {
+    return read();
+  } catch (failure) {
+    if (failure instanceof Failure) failure.path = step + failure.path;
+    throw failure;
+  }
+}
+
+function scalar<T>(shape: string, accepts: (value: unknown) => boolean, expected: string): Decoder<T> {
+  return { shape, read: (value) => (accepts(value) ? (value as T) : fail(expected)) };
+}
+
+export const boolean: Decoder<boolean> = /* @__PURE__ */ scalar("bool", (v) => typeof v === "boolean", "true or false");
+export const uint: Decoder<number> = /* @__PURE__ */ scalar("uint", (v) => Number.isSafeInteger(v) && (v as number) >= 0, "a whole number from 0 to 2^53-1");
+export const positive: Decoder<number> = /* @__PURE__ */ scalar("uint+", (v) => Number.isSafeInteger(v) && (v as number) > 0, "a whole number from 1 to 2^53-1");
+export const finite: Decoder<number> = /* @__PURE__ */ scalar("number", (v) => Number.isFinite(v), "a finite number");
+export const identifier: Decoder<string> = /* @__PURE__ */ scalar("id", (v) => typeof v === "string" && isIdentifier(v), "1–128 characters of A–Z a–z 0–9 . _ ~ : -");
+export const fieldName: Decoder<string> = /* @__PURE__ */ scalar("field", (v) => typeof v === "string" && isFieldName(v), "a field name of 1–128 characters of A–Z a–z 0–9 . _ ~ : -");
+export const stamp: Decoder<Stamp> = /* @__PURE__ */ scalar("stamp", (v) => typeof v === "string" && isStamp(v), "a lower-case UUID of version 7");
+export const digits32: Decoder<string> = /* @__PURE__ */ scalar("hex32", (v) => typeof v === "string" && /^[0-9a-f]{32}$/.test(v), "32 lower-case hex digits");
+export const setMember: Decoder<string | number | boolean> = /* @__PURE__ */ scalar(
+  "member",
+  (v) => typeof v === "boolean" || Number.isFinite(v) || (typeof v === "string" && v.isWellFormed()),
+  "a string, a finite number or a boolean",
+);
+
+/** Text of at most so many characters, without lone surrogates. */
+export function text(maxChars: number): Decoder<string> {
+  return scalar(`text${maxChars}`, (v) => typeof v === "string" && v.length <= maxChars && v.isWellFormed(), `well-formed text of at most ${maxChars} characters`);
+}
+
+export function literal<const T extends string | number | boolean>(expected: T): Decoder<T> {
+  return scalar(JSON.stringify(expected), (v) => v === expected, JSON.stringify(expected));
+}
+
+export function oneOf<const T extends string>(...names: readonly T[]): Decoder<T> {
+  return scalar(names.map((name) => JSON.stringify(name)).join("|"), (v) => names.includes(v as T), names.join(" or "));
+}
+
+function checkJson(value: unknown, depth: number): void {
+  if (value === null || typeof value === "boolean") return;
+  if (typeof value === "string") {
+    if (!value.isWellFormed()) fail("text without lone surrogates");
+  } else if (typeof value === "number") {
+    if (!Number.isFinite(value)) fail("a finite number");
+  } else if (typeof value !== "object") fail("a JSON value");
+  else if (depth <= 0) fail(`at most ${limits.maxDepth} levels of nesting`);
+  else if (Array.isArray(value)) {
+    for (const item of value) checkJson(item, depth - 1);
+  } else {
+    for (const name of Object.keys(value)) {
+      if (!isSafeMember(name) || !name.isWellFormed()) fail(`a member name other than ${JSON.stringify(name.slice(0, 40))}`);
+      checkJson((value as Record<string, unknown>)[name], depth - 1);
+    }
+  }
+}
+
+/** Any JSON value of bounded depth. */
+export const json: Decoder<Json> = {
+  shape: "json",
+  read(value) {
+    checkJson(value, limits.maxDepth);
+    return value as Json;
+  },
+};
+
+export function array<T>(item: Decoder<T>, maxItems: number): Decoder<readonly T[]> {
+  return {
+    shape: `[${item.shape};${maxItems}]`,
+    read(value) {
+      if (!Array.isArray(value)) fail("a list");
+      if ((value as unknown[]).length > maxItems) fail(`at most ${maxItems} items`);
+      for (let i = 0; i < (value as unknown[]).length; i++) within(`[${i}]`, () => item.read((value as unknown[])[i]));
+      return value as T[];
+    },
+  };
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** An object used as a map, every name decoded by `name` and every value by `item`. */
+export function map<T>(name: Decoder<string>, item: Decoder<T>, maxItems: number): Decoder<{ readonly [name: string]: T }> {
+  return {
+    shape: `{${name.shape}:${item.shape};${maxItems}}`,
+    read(value) {
+      if (!isPlainObject(value)) return fail("an object");
+      const names = Object.keys(value);
+      if (names.length > maxItems) fail(`at most ${maxItems} members`);
+      for (const key of names) {
+        try {
+          name.read(key);
+          item.read(value[key]);
+        } catch (failure) {
+          if (failure instanceof Failure) failure.path = `.${key.slice(0, 130)}${failure.path}`;
+          throw failure;
+        }
+      }
+      return value as { readonly [name: string]: T };
+    },
+  };
+}
+
+export interface Optional<T> {
+  readonly optional: Decoder<T>;
+}
+export const optional = <T>(decoder: Decoder<T>): Optional<T> => ({ optional: decoder });
+
+type Members = { readonly [name: string]: Decoder<unknown> | Optional<unknown> };
+type ReadMembers<M extends Members> = {
+  readonly [K in keyof M as M[K] extends Optional<unknown> ? never : K]: M[K] extends Decoder<infer T> ? T : never;
+} & { readonly [K in keyof M as M[K] extends Optional<unknown> ? K : never]?: M[K] extends Optional<infer T> ? T : never };
+type Flat<T> = { [K in keyof T]: T[K] };
+
+function members<M extends Members>(declared: M, exact: boolean): Decoder<Flat<ReadMembers<M>>> {
+  const names = Object.keys(declared);
+  const decoders = names.map((name) => {
+    const member = declared[name] as Decoder<unknown> | Optional<unknown>;
+    return "optional" in member ? { name, decoder: member.optional, required: false } : { name, decoder: member, required: true };
+  });
+  const shape = decoders.map(({ name, decoder, required }) => `${name}${required ? "" : "?"}:${decoder.shape}`).join(",");
+  return {
+    shape: exact ? `{${shape}}` : `{${shape},…}`,
+    read(value) {
+      if (!isPlainObject(value)) return fail("an object");
+      let seen = 0;
+      for (const { name, decoder, required } of decoders) {
+        const present = Object.hasOwn(value, name);
+        if (!present) {
+          if (required) fail(`a member "${name}"`);
+          continue;
+        }
+        seen += 1;
+        try {
+          decoder.read(value[name]);
+        } catch (failure) {
+          if (failure instanceof Failure) failure.path = `.${name}${failure.path}`;
+          throw failure;
+        }
+      }
+      if (exact && seen !== Object.keys(value).length) {
+        const unknown = Object.keys(value).find((name) => !Object.hasOwn(declared, name)) as string;
+        fail(`no member "${unknown.slice(0, 40)}"; known are ${names.join(", ")}`);
+      }
+      return value as Flat<ReadMembers<M>>;
+    },
+  };
+}
+
+/** An object with these members and no others; what clients send is read so. */
+export const object = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> => members(declared, true);
+
+/** An object with at least these members; what servers send is read so, since a newer one may say more. */
+export const openObject = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> => members(declared, false);
+
+/** One of several objects, told apart by the value of a member. */
+export function tagged<V extends { readonly [value: string]: Decoder<unknown> }>(tag: string, variants: V): Decoder<Infer<V[keyof V]>> {
+  return {
+    shape: Object.keys(variants)
+      .map((name) => (variants[name] as Decoder<unknown>).shape)
+      .join("|"),
+    read(value) {
+      if (!isPlainObject(value)) return fail("an object");
+      const name = value[tag];
+      if (typeof name !== "string" || !Object.hasOwn(variants, name)) return within(`.${tag}`, () => fail(`one of ${Object.keys(variants).join(", ")}`));
+      return (variants[name] as Decoder<unknown>).read(value) as Infer<V[keyof V]>;
+    },
+  };
+}
+
+/** A tuple of fixed length. */
+export function tuple<const D extends readonly Decoder<unknown>[]>(...items: D): Decoder<{ readonly [I in keyof D]: Infer<D[I]> }> {
+  return {
+    shape: `(${items.map((item) => item.shape).join(",")})`,
+    read(value) {
+      if (!Array.isArray(value) || value.length !== items.length) return fail(`a list of ${items.length}`);
+      items.forEach((item, i) => within(`[${i}]`, () => item.read(value[i])));
+      return value as unknown as { readonly [I in keyof D]: Infer<D[I]> };
+    },
+  };
+}
+
+/** A decoder chosen by looking at the value. */
+export function choose<T>(shape: string, pick: (value: unknown) => Decoder<T>): Decoder<T> {
+  return { shape, read: (value) => pick(value).read(value) };
+}

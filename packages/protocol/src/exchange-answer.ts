@@ -1,0 +1,145 @@
+import {
+  type Decoder, type Infer, array, boolean, choose, digits32, fieldName, identifier, json, literal, map, openObject, optional, positive, stamp, text, uint,
+} from "./decode.js";
+import { limits } from "./limits.js";
+import type { Row } from "./row.js";
+
+const anyText = text(limits.maxMessageChars);
+const row = { domain: identifier, key: identifier, version: positive, modifiedAt: uint };
+const stampName: Decoder<string> = choose<string>("field|*", (value) => (value === "*" ? literal("*") : fieldName));
+const recordRow = openObject({ ...row, fields: map(fieldName, json, limits.maxFields), stamps: map(stampName, stamp, limits.maxFields + 1) });
+const tombstone = openObject({ ...row, deleted: literal(true) });
+
+/** A row of an answer, a delta or a pull (DESIGN §5.3). */
+export const rowDecoder: Decoder<Row> = choose<Row>(`${recordRow.shape}|${tombstone.shape}`, (value) =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, "deleted") ? tombstone : recordRow,
+);
+
+const supersededField = openObject({ domain: identifier, key: identifier, field: fieldName, by: stamp });
+const omittedRow = array(identifier, 3);
+const outcomeHead = { id: stamp, seq: positive };
+/** What an applied event did. */
+const effect = {
+  index: positive,
+  modifiedAt: uint,
+  /** The effective stamp, where it is not the id. */
+  eff: optional(stamp),
+  superseded: optional(array(supersededField, limits.maxOpsPerEvent * limits.maxFields)),
+  /** What an action returned. */
+  result: optional(json),
+};
+const refusal = { code: identifier, message: anyText };
+
+const applied = openObject({ ...outcomeHead, status: literal("applied"), ...effect, omitted: optional(array(omittedRow, limits.maxOpsPerEvent * limits.maxKeysPerOp)) });
+const rejected = openObject({ ...outcomeHead, status: literal("rejected"), ...refusal });
+const voided = openObject({ ...outcomeHead, status: literal("void") });
+const deferred = openObject({ ...outcomeHead, status: literal("deferred"), ...refusal, retryAfterMs: optional(uint) });
+/** A retry: `of` says which outcome the event got first, whose members are given again (none when its body has expired). */
+const duplicateApplied = openObject({ ...outcomeHead, status: literal("duplicate"), of: literal("applied"), ...effect });
+const duplicateRejected = openObject({ ...outcomeHead, status: literal("duplicate"), of: literal("rejected"), ...refusal });
+const duplicateVoid = openObject({ ...outcomeHead, status: literal("duplicate"), of: literal("void") });
+const duplicateExpired = openObject({ ...outcomeHead, status: literal("duplicate"), of: literal("expired") });
+
+export type AppliedOutcome = Infer<typeof applied>;
+export type RejectedOutcome = Infer<typeof rejected>;
+export type VoidOutcome = Infer<typeof voided>;
+export type DeferredOutcome = Infer<typeof deferred>;
+export type DuplicateOutcome = Infer<typeof duplicateApplied> | Infer<typeof duplicateRejected> | Infer<typeof duplicateVoid> | Infer<typeof duplicateExpired>;
+export type Outcome = AppliedOutcome | RejectedOutcome | VoidOutcome | DeferredOutcome | DuplicateOutcome;
+
+const byStatus: { readonly [status: string]: Decoder<Outcome> } = { applied, rejected, void: voided, deferred };
+const duplicateOf: { readonly [status: string]: Decoder<Outcome> } = { applied: duplicateApplied, rejected: duplicateRejected, void: duplicateVoid, expired: duplicateExpired };
+
+/** The outcome of one event (DESIGN §6). */
+export const outcomeDecoder: Decoder<Outcome> = choose<Outcome>(
+  [...Object.values(byStatus), ...Object.values(duplicateOf)].map((decoder) => decoder.shape).join("|"),
+  (value) => {
+    const { status, of } = (typeof value === "object" && value !== null ? value : {}) as { status?: unknown; of?: unknown };
+    const known = status === "duplicate" ? duplicateOf : byStatus;
+    const name = String(status === "duplicate" ? of : status);
+    return Object.hasOwn(known, name) ? (known[name] as Decoder<Outcome>) : rejected;
+  },
+);
+
+export const digestDecoder = openObject({ index: uint, count: uint, sum: digits32 });
+const cursors = map(identifier, uint, limits.maxDomains);
+
+/** Why a space could not be handled; each code brings what its recovery needs. */
+const spaceError = openObject({
+  code: identifier,
+  message: anyText,
+  /** generation_changed */
+  generation: optional(identifier),
+  reason: optional(text(32)),
+  parent: optional(identifier),
+  at: optional(uint),
+  /** cursor_ahead */
+  head: optional(uint),
+  /** seq_gap */
+  expected: optional(uint),
+  /** device_forked: the outcomes of the prefix that matched */
+  outcomes: optional(array(outcomeDecoder, limits.maxEventsPerRequest * 10)),
+  retryAfterMs: optional(uint),
+});
+export type SpaceError = Infer<typeof spaceError>;
+
+const settledSpace = {
+  space: identifier,
+  generation: identifier,
+  head: uint,
+  /** This device's newest handled seq, in the snapshot that the rows were read from. */
+  lastSeq: uint,
+  outcomes: array(outcomeDecoder, limits.maxEventsPerRequest * 10),
+  /** Domains that are sent anew from 0: the base of each is replaced (DESIGN §6). */
+  reset: optional(array(identifier, limits.maxDomains)),
+};
+const pageEnd = {
+  cursors,
+  /** For each domain whose scan from 0 goes on: the head when it began. */
+  scan: optional(cursors),
+};
+const digests = optional(map(identifier, digestDecoder, limits.maxDomains));
+
+const spaceSuccess = openObject({ ...settledSpace, rows: array(rowDecoder, 1_000_000), ...pageEnd, more: boolean, digests });
+const spaceFailure = openObject({ space: identifier, error: spaceError });
+export type SpaceSuccess = Infer<typeof spaceSuccess>;
+export type SpaceFailure = Infer<typeof spaceFailure>;
+export type SpaceAnswer = SpaceSuccess | SpaceFailure;
+const spaceAnswer: Decoder<SpaceAnswer> = choose<SpaceAnswer>(`${spaceFailure.shape}|${spaceSuccess.shape}`, (value) =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, "error") ? spaceFailure : spaceSuccess,
+);
+
+/** The answer of an exchange as one JSON text. */
+export const exchangeAnswer = openObject({ time: uint, spaces: array(spaceAnswer, limits.maxSpacesPerRequest) });
+export type ExchangeAnswer = Infer<typeof exchangeAnswer>;
+
+/**
+ * The same answer streamed, one JSON object a line (`application/x-ndjson`): `time` once; then for each
+ * space a `space` line, its rows in version order (lines without a `type`), `checkpoint` lines where a
+ * broken stream may be resumed, and an `end` line; or a `failure` line; `done` closes the stream. What
+ * ends without `done` was cut off.
+ */
+export const streamTime = openObject({ type: literal("time"), time: uint });
+export const streamSpace = openObject({ type: literal("space"), ...settledSpace });
+export const streamCheckpoint = openObject({ type: literal("checkpoint"), ...pageEnd });
+/** `lastSeq` and `head` are those of the last page's snapshot. */
+export const streamEnd = openObject({ type: literal("end"), head: uint, lastSeq: uint, ...pageEnd, digests });
+export const streamFailure = openObject({ type: literal("failure"), space: identifier, error: spaceError });
+export const streamDone = openObject({ type: literal("done") });
+const streamLines = { time: streamTime, space: streamSpace, checkpoint: streamCheckpoint, end: streamEnd, failure: streamFailure, done: streamDone };
+export type StreamLine = { [K in keyof typeof streamLines]: Infer<(typeof streamLines)[K]> }[keyof typeof streamLines] | (Row & { readonly type?: undefined });
+
+/** One line of a streamed answer. */
+export const streamLine: Decoder<StreamLine> = choose<StreamLine>(
+  Object.values(streamLines)
+    .map((decoder) => decoder.shape)
+    .join("|"),
+  (value) => {
+    const type = (value as { type?: unknown } | null)?.type;
+    return typeof type === "string" && Object.hasOwn(streamLines, type) ? (streamLines[type as keyof typeof streamLines] as Decoder<StreamLine>) : (rowDecoder as Decoder<StreamLine>);
+  },
+);
+
+/** The body of an error of a whole request: `application/problem+json` (RFC 9457) with a code of ours. */
+export const problemDecoder = openObject({ code: identifier, title: anyText, status: uint, detail: optional(anyText), retryAfterMs: optional(uint) });
+export type Problem = Infer<typeof problemDecoder>;

@@ -1,0 +1,150 @@
+import { type Fields, type Json, canonicalJson } from "./json.js";
+import type { RecordOp, SetMember } from "./op.js";
+import type { Stamps } from "./row.js";
+import type { Stamp } from "./stamp.js";
+
+/** How writes to a field meet: last writer wins, or in commit order as a counter or a set. */
+export type FieldKind = "lww" | "counter" | "set";
+
+/** What a schema says of a field; undefined where there is none, and the first use decides. */
+export type FieldKinds = (field: string) => FieldKind | undefined;
+
+/** The part of a record that merging looks at. */
+export type MergeState = { readonly deleted?: undefined; readonly fields: Fields; readonly stamps: Stamps } | { readonly deleted: true };
+
+export type MergeRejection = "exists" | "missing" | "deleted" | "invalid";
+
+/** A field that lost to a newer stamp. */
+export interface SupersededField {
+  readonly field: string;
+  /** The stamp that won. */
+  readonly by: Stamp;
+}
+
+export type MergeResult =
+  | { readonly ok: true; readonly changed: boolean; readonly state: MergeState; readonly superseded: readonly SupersededField[] }
+  | { readonly ok: false; readonly code: MergeRejection; readonly message: string };
+
+const tombstone: MergeState = { deleted: true };
+
+/** Any kind goes: for servers and clients without a schema. */
+export const anyFieldKind: FieldKinds = () => undefined;
+
+/**
+ * Merges one op into a record (DESIGN rules 6 and 7). Pure; client and server run the same function, so
+ * that what a client computes for its own write equals what the server stored.
+ *
+ * @param current the row before the op; undefined where the key was never used or its tombstone is gone.
+ * @param stamp the effective stamp of the op's event (the id, while it is pending).
+ */
+export function mergeRecord(current: MergeState | undefined, op: RecordOp, stamp: Stamp, kinds: FieldKinds): MergeResult {
+  switch (op.op) {
+    case "create":
+      if (current?.deleted) return gone(op.key);
+      if (current) return no("exists", `The key ${op.key} is taken: another record has it. Choose another key, or put.`);
+      return incarnate(op.set, stamp, kinds);
+    case "put":
+      if (current?.deleted) return gone(op.key);
+      return current ? update(current, op.set, [], stamp, kinds) : incarnate(op.set, stamp, kinds);
+    case "restore":
+      if (!current) return absent(op.key);
+      if (!current.deleted) return no("exists", `The key ${op.key} is not deleted, so there is nothing to restore.`);
+      return incarnate(op.set, stamp, kinds);
+    case "delete":
+      if (!current) return absent(op.key);
+      return { ok: true, changed: !current.deleted, state: tombstone, superseded: [] };
+    default:
+      if (!current) return absent(op.key);
+      if (current.deleted) return gone(op.key);
+      if (op.op === "update") return update(current, op.set ?? {}, op.unset ?? [], stamp, kinds);
+      return op.op === "increment" ? increment(current, op.by, kinds) : changeMembers(current, op.op, op.values, kinds);
+  }
+}
+
+type Live = Extract<MergeState, { fields: Fields }>;
+
+const no = (code: MergeRejection, message: string): MergeResult => ({ ok: false, code, message });
+const absent = (key: string): MergeResult => no("missing", `There is no record with the key ${key}.`);
+const gone = (key: string): MergeResult => no("deleted", `The record ${key} was deleted; restore it to bring the key back.`);
+
+function incarnate(set: Fields, stamp: Stamp, kinds: FieldKinds): MergeResult {
+  const fields: Record<string, Json> = {};
+  for (const field of Object.keys(set)) {
+    const value = set[field] as Json;
+    const kind = kinds(field);
+    if (kind === "counter" && typeof value !== "number") return no("invalid", `${field} is a counter and starts from a number.`);
+    if (kind === "set") {
+      const members = toMembers(value);
+      if (!members) return no("invalid", `${field} is a set and starts from a list of scalars.`);
+      fields[field] = members;
+    } else fields[field] = value;
+  }
+  return { ok: true, changed: true, state: { fields, stamps: { "*": stamp } }, superseded: [] };
+}
+
+function update(current: Live, set: Fields, unset: readonly string[], stamp: Stamp, kinds: FieldKinds): MergeResult {
+  const fields: Record<string, Json> = { ...current.fields };
+  const stamps: Record<string, Stamp> = { ...current.stamps };
+  const superseded: SupersededField[] = [];
+  let changed = false;
+  const written = Object.keys(set);
+  for (const field of unset.length === 0 ? written : [...written, ...unset]) {
+    const kind = kinds(field);
+    if (kind === "counter" || kind === "set") {
+      return no("invalid", `${field} is a ${kind}: change it with ${kind === "counter" ? "increment" : "add and remove"}.`);
+    }
+    const standing = stamps[field] ?? (stamps["*"] as Stamp);
+    if (stamp <= standing) {
+      superseded.push({ field, by: standing });
+      continue;
+    }
+    stamps[field] = stamp;
+    changed = true;
+    if (Object.hasOwn(set, field)) fields[field] = set[field] as Json;
+    else delete fields[field];
+  }
+  return { ok: true, changed, state: changed ? { fields, stamps } : current, superseded };
+}
+
+function increment(current: Live, by: { readonly [field: string]: number }, kinds: FieldKinds): MergeResult {
+  const fields: Record<string, Json> = { ...current.fields };
+  for (const field of Object.keys(by)) {
+    const before = fields[field] ?? 0;
+    const kind = kinds(field);
+    if ((kind !== undefined && kind !== "counter") || typeof before !== "number") {
+      return no("invalid", `${field} is not a counter, so it cannot be incremented.`);
+    }
+    const after = before + (by[field] as number);
+    if (!Number.isFinite(after)) return no("invalid", `${field} would leave the range of numbers.`);
+    fields[field] = after;
+  }
+  return { ok: true, changed: true, state: { fields, stamps: current.stamps }, superseded: [] };
+}
+
+function changeMembers(
+  current: Live,
+  op: "add" | "remove",
+  values: { readonly [field: string]: readonly SetMember[] },
+  kinds: FieldKinds,
+): MergeResult {
+  const fields: Record<string, Json> = { ...current.fields };
+  for (const field of Object.keys(values)) {
+    const before = toMembers(fields[field] ?? []);
+    const kind = kinds(field);
+    if ((kind !== undefined && kind !== "set") || !before) return no("invalid", `${field} is not a set.`);
+    const named = values[field] as readonly SetMember[];
+    fields[field] = op === "add" ? (toMembers([...before, ...named]) as SetMember[]) : before.filter((member) => !named.includes(member));
+  }
+  return { ok: true, changed: true, state: { fields, stamps: current.stamps }, superseded: [] };
+}
+
+/** The members of a set as they are stored: unique, in the order of their canonical texts; undefined where it is no set. */
+function toMembers(value: Json): SetMember[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const byText = new Map<string, SetMember>();
+  for (const member of value as readonly Json[]) {
+    if (member === null || typeof member === "object") return undefined;
+    byText.set(canonicalJson(member), member);
+  }
+  return [...byText.keys()].sort().map((text) => byText.get(text) as SetMember);
+}
