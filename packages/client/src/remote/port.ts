@@ -1,0 +1,81 @@
+import type { ExchangeRequest, Info, Outcome, Row, ServerMessage, SpaceError, WireDigest } from "@landfall/protocol";
+
+/** The start of a space's part of an answer. */
+export interface AnswerHead {
+  readonly space: string;
+  readonly generation: string;
+  readonly head: number;
+  readonly lastSeq: number;
+  readonly outcomes: readonly Outcome[];
+  readonly reset: readonly string[];
+}
+
+/** Where a space's part may be cut: everything before it is whole. */
+export interface AnswerCheckpoint {
+  readonly cursors: { readonly [domain: string]: number };
+  readonly scan: { readonly [domain: string]: number };
+}
+
+/** The end of a space's part. */
+export interface AnswerEnd extends AnswerCheckpoint {
+  readonly head: number;
+  readonly lastSeq: number;
+  /** Whether rows are left for another request. */
+  readonly more: boolean;
+  readonly digests: { readonly [domain: string]: WireDigest };
+}
+
+/** What an exchange brings, in order; the same for a whole answer and for a streamed one. */
+export interface AnswerSink {
+  /** The server's clock, with the local times around the request, for the offset estimate. */
+  time(serverMs: number): void;
+  space(head: AnswerHead): void;
+  /** Rows of the space begun last, in version order. */
+  rows(rows: readonly Row[]): void;
+  checkpoint(checkpoint: AnswerCheckpoint): void;
+  end(end: AnswerEnd): void;
+  failure(space: string, error: SpaceError): void;
+}
+
+/** Why a call failed: by the network, by the server's word, or because what came was not an answer of ours. */
+export type RemoteFailure =
+  | { readonly kind: "network"; readonly message: string }
+  | { readonly kind: "refused"; readonly status: number; readonly code: string; readonly message: string; readonly retryAfterMs?: number }
+  /** A captive portal, a proxy's page, a truncated stream. */
+  | { readonly kind: "garbled"; readonly message: string };
+
+export class RemoteError extends Error {
+  override readonly name = "RemoteError";
+  constructor(readonly failure: RemoteFailure) {
+    super(failure.message);
+  }
+}
+
+export interface PokeChannel {
+  /** Says again which domains of which spaces are watched; replaces what was said before. */
+  watch(spaces: { readonly [space: string]: readonly string[] }): void;
+  /** Renews the token. */
+  auth(token: string): void;
+  close(): void;
+}
+
+export interface PokeListener {
+  open(): void;
+  message(message: ServerMessage): void;
+  /** The channel is gone; `unauthorized` when the token was refused. */
+  closed(reason: { readonly unauthorized: boolean; readonly message: string }): void;
+}
+
+/** Everything that a client wants of a server (DESIGN §4): HTTP is one, a server in the same process another. */
+export interface Remote {
+  /**
+   * One request of the write–read loop. Resolves when the whole answer has gone into the sink.
+   * `backoffMs` is what `Landfall-Backoff` asked for.
+   * @throws RemoteError; the sink may have had a part by then, up to the last checkpoint of which may be kept.
+   */
+  exchange(request: ExchangeRequest, sink: AnswerSink, options: { token: string; stream: boolean; signal?: AbortSignal }): Promise<{ readonly backoffMs?: number }>;
+  info(token: string): Promise<Info>;
+  /** The small tables: spaces and members. `path` begins with `/v1/`. Resolves to the decoded JSON of a 2xx answer. */
+  call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, token: string, body?: unknown): Promise<unknown>;
+  pokes(hello: { token: string; device: string }, listener: PokeListener): PokeChannel;
+}
