@@ -94,11 +94,12 @@ function update(current: Live, set: Fields, unset: readonly string[], stamp: Sta
       return no("invalid", `${field} is a ${kind}: change it with ${kind === "counter" ? "increment" : "add and remove"}.`);
     }
     const standing = stamps[field] ?? (stamps["*"] as Stamp);
-    if (stamp <= standing) {
+    if (stamp < standing) {
       superseded.push({ field, by: standing });
       continue;
     }
-    stamps[field] = stamp;
+    // Equal stamps are one event's: a later step of an action wins over an earlier one.
+    if (stamp > standing) stamps[field] = stamp;
     changed = true;
     if (Object.hasOwn(set, field)) fields[field] = set[field] as Json;
     else delete fields[field];
