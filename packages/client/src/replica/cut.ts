@@ -1,0 +1,22 @@
+import type { AppliedOutcome, DuplicateOutcome, RejectedOutcome, Row, VoidOutcome, WireDigest } from "@landfall/protocol";
+
+/** An outcome that ends an event; `deferred` does not. */
+export type FinalOutcome = AppliedOutcome | RejectedOutcome | VoidOutcome | DuplicateOutcome;
+
+/**
+ * A step of base from one consistent cut to the next (DESIGN rule 5): stored and shown in one piece, sent
+ * to other tabs as it is.
+ */
+export interface Cut {
+  readonly generation: string;
+  /** Index of the snapshot that the cut ends at. */
+  readonly head: number;
+  readonly lastSeq: number;
+  readonly cursors: { readonly [domain: string]: number };
+  /** Domains whose base is replaced by the rows of this cut. */
+  readonly reset: readonly string[];
+  /** Rows newer than what base holds. */
+  readonly rows: ReadonlyMap<string, ReadonlyMap<string, Row>>;
+  readonly outcomes: readonly FinalOutcome[];
+  readonly digests: { readonly [domain: string]: WireDigest };
+}

@@ -1,0 +1,126 @@
+import { type MergeState, type Op, type RecordOp, type Stamp, mergeRecord } from "@landfall/protocol";
+import type { ReplicaRules } from "./rules.js";
+
+/** Names a row within a space; `/` cannot stand in either part (DESIGN §5.3). */
+export type RowId = string;
+export const rowId = (domain: string, key: string): RowId => `${domain}/${key}`;
+export const splitRowId = (id: RowId): readonly [domain: string, key: string] => {
+  const at = id.indexOf("/");
+  return [id.slice(0, at), id.slice(at + 1)];
+};
+
+/** The view as it stands before an event. */
+export interface ViewReader {
+  get(domain: string, key: string): MergeState | undefined;
+  /** The base row's version; 0 where there is none. */
+  version(domain: string, key: string): number;
+  /** Keys of the live records of a domain. */
+  keys(domain: string): Iterable<string>;
+}
+
+/** What running a pending event over the view before it did, and what that depended on. */
+export interface Effects {
+  /** Row states after the event. */
+  readonly writes: ReadonlyMap<RowId, MergeState>;
+  /** Rows read, written ones included. */
+  readonly reads: ReadonlySet<RowId>;
+  /** Domains that were read as a whole. */
+  readonly scans: ReadonlySet<string>;
+  /** Why the event has no effect in this view; an event is atomic. */
+  readonly failure?: { readonly code: string; readonly message: string };
+}
+
+/** Collects the effects of one event while it runs; reads see its own earlier writes. */
+export class EffectsBuilder {
+  readonly #reader: ViewReader;
+  readonly #rules: ReplicaRules;
+  readonly #stamp: Stamp;
+  readonly #writes = new Map<RowId, MergeState>();
+  readonly #reads = new Set<RowId>();
+  readonly #scans = new Set<string>();
+  failure: { readonly code: string; readonly message: string } | undefined;
+
+  constructor(reader: ViewReader, rules: ReplicaRules, stamp: Stamp) {
+    this.#reader = reader;
+    this.#rules = rules;
+    this.#stamp = stamp;
+  }
+
+  get(domain: string, key: string): MergeState | undefined {
+    const id = rowId(domain, key);
+    this.#reads.add(id);
+    return this.#writes.get(id) ?? this.#reader.get(domain, key);
+  }
+
+  keys(domain: string): string[] {
+    this.#scans.add(domain);
+    const keys = new Set(this.#reader.keys(domain));
+    for (const [id, state] of this.#writes) {
+      const [inDomain, key] = splitRowId(id);
+      if (inDomain !== domain) continue;
+      if (state.deleted) keys.delete(key);
+      else keys.add(key);
+    }
+    return [...keys].sort();
+  }
+
+  /** Applies one op; false when the event as a whole has failed. */
+  apply(op: Op): boolean {
+    if (op.op === "deleteMany") return this.#deleteMany(op.domain, op.keys, op.upTo);
+    if (op.op === "delete" && !this.#deleteChildren(op.domain, op.key)) return false;
+    return this.#merge(op);
+  }
+
+  #merge(op: RecordOp): boolean {
+    const result = mergeRecord(this.get(op.domain, op.key), op, this.#stamp, this.#rules.domain(op.domain).kinds);
+    if (!result.ok) {
+      this.failure = result;
+      return false;
+    }
+    this.#writes.set(rowId(op.domain, op.key), result.state);
+    return true;
+  }
+
+  #deleteMany(domain: string, keys: readonly string[] | undefined, upTo: number | undefined): boolean {
+    const chosen = keys ?? this.keys(domain).filter((key) => {
+      const version = this.#reader.version(domain, key);
+      return version > 0 && version <= (upTo as number);
+    });
+    for (const key of chosen) {
+      const state = this.get(domain, key);
+      if (state && !state.deleted && !this.apply({ op: "delete", domain, key })) return false;
+    }
+    return true;
+  }
+
+  #deleteChildren(domain: string, key: string): boolean {
+    for (const child of this.#rules.domain(domain).children) {
+      if (child.onDelete === "keep") continue;
+      for (const childKey of this.keys(child.domain)) {
+        const state = this.get(child.domain, childKey);
+        if (!state || state.deleted || state.fields[child.field] !== key) continue;
+        if (child.onDelete === "restrict") {
+          this.failure = { code: "has_children", message: `${child.domain} ${childKey} still belongs to ${domain} ${key}.` };
+          return false;
+        }
+        if (!this.apply({ op: "delete", domain: child.domain, key: childKey })) return false;
+      }
+    }
+    return true;
+  }
+
+  finish(): Effects {
+    const { failure } = this;
+    if (failure) return { writes: new Map(), reads: this.#reads, scans: this.#scans, failure };
+    return { writes: this.#writes, reads: this.#reads, scans: this.#scans };
+  }
+}
+
+/** Runs the ops of an event over the view before it. */
+export function runOps(ops: readonly Op[], stamp: Stamp, reader: ViewReader, rules: ReplicaRules): Effects {
+  const builder = new EffectsBuilder(reader, rules, stamp);
+  for (const op of ops) if (!builder.apply(op)) break;
+  return builder.finish();
+}
+
+export const noEffects: Effects = { writes: new Map(), reads: new Set(), scans: new Set() };

@@ -1,0 +1,120 @@
+import type { MergeState } from "@landfall/protocol";
+import { type Effects, type RowId, noEffects } from "./effects.js";
+import { type PendingEvent, comesBefore } from "./pending-event.js";
+
+/** A pending event with what it did when it last ran. */
+export interface PendingEntry {
+  event: PendingEvent;
+  effects: Effects;
+}
+
+/** Where an entry stands, or would stand, in an ordered list. */
+export function position(list: readonly PendingEntry[], event: PendingEvent): number {
+  // Nearly every event is newer than all before it.
+  const last = list[list.length - 1];
+  if (last && comesBefore(last.event, event)) return list.length;
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (comesBefore((list[middle] as PendingEntry).event, event)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Puts an entry into its place in an ordered list, once. */
+export function insertInOrder(list: PendingEntry[], entry: PendingEntry, from = 0): void {
+  const at = Math.max(from, position(list, entry.event));
+  if (list[at] !== entry) list.splice(at, 0, entry);
+}
+
+/**
+ * Pending events in order, with an index from rows and domains to the events that depend on them, so that
+ * a rebase costs what was touched and not what is pending.
+ */
+export class EventList {
+  readonly entries: PendingEntry[] = [];
+  readonly #byId = new Map<string, PendingEntry>();
+  readonly #touching = new Map<RowId, PendingEntry[]>();
+  readonly #scanning = new Map<string, PendingEntry[]>();
+
+  byId(id: string): PendingEntry | undefined {
+    return this.#byId.get(id);
+  }
+
+  insert(event: PendingEvent): PendingEntry {
+    const entry: PendingEntry = { event, effects: noEffects };
+    this.#byId.set(event.id, entry);
+    insertInOrder(this.entries, entry);
+    return entry;
+  }
+
+  /** Says something new of an event that does not change its place among the others. */
+  replace(entry: PendingEntry, event: PendingEvent): void {
+    entry.event = event;
+  }
+
+  removeAll(removed: ReadonlySet<PendingEntry>): void {
+    if (removed.size === 0) return;
+    let kept = 0;
+    for (const entry of this.entries) if (!removed.has(entry)) this.entries[kept++] = entry;
+    this.entries.length = kept;
+    for (const entry of removed) {
+      this.#byId.delete(entry.event.id);
+      this.unindex(entry, entry.effects);
+    }
+  }
+
+  /** Events that read or wrote a row, in order. */
+  touching(id: RowId): readonly PendingEntry[] {
+    return this.#touching.get(id) ?? [];
+  }
+
+  /** Events that read a whole domain, in order. */
+  scanning(domain: string): readonly PendingEntry[] {
+    return this.#scanning.get(domain) ?? [];
+  }
+
+  get touchedRows(): ReadonlyMap<RowId, readonly PendingEntry[]> {
+    return this.#touching;
+  }
+
+  get isEmpty(): boolean {
+    return this.entries.length === 0;
+  }
+
+  index(entry: PendingEntry, effects: Effects): void {
+    for (const id of effects.reads) addTo(this.#touching, id, entry);
+    for (const domain of effects.scans) addTo(this.#scanning, domain, entry);
+  }
+
+  unindex(entry: PendingEntry, effects: Effects): void {
+    for (const id of effects.reads) removeFrom(this.#touching, id, entry);
+    for (const domain of effects.scans) removeFrom(this.#scanning, domain, entry);
+  }
+
+  /** The row as the last event that wrote it leaves it; undefined where none did. */
+  lastState(id: RowId): MergeState | undefined {
+    const entries = this.touching(id);
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const state = (entries[i] as PendingEntry).effects.writes.get(id);
+      if (state) return state;
+    }
+    return undefined;
+  }
+}
+
+function addTo(index: Map<string, PendingEntry[]>, name: string, entry: PendingEntry): void {
+  const entries = index.get(name);
+  if (entries) insertInOrder(entries, entry);
+  else index.set(name, [entry]);
+}
+
+function removeFrom(index: Map<string, PendingEntry[]>, name: string, entry: PendingEntry): void {
+  const entries = index.get(name);
+  if (!entries) return;
+  const at = entries.indexOf(entry);
+  if (at >= 0) entries.splice(at, 1);
+  if (entries.length === 0) index.delete(name);
+}

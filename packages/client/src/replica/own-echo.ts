@@ -1,0 +1,41 @@
+import { type AppliedOutcome, type Op, type RecordOp, type Row, type Stamp, mergeRecord } from "@landfall/protocol";
+import type { PendingEvent } from "./pending-event.js";
+import type { ReplicaRules } from "./rules.js";
+
+/** The op that an event of built-in ops does on a row. */
+function opOn(ops: readonly Op[], domain: string, key: string): RecordOp | undefined {
+  for (const op of ops) {
+    if (op.domain !== domain) continue;
+    if (op.op !== "deleteMany") {
+      if (op.key === key) return op;
+    } else if (op.upTo !== undefined || op.keys?.includes(key)) return { op: "delete", domain, key };
+  }
+  return undefined;
+}
+
+/**
+ * The rows that the server left out because the client can compute them: its own write on the row that both
+ * had (DESIGN §6, own echo).
+ *
+ * @param current the row as staged over base; what is not older than the outcome is left as it is.
+ */
+export function omittedRows(
+  outcome: AppliedOutcome,
+  event: PendingEvent,
+  current: (domain: string, key: string) => Row | undefined,
+  rules: ReplicaRules,
+): Row[] {
+  const rows: Row[] = [];
+  const eff: Stamp = outcome.eff ?? outcome.id;
+  for (const [domain, key] of (outcome.omitted ?? []) as readonly (readonly [string, string])[]) {
+    const op = opOn(event.ops ?? [], domain, key);
+    const before = current(domain, key);
+    if (!op || (before && before.version >= outcome.index)) continue;
+    const merged = mergeRecord(before, op, eff, rules.domain(domain).kinds);
+    // A difference from what the server did shows in the digest, and is repaired and reported there.
+    if (!merged.ok || !merged.changed) continue;
+    const place = { domain, key, version: outcome.index, modifiedAt: outcome.modifiedAt };
+    rows.push(merged.state.deleted ? { ...place, deleted: true } : { ...place, fields: merged.state.fields, stamps: merged.state.stamps });
+  }
+  return rows;
+}

@@ -1,0 +1,38 @@
+import type { ExpectedVersion, Json, Op, Stamp } from "@landfall/protocol";
+
+/** A version that a pending event depends on: known, or that which an own earlier event will produce. */
+export type PendingExpectation = readonly [domain: string, key: string, version: number | { readonly event: Stamp }];
+
+/** An own event that the server has not settled; one row of the outbox (DESIGN rule 1). */
+export interface PendingEvent {
+  readonly id: Stamp;
+  /** Local wall time in milliseconds, for people. */
+  readonly madeAt: number;
+  /** The schema version that it was made under. */
+  readonly schema?: number;
+  readonly ops?: readonly Op[];
+  readonly action?: string;
+  readonly args?: Json;
+  readonly expect?: readonly PendingExpectation[];
+  /** Given at the first send (DESIGN rule 3). */
+  readonly seq?: number;
+  readonly was?: { readonly device: string; readonly seq: number };
+  /** Given up after it was sent. */
+  readonly void?: true;
+}
+
+/** The order in which pending events are sent and shown: sent ones by seq, then the others by stamp. */
+export function comesBefore(a: PendingEvent, b: PendingEvent): boolean {
+  if (a.seq !== undefined && b.seq !== undefined) return a.seq < b.seq;
+  if (a.seq !== undefined || b.seq !== undefined) return a.seq !== undefined;
+  return a.id < b.id;
+}
+
+/** The expectation as the wire has it, once every own event that it names was given a seq. */
+export function wireExpectation(expectation: PendingExpectation, seqOf: (event: Stamp) => number | undefined): readonly [string, string, ExpectedVersion] {
+  const [domain, key, version] = expectation;
+  if (typeof version === "number") return [domain, key, version];
+  const seq = seqOf(version.event);
+  // An own event that left the outbox without being settled here has no version that could be met.
+  return [domain, key, seq === undefined ? Number.MAX_SAFE_INTEGER : { seq }];
+}

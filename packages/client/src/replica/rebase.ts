@@ -1,0 +1,161 @@
+import { type MergeState, type Row, sameJson } from "@landfall/protocol";
+import { type Effects, type RowId, type ViewReader, rowId, splitRowId } from "./effects.js";
+import { type EventList, type PendingEntry, insertInOrder, position } from "./event-list.js";
+import { comesBefore } from "./pending-event.js";
+import type { BasePatch } from "./replica.js";
+
+function sameState(a: MergeState | undefined, b: MergeState | undefined): boolean {
+  if (a === b) return true;
+  if (!a || !b || a.deleted || b.deleted) return Boolean(a?.deleted && b?.deleted);
+  return sameJson(a.fields, b.fields) && sameJson(a.stamps, b.stamps);
+}
+
+/**
+ * One rebase: base moves by a patch, events leave and join, and those that any of it can reach run again in
+ * order. What a run wrote before or writes now is touched for the later events, and a scan has read its
+ * whole domain (DESIGN §8). Nothing of it shows before `settle`.
+ */
+export class Rebase {
+  readonly #events: EventList;
+  readonly patch: BasePatch | undefined;
+  readonly #queue: PendingEntry[] = [];
+  readonly #effects = new Map<PendingEntry, Effects>();
+  readonly #removed = new Set<PendingEntry>();
+  readonly #affected = new Set<RowId>();
+  /** Rows that events touch only since this rebase; the standing index does not know them yet. */
+  readonly #newTouches = new Map<RowId, PendingEntry[]>();
+
+  constructor(events: EventList, patch: BasePatch | undefined) {
+    this.#events = events;
+    this.patch = patch;
+    if (!patch || events.isEmpty) return;
+    const initial = new Set<PendingEntry>();
+    for (const [domain, rows] of patch) {
+      if (rows.size > 0) for (const entry of events.scanning(domain)) initial.add(entry);
+    }
+    for (const [id, entries] of events.touchedRows) {
+      const [domain, key] = splitRowId(id);
+      if (patch.get(domain)?.has(key)) for (const entry of entries) initial.add(entry);
+    }
+    this.#queue.push(...[...initial].sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1)));
+  }
+
+  enqueue(entry: PendingEntry): void {
+    if (!this.#removed.has(entry)) insertInOrder(this.#queue, entry);
+  }
+
+  remove(entry: PendingEntry): void {
+    this.#removed.add(entry);
+    this.#spread(entry, entry.effects.writes.keys());
+  }
+
+  /** The next event to run, oldest first. */
+  next(): PendingEntry | undefined {
+    for (let entry = this.#queue.shift(); entry; entry = this.#queue.shift()) if (!this.#removed.has(entry)) return entry;
+    return undefined;
+  }
+
+  record(entry: PendingEntry, effects: Effects): void {
+    const before = this.#effects.get(entry) ?? entry.effects;
+    this.#effects.set(entry, effects);
+    for (const id of effects.reads) {
+      if (entry.effects.reads.has(id)) continue;
+      const touching = this.#newTouches.get(id);
+      if (touching) insertInOrder(touching, entry);
+      else this.#newTouches.set(id, [entry]);
+    }
+    const moved: RowId[] = [];
+    const writes = effects.writes as Map<RowId, MergeState>;
+    for (const [id, state] of writes) {
+      const standing = before.writes.get(id);
+      // An equal state keeps its identity, so that nobody is told of a change that is none.
+      if (standing && sameState(standing, state)) writes.set(id, standing);
+      else moved.push(id);
+    }
+    for (const id of before.writes.keys()) if (!effects.writes.has(id)) moved.push(id);
+    for (const id of effects.writes.keys()) this.#affected.add(id);
+    this.#spread(entry, moved);
+  }
+
+  /**
+   * Later events that depend on these rows run again: of each row its readers up to the next event that
+   * writes it, which spreads on by itself if what it writes has changed.
+   */
+  #spread(entry: PendingEntry, rows: Iterable<RowId>): void {
+    for (const id of rows) {
+      this.#affected.add(id);
+      for (const touching of [this.#events.touching(id), this.#newTouches.get(id) ?? []]) {
+        for (let i = position(touching, entry.event); i < touching.length; i++) {
+          const other = touching[i] as PendingEntry;
+          if (other === entry) continue;
+          this.enqueue(other);
+          if (!this.#removed.has(other) && (this.#effects.get(other) ?? other.effects).writes.has(id)) break;
+        }
+      }
+      for (const other of this.#events.scanning(splitRowId(id)[0])) {
+        if (other !== entry && comesBefore(entry.event, other.event)) this.enqueue(other);
+      }
+    }
+  }
+
+  /** The view as it stands before an event, with the patch in base and earlier events as they ran last. */
+  reader(entry: PendingEntry, base: ReadonlyMap<string, ReadonlyMap<string, Row>>): ViewReader {
+    const row = (domain: string, key: string): Row | undefined => {
+      const patched = this.patch?.get(domain)?.get(key);
+      return patched === undefined ? base.get(domain)?.get(key) : (patched ?? undefined);
+    };
+    const get = (domain: string, key: string): MergeState | undefined => {
+      const written = this.#before(entry, rowId(domain, key));
+      return written ?? row(domain, key);
+    };
+    return {
+      get,
+      version: (domain, key) => row(domain, key)?.version ?? 0,
+      keys: (domain) => {
+        const keys = new Set<string>();
+        for (const rows of [base.get(domain), this.patch?.get(domain)]) if (rows) for (const key of rows.keys()) keys.add(key);
+        for (const ids of [this.#events.touchedRows.keys(), this.#newTouches.keys()]) {
+          for (const id of ids) if (id.startsWith(`${domain}/`)) keys.add(splitRowId(id)[1]);
+        }
+        return [...keys].filter((key) => {
+          const state = get(domain, key);
+          return state !== undefined && !state.deleted;
+        });
+      },
+    };
+  }
+
+  #before(entry: PendingEntry, id: RowId): MergeState | undefined {
+    const standing = this.#lastBefore(this.#events.touching(id), entry, id);
+    const fresh = this.#lastBefore(this.#newTouches.get(id) ?? [], entry, id);
+    if (!standing || !fresh) return (standing ?? fresh)?.state;
+    return comesBefore(standing.by.event, fresh.by.event) ? fresh.state : standing.state;
+  }
+
+  #lastBefore(entries: readonly PendingEntry[], entry: PendingEntry, id: RowId): { state: MergeState; by: PendingEntry } | undefined {
+    // Most often the event asked for is the newest, so the search begins at the end.
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const other = entries[i] as PendingEntry;
+      if (other === entry || this.#removed.has(other) || !comesBefore(other.event, entry.event)) continue;
+      const state = (this.#effects.get(other) ?? other.effects).writes.get(id);
+      if (state) return { state, by: other };
+    }
+    return undefined;
+  }
+
+  /** Rows whose pending state may have changed. */
+  affectedRows(): ReadonlySet<RowId> {
+    return this.#affected;
+  }
+
+  /** Makes the new effects the standing ones. */
+  settle(): void {
+    for (const [entry, effects] of this.#effects) {
+      if (this.#removed.has(entry)) continue;
+      this.#events.unindex(entry, entry.effects);
+      entry.effects = effects;
+      this.#events.index(entry, effects);
+    }
+    this.#events.removeAll(this.#removed);
+  }
+}

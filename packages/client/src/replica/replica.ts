@@ -1,0 +1,199 @@
+import type { MergeState, Row } from "@landfall/protocol";
+import { type Effects, type ViewReader, noEffects, rowId, runOps, splitRowId } from "./effects.js";
+import { EventList, type PendingEntry } from "./event-list.js";
+import type { PendingEvent } from "./pending-event.js";
+import { Rebase } from "./rebase.js";
+import type { ReplicaRules } from "./rules.js";
+import { type ViewRecord, presentRecord } from "./view-record.js";
+
+/** Keys of the records whose view changed, by domain. */
+export type ViewChanges = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Rows to put into base; null takes a row away. */
+export type BasePatch = ReadonlyMap<string, ReadonlyMap<string, Row | null>>;
+
+/** One step of a replica, shown as a whole. */
+export interface ReplicaStep {
+  readonly patch?: BasePatch;
+  /** Pending events that leave: settled, confirmed or given up. */
+  readonly remove?: ReadonlySet<string>;
+  /** Events that join. */
+  readonly add?: readonly PendingEvent[];
+}
+
+/**
+ * The client's copy of a space: base + pending = view (DESIGN §2). Pure memory; the session around it
+ * stores every step before or while it is shown. A step re-runs only the pending events that what changed
+ * can reach, and listeners hear of it once (DESIGN rule 5, §8).
+ */
+export class Replica {
+  readonly #rules: ReplicaRules;
+  readonly #base = new Map<string, Map<string, Row>>();
+  readonly #overlay = new Map<string, Map<string, MergeState>>();
+  readonly #events = new EventList();
+  readonly #shown = new Map<string, Map<string, ViewRecord>>();
+  readonly #listeners = new Set<(changes: ViewChanges) => void>();
+  #rebase: Rebase | undefined;
+  /** Hears of every base row that is replaced, for the digest. */
+  onBaseRow: ((domain: string, key: string, before: Row | undefined) => void) | undefined;
+
+  constructor(rules: ReplicaRules) {
+    this.#rules = rules;
+  }
+
+  /** The record as the app sees it; undefined where there is none. */
+  get(domain: string, key: string): ViewRecord | undefined {
+    const shown = this.#shown.get(domain)?.get(key);
+    if (shown) return shown;
+    const overlaid = this.#overlay.get(domain)?.get(key);
+    const row = this.#base.get(domain)?.get(key);
+    const state = overlaid ?? row;
+    if (!state || state.deleted) return undefined;
+    const record = presentRecord(key, state.fields, row, overlaid !== undefined);
+    let records = this.#shown.get(domain);
+    if (!records) this.#shown.set(domain, (records = new Map()));
+    records.set(key, record);
+    return record;
+  }
+
+  /** Keys of the domain's live records, in no order. */
+  *keys(domain: string): IterableIterator<string> {
+    const overlay = this.#overlay.get(domain);
+    const base = this.#base.get(domain);
+    if (base) for (const [key, row] of base) if (!row.deleted && !overlay?.has(key)) yield key;
+    if (overlay) for (const [key, state] of overlay) if (!state.deleted) yield key;
+  }
+
+  baseRow(domain: string, key: string): Row | undefined {
+    return this.#base.get(domain)?.get(key);
+  }
+
+  baseRows(domain: string): ReadonlyMap<string, Row> {
+    return this.#base.get(domain) ?? new Map();
+  }
+
+  /** Pending events in the order that they are sent and shown. */
+  get pending(): readonly PendingEvent[] {
+    return this.#events.entries.map((entry) => entry.event);
+  }
+
+  /** Pending events that read or wrote a record, oldest first. */
+  pendingOf(domain: string, key: string): readonly PendingEvent[] {
+    return this.#events.touching(rowId(domain, key)).map((entry) => entry.event);
+  }
+
+  /** Why a pending event has no effect in the view as it is, if so. */
+  failureOf(id: string): Effects["failure"] {
+    return this.#events.byId(id)?.effects.failure;
+  }
+
+  /** Replaces what is known of an event (its seq, that it is void) without a change of its effect. */
+  update(event: PendingEvent): void {
+    const entry = this.#events.byId(event.id);
+    if (entry) this.#events.replace(entry, event);
+  }
+
+  subscribe(listener: (changes: ViewChanges) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Takes a step. Synchronous unless an action has to run; while one runs, the old view stands and built-in
+   * ops may be added, which show at once and are carried over. Other steps wait for the promise.
+   */
+  step(step: ReplicaStep): void | Promise<void> {
+    if (this.#rebase) {
+      const onlyAdds = !step.patch && !step.remove && step.add?.every((event) => event.ops);
+      if (!onlyAdds) throw new Error("A step of a replica waits for the one before it.");
+      for (const event of step.add ?? []) this.#addDuringRebase(event, this.#rebase);
+      return;
+    }
+    const rebase = new Rebase(this.#events, step.patch);
+    for (const id of step.remove ?? []) {
+      const entry = this.#events.byId(id);
+      if (entry) rebase.remove(entry);
+    }
+    for (const event of step.add ?? []) {
+      if (!this.#events.byId(event.id)) rebase.enqueue(this.#events.insert(event));
+    }
+    this.#rebase = rebase;
+    return this.#run(rebase);
+  }
+
+  #run(rebase: Rebase): void | Promise<void> {
+    for (let entry = rebase.next(); entry; entry = rebase.next()) {
+      const effects = this.#execute(entry, rebase.reader(entry, this.#base));
+      if (effects instanceof Promise) {
+        const running = entry;
+        return effects.then((done) => {
+          rebase.record(running, done);
+          return this.#run(rebase);
+        });
+      }
+      rebase.record(entry, effects);
+    }
+    this.#rebase = undefined;
+    this.#commit(rebase);
+  }
+
+  #execute(entry: PendingEntry, reader: ViewReader): Effects | Promise<Effects> {
+    const { event } = entry;
+    if (event.void) return noEffects;
+    if (event.ops) return runOps(event.ops, event.id, reader, this.#rules);
+    return this.#rules.runAction({ id: event.id, action: event.action as string, args: event.args ?? null }, reader);
+  }
+
+  /** Shows a built-in write on the view that stands, and has the running rebase take it along. */
+  #addDuringRebase(event: PendingEvent, running: Rebase): void {
+    if (this.#events.byId(event.id)) return;
+    const entry = this.#events.insert(event);
+    const now = new Rebase(this.#events, undefined);
+    const reader = now.reader(entry, this.#base);
+    now.record(entry, this.#execute(entry, reader) as Effects);
+    this.#commit(now);
+    running.enqueue(entry);
+  }
+
+  #commit(rebase: Rebase): void {
+    const affected = rebase.affectedRows();
+    const listening = this.#listeners.size > 0;
+    const changes = new Map<string, Set<string>>();
+    const changed = (domain: string, key: string): void => {
+      this.#shown.get(domain)?.delete(key);
+      if (!listening) return;
+      let keys = changes.get(domain);
+      if (!keys) changes.set(domain, (keys = new Set()));
+      keys.add(key);
+    };
+    for (const [domain, rows] of rebase.patch ?? []) this.#patchDomain(domain, rows, changed);
+    rebase.settle();
+    for (const id of affected) {
+      const [domain, key] = splitRowId(id);
+      const state = this.#events.lastState(id);
+      let overlay = this.#overlay.get(domain);
+      const before = overlay?.get(key);
+      if (before === state) continue;
+      if (state) {
+        if (!overlay) this.#overlay.set(domain, (overlay = new Map()));
+        overlay.set(key, state);
+      } else {
+        overlay?.delete(key);
+        if (overlay?.size === 0) this.#overlay.delete(domain);
+      }
+      changed(domain, key);
+    }
+    if (changes.size > 0) for (const listener of [...this.#listeners]) listener(changes);
+  }
+
+  #patchDomain(domain: string, rows: ReadonlyMap<string, Row | null>, changed: (domain: string, key: string) => void): void {
+    let base = this.#base.get(domain);
+    if (!base) this.#base.set(domain, (base = new Map()));
+    for (const [key, row] of rows) {
+      this.onBaseRow?.(domain, key, base.get(key));
+      if (row) base.set(key, row);
+      else base.delete(key);
+      changed(domain, key);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { type FieldKinds, type Json, type Stamp, anyFieldKind } from "@landfall/protocol";
+import type { Effects, ViewReader } from "./effects.js";
+
+/** Details of a master record, as the schema's `parent` declares them. */
+export interface ChildRules {
+  readonly domain: string;
+  readonly field: string;
+  readonly onDelete: "cascade" | "restrict" | "keep";
+}
+
+export interface DomainRules {
+  readonly kinds: FieldKinds;
+  readonly children: readonly ChildRules[];
+}
+
+/** What a replica must know of the schema to show pending events as the server will apply them. */
+export interface ReplicaRules {
+  domain(name: string): DomainRules;
+  /** Runs an action over the view before it; resolves without I/O. */
+  runAction(call: { readonly id: Stamp; readonly action: string; readonly args: Json }, reader: ViewReader): Promise<Effects>;
+}
+
+/** The rules where there is no schema. */
+export const noRules: DomainRules = { kinds: anyFieldKind, children: [] };

@@ -1,0 +1,142 @@
+import type { Outcome, Row, WireDigest } from "@landfall/protocol";
+import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
+import type { Cut, FinalOutcome } from "./cut.js";
+import { omittedRows } from "./own-echo.js";
+import type { PendingEvent } from "./pending-event.js";
+import type { ReplicaRules } from "./rules.js";
+
+type Cursors = Record<string, number>;
+
+/**
+ * What answers have brought since the last cut and nobody sees yet: rows, outcomes, cursors. It becomes a cut
+ * when a pull ends with `more: false` (DESIGN rule 5), and is thrown away if the pull cannot go on.
+ */
+export class Staging {
+  readonly #rows = new Map<string, Map<string, Row>>();
+  readonly #reset: Set<string>;
+  readonly #outcomes = new Map<string, FinalOutcome>();
+  readonly #baseRow: (domain: string, key: string) => Row | undefined;
+  readonly #rules: ReplicaRules;
+  #cursors: Cursors;
+  #scan: Cursors = {};
+  #digests: { readonly [domain: string]: WireDigest } = {};
+  #generation = "";
+  #head = 0;
+  #lastSeq = 0;
+  /** The earliest that a deferred event may be sent again, counted from its answer. */
+  deferredForMs: number | undefined;
+
+  /**
+   * @param cursors those of base.
+   * @param reset domains that the client itself fetches anew, from 0.
+   */
+  constructor(options: {
+    cursors: { readonly [domain: string]: number };
+    reset: Iterable<string>;
+    baseRow: (domain: string, key: string) => Row | undefined;
+    rules: ReplicaRules;
+  }) {
+    this.#cursors = { ...options.cursors };
+    this.#reset = new Set(options.reset);
+    for (const domain of this.#reset) this.#cursors[domain] = 0;
+    this.#baseRow = options.baseRow;
+    this.#rules = options.rules;
+  }
+
+  get cursors(): { readonly [domain: string]: number } {
+    return this.#cursors;
+  }
+
+  get scan(): { readonly [domain: string]: number } {
+    return this.#scan;
+  }
+
+  /** Rows staged so far. */
+  get size(): number {
+    let size = 0;
+    for (const rows of this.#rows.values()) size += rows.size;
+    return size;
+  }
+
+  hasOutcome(id: string): boolean {
+    return this.#outcomes.has(id);
+  }
+
+  /** @param sent the events of the request, by id. */
+  begin(head: AnswerHead, sent: ReadonlyMap<string, PendingEvent>): void {
+    this.#generation = head.generation;
+    this.#note(head.head, head.lastSeq);
+    for (const domain of head.reset) {
+      this.#reset.add(domain);
+      this.#rows.delete(domain);
+      this.#cursors[domain] = 0;
+    }
+    this.deferredForMs = undefined;
+    for (const outcome of head.outcomes) this.#takeOutcome(outcome, sent.get(outcome.id));
+  }
+
+  #takeOutcome(outcome: Outcome, event: PendingEvent | undefined): void {
+    if (outcome.status === "deferred") {
+      this.deferredForMs ??= outcome.retryAfterMs ?? 1_000;
+      return;
+    }
+    this.#outcomes.set(outcome.id, outcome);
+    if (outcome.status !== "applied" || !event) return;
+    const current = (domain: string, key: string): Row | undefined =>
+      this.#rows.get(domain)?.get(key) ?? (this.#reset.has(domain) ? undefined : this.#baseRow(domain, key));
+    this.rows(omittedRows(outcome, event, current, this.#rules));
+  }
+
+  /** Rows in version order; one that is older than what is staged changes nothing. */
+  rows(rows: readonly Row[]): void {
+    for (const row of rows) {
+      let domain = this.#rows.get(row.domain);
+      if (!domain) this.#rows.set(row.domain, (domain = new Map()));
+      const staged = domain.get(row.key);
+      if (!staged || row.version >= staged.version) domain.set(row.key, row);
+    }
+  }
+
+  checkpoint(checkpoint: AnswerCheckpoint): void {
+    // A domain that is no longer asked for keeps the cursor it had.
+    for (const [domain, cursor] of Object.entries(checkpoint.cursors)) this.#cursors[domain] = Math.max(this.#cursors[domain] ?? 0, cursor);
+    this.#scan = { ...checkpoint.scan };
+  }
+
+  end(end: AnswerEnd): void {
+    this.checkpoint(end);
+    this.#note(end.head, end.lastSeq);
+    this.#digests = end.digests;
+  }
+
+  #note(head: number, lastSeq: number): void {
+    this.#head = Math.max(this.#head, head);
+    this.#lastSeq = Math.max(this.#lastSeq, lastSeq);
+  }
+
+  /** The cut that this staging makes. Rows that base has newer are left out: applying is monotone (DESIGN rule 5). */
+  toCut(): Cut {
+    const rows = new Map<string, Map<string, Row>>();
+    for (const [domain, staged] of this.#rows) {
+      if (this.#reset.has(domain)) {
+        rows.set(domain, staged);
+        continue;
+      }
+      for (const row of staged.values()) {
+        const standing = this.#baseRow(domain, row.key);
+        if (standing && standing.version >= row.version) staged.delete(row.key);
+      }
+      if (staged.size > 0) rows.set(domain, staged);
+    }
+    return {
+      generation: this.#generation,
+      head: this.#head,
+      lastSeq: this.#lastSeq,
+      cursors: this.#cursors,
+      reset: [...this.#reset],
+      rows,
+      outcomes: [...this.#outcomes.values()],
+      digests: this.#digests,
+    };
+  }
+}
