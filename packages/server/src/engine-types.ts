@@ -1,0 +1,190 @@
+import type { ExchangeRequest, Info, Json, Fields, SetMember, Role } from "@landfall/protocol";
+
+/** Who a request comes from, as the authentication says. */
+export interface User {
+  /** 1–256 characters. */
+  readonly id: string;
+}
+
+/** A plain pull: `GET /v1/spaces/:space/rows` (DESIGN §6). */
+export interface RowsQuery {
+  readonly space: string;
+  readonly domain: string;
+  /** Rows of a higher version. */
+  readonly since?: number;
+  /** Rows modified later than this, in milliseconds of the server's clock. */
+  readonly modifiedSince?: number;
+  /** Only these keys. */
+  readonly keys?: readonly string[];
+  /** Rows that the caller has: key with version; left out where they are unchanged. */
+  readonly known?: readonly (readonly [key: string, version: number])[];
+  /** Rows at most; a page never ends inside a version, so it may hold somewhat more. */
+  readonly limit?: number;
+  /** Leave out fields and stamps: key, version, modifiedAt and deleted only. */
+  readonly fieldsKeyOnly?: boolean;
+}
+
+/** One page of a plain pull. */
+export interface RowsPage {
+  /** The whole answer as JSON text, of the shape of protocol's `rowsAnswer`. */
+  readonly text: string;
+  /** The rows as JSON texts, for NDJSON. */
+  readonly rows: readonly string[];
+  /** A strong entity tag, quotes included: equal exactly when the answer is. */
+  readonly etag: string;
+  readonly generation: string;
+  readonly head: number;
+  /** What to send as `since` for the rest. */
+  readonly cursor: number;
+  /** `modifiedAt` of the newest row of the page, or of the domain when the page is its last. */
+  readonly lastUpdateTime: number;
+  readonly more: boolean;
+}
+
+export interface SpaceSummary {
+  readonly space: string;
+  readonly role: Role;
+  readonly head: number;
+  readonly generation: string;
+}
+
+export interface Member {
+  readonly user: string;
+  readonly role: Role;
+  /** Milliseconds of the server's clock. */
+  readonly since: number;
+}
+
+/** One applied event of a commit, for pokes and deltas. */
+export interface CommittedEvent {
+  readonly index: number;
+  readonly modifiedAt: number;
+  /** The device that wrote; `server` for the server's own writes. */
+  readonly by: string;
+  readonly user: string;
+  /** The device's seq of the event; 0 for the server's own writes. */
+  readonly seq: number;
+  /** The domains touched, each with its head before this event. */
+  readonly domains: readonly { readonly domain: string; readonly from: number }[];
+  /** The rows touched, as wire JSON texts; undefined when they are too many or too large for a delta. */
+  readonly rows: readonly { readonly domain: string; readonly key: string; readonly text: string }[] | undefined;
+}
+
+/** What one database commit did to one space. */
+export interface SpaceCommit {
+  readonly space: string;
+  readonly generation: string;
+  /** In index order; empty when the commit was a wipe. */
+  readonly events: readonly CommittedEvent[];
+}
+
+export interface MembershipChange {
+  readonly space: string;
+  readonly user: string;
+  /** The new role; absent when the member was removed. */
+  readonly role?: Role;
+}
+
+/** What `landfall inspect` prints of one space. */
+export interface SpaceInspection {
+  readonly space: string;
+  readonly generation: string;
+  readonly head: number;
+  readonly schema: number;
+  readonly members: readonly Member[];
+  readonly domains: readonly {
+    readonly domain: string;
+    readonly head: number;
+    readonly live: number;
+    readonly digest: string;
+    /** Tombstones up to this version are gone. */
+    readonly horizon: number;
+  }[];
+  readonly devices: readonly {
+    readonly device: string;
+    readonly user: string;
+    readonly lastSeq: number;
+    readonly acked: number;
+    readonly seenAt: number;
+    /** How many indexes the device's newest finished pull is behind the head. */
+    readonly lag: number;
+  }[];
+}
+
+export interface EngineStats {
+  readonly exchanges: number;
+  /** Events by status: applied, duplicate, rejected, deferred, void. */
+  readonly events: { readonly [status: string]: number };
+  readonly rowsSent: number;
+  /** Database commits, and the write batches that they held. */
+  readonly commits: number;
+  readonly batches: number;
+  /** The most batches that one commit held. */
+  readonly largestGroup: number;
+  /** Groups whose transaction was lost and deferred. */
+  readonly lostGroups: number;
+}
+
+/** Reads and writes of the server's own code, inside one transaction. */
+export interface ServerDomain {
+  /** The record's fields; undefined where there is none or it is deleted. */
+  get(key: string): Promise<Fields | undefined>;
+  all(): Promise<readonly ServerRecord[]>;
+  query(query: ServerQuery): Promise<readonly ServerRecord[]>;
+  /** @returns the key, a fresh random one when none is given. */
+  create(set: Fields, key?: string): Promise<string>;
+  put(key: string, set: Fields): Promise<void>;
+  update(key: string, set: Fields, unset?: readonly string[]): Promise<void>;
+  increment(key: string, by: { readonly [field: string]: number }): Promise<void>;
+  add(key: string, values: { readonly [field: string]: readonly SetMember[] }): Promise<void>;
+  remove(key: string, values: { readonly [field: string]: readonly SetMember[] }): Promise<void>;
+  delete(key: string): Promise<void>;
+}
+export type ServerRecord = Fields & { readonly key: string };
+export interface ServerQuery {
+  /** Fields that must have exactly these values. */
+  readonly where?: { readonly [field: string]: Json };
+  readonly orderBy?: readonly (string | { readonly field: string; readonly direction: "asc" | "desc" })[];
+  readonly limit?: number;
+}
+export type ServerTransaction = { readonly [domain: string]: ServerDomain };
+
+export interface SpaceWriter {
+  /**
+   * Writes as the server (device `server`): one event, one index, poked like any other. Resolves after the commit.
+   * @throws LandfallError with the code that a client's event would have been rejected with.
+   */
+  write<T>(change: (tx: ServerTransaction) => T | Promise<T>): Promise<{ readonly index: number; readonly modifiedAt: number; readonly result: T }>;
+}
+
+/** The seam between the core and what carries it: HTTP, the hub, the command line. */
+export interface Engine {
+  /** The whole answer as JSON text. @throws LandfallError for what fails the whole request. */
+  exchange(user: User, request: ExchangeRequest, signal?: AbortSignal): Promise<string>;
+  /** The answer as NDJSON in chunks of several lines, each chunk ending in a line feed; lines as protocol's `streamLine`. Pulling is the backpressure. */
+  exchangeStream(user: User, request: ExchangeRequest, signal?: AbortSignal): AsyncIterable<string>;
+  rows(user: User, query: RowsQuery): Promise<RowsPage>;
+  info(user: User): Promise<Info>;
+  spaces(user: User): Promise<readonly SpaceSummary[]>;
+  /** Makes a space owned by the caller; without an id the server makes one that cannot be guessed. @throws not_available */
+  createSpace(user: User, space?: string): Promise<{ readonly space: string; readonly role: Role; readonly generation: string }>;
+  /** Gives the space a new generation, reason `wiped`; owners only. */
+  wipeSpace(user: User, space: string): Promise<{ readonly generation: string }>;
+  members(user: User, space: string): Promise<readonly Member[]>;
+  /** Owners only. @throws last_owner */
+  setMember(user: User, space: string, member: string, role: Role): Promise<void>;
+  /** Owners may remove anyone, members themselves. @throws last_owner */
+  removeMember(user: User, space: string, member: string): Promise<void>;
+  /** The newest index of each domain asked for; 0 where nothing was written. @throws not_found */
+  heads(user: User, space: string, domains: readonly string[]): Promise<{ readonly [domain: string]: number }>;
+  /** Whether the user is a member now, read from the database. */
+  mayRead(user: User, space: string): boolean | Promise<boolean>;
+  space(id: string): SpaceWriter;
+  /** Hears of every commit that moved a space, after it is durable; one call per space and commit. */
+  onCommit(listener: (commit: SpaceCommit) => void): () => void;
+  onMembership(listener: (change: MembershipChange) => void): () => void;
+  inspect(): Promise<readonly SpaceInspection[]>;
+  stats(): EngineStats;
+  /** Waits for what is running, then closes the storage. */
+  close(): Promise<void>;
+}
