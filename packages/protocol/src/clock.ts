@@ -1,4 +1,10 @@
-import { type ClockReading, type Stamp, makeStamp, maxStampCounter, maxStampMs, stampReading, stampTail } from "./stamp.js";
+import { type ClockReading, type Stamp, makeStamp, maxStampCounter, stampReading, stampTail } from "./stamp.js";
+
+/**
+ * The end of the year 9999. A clock that says more is broken, and is read as one that stands still: a
+ * stamp near the end of its 48 bits would leave no stamp above it, for this device and all who see it.
+ */
+const lastSaneMs = 253_402_300_799_999;
 
 /** Adds one to a reading; a full counter borrows the next millisecond (DESIGN §5.1). */
 function successor(reading: ClockReading): ClockReading {
@@ -9,7 +15,8 @@ function isAfter(a: ClockReading, b: ClockReading): boolean {
   return a.ms > b.ms || (a.ms === b.ms && a.counter > b.counter);
 }
 
-const clampMs = (ms: number): number => Math.min(Math.max(0, Math.floor(ms)), maxStampMs);
+/** Whole milliseconds of a wall clock; 0, which moves nothing, where it says no time at all. */
+const saneMs = (ms: number): number => (ms > 0 && ms <= lastSaneMs ? Math.floor(ms) : 0);
 
 /**
  * The hybrid logical clock of one writer session (Kulkarni et al. 2014; DESIGN rule 6): stamps rise
@@ -21,27 +28,30 @@ export class HybridClock {
   #last: ClockReading;
 
   /**
-   * @param options.now corrected wall time in milliseconds; may be fractional or jump.
+   * @param options.now corrected wall time in milliseconds; may be fractional, jump, or be no number at all.
    * @param options.tail the tail of this writer session, from `makeTail`.
    * @param options.floorMs no stamp is issued at or below this; the persisted reservation of an earlier session.
    */
   constructor(options: { now: () => number; tail: string; floorMs?: number }) {
     this.#now = options.now;
     this.#tail = options.tail;
-    this.#last = { ms: clampMs(options.floorMs ?? 0), counter: maxStampCounter };
+    this.#last = { ms: saneMs(options.floorMs ?? 0), counter: maxStampCounter };
   }
 
   /** The next stamp, above every stamp issued or observed before. */
   next(): Stamp {
-    const ms = clampMs(this.#now());
+    const ms = saneMs(this.#now());
     this.#last = ms > this.#last.ms ? { ms, counter: 0 } : successor(this.#last);
     return makeStamp(this.#last.ms, this.#last.counter, this.#tail);
   }
 
-  /** Lifts the clock to a stamp that was seen: the effective stamp of another's write, or a raw one of an own tab. */
+  /**
+   * Lifts the clock to a stamp that was seen: the effective stamp of another's write, or a raw one of an own
+   * tab. What lies past the year 9999 comes from no honest server and is passed over.
+   */
   observe(stamp: Stamp): void {
     const reading = stampReading(stamp);
-    if (isAfter(reading, this.#last)) this.#last = reading;
+    if (reading.ms <= lastSaneMs && isAfter(reading, this.#last)) this.#last = reading;
   }
 
   /** Milliseconds of the newest stamp issued or observed. */
@@ -65,7 +75,7 @@ export class ReceiveClock {
 
   /** Begins a commit and gives its `modifiedAt`: after that of every earlier commit, whatever the wall clock says. */
   beginCommit(nowMs: number): number {
-    this.#commitMs = Math.min(Math.max(Math.floor(nowMs), this.#last.ms + 1), maxStampMs);
+    this.#commitMs = Math.max(saneMs(nowMs), this.#last.ms + 1);
     return this.#commitMs;
   }
 

@@ -1,7 +1,9 @@
 /**
- * The closed list of codes. `family` says where a code appears and with it how a client recovers:
+ * The closed list of codes. `family` says where a code is at home and with it how a client recovers:
  * `request` – the whole request failed; `space` – one space of an exchange; `rejected` – final for an
- * event; `deferred` – not handled, the same event is sent again after mending or waiting.
+ * event; `deferred` – not handled, the same event is sent again after mending or waiting. A few stand in
+ * a second place too: `not_found` is also a space's error, `too_large` also rejects an event, and
+ * `forbidden` also ends a request. Where a code stands tells what failed; its family never overrides that.
  */
 export interface CodeEntry {
   readonly family: "request" | "space" | "rejected" | "deferred";

@@ -22,13 +22,16 @@ class Failure {
   constructor(readonly expected: string) {}
 }
 
-/** Decodes a value; total: whatever the input, it returns (DESIGN §13). The message names the place and what was expected there. */
+/**
+ * Decodes a value; total: whatever the input, it returns (DESIGN §13). The message names the place and what
+ * was expected there; it may quote the input, and is bounded and well-formed so that it can be sent back.
+ */
 export function decode<T>(decoder: Decoder<T>, value: unknown): Decoded<T> {
   try {
     return { ok: true, value: decoder.read(value) };
   } catch (failure) {
-    if (failure instanceof Failure) return { ok: false, message: `${failure.path.replace(/^\./, "") || "the message"}: expected ${failure.expected}` };
-    return { ok: false, message: "the message is nested too deeply to be read" };
+    if (failure instanceof Failure) return { ok: false, message: clipMessage(`${failure.path.replace(/^\./, "") || "the message"}: expected ${failure.expected}`) };
+    return { ok: false, message: "the message cannot be read" };
   }
 }
 
@@ -41,6 +44,11 @@ export function decodeText<T>(decoder: Decoder<T>, text: string): Decoded<T> {
     return { ok: false, message: "the message is not JSON" };
   }
   return decode(decoder, value);
+}
+
+/** A text cut to what a message may be on the wire: at most `maxMessageChars` characters, without lone surrogates. */
+export function clipMessage(message: string): string {
+  return message.slice(0, limits.maxMessageChars).toWellFormed();
 }
 
 function fail(expected: string): never {
@@ -108,7 +116,7 @@ function checkJson(value: unknown, depth: number): void {
 
 /** Any JSON value of bounded depth. */
 export const json: Decoder<Json> = {
-  shape: "json",
+  shape: `json${limits.maxDepth}`,
   read(value) {
     checkJson(value, limits.maxDepth);
     return value as Json;
@@ -131,14 +139,15 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** An object used as a map, every name decoded by `name` and every value by `item`. */
-export function map<T>(name: Decoder<string>, item: Decoder<T>, maxItems: number): Decoder<{ readonly [name: string]: T }> {
+/** An object used as a map, every name decoded by `name` and every value by `item`; `required` is a name that it must have. */
+export function map<T>(name: Decoder<string>, item: Decoder<T>, maxItems: number, required?: string): Decoder<{ readonly [name: string]: T }> {
   return {
-    shape: `{${name.shape}:${item.shape};${maxItems}}`,
+    shape: `{${name.shape}:${item.shape};${maxItems}${required === undefined ? "" : `;${required}`}}`,
     read(value) {
       if (!isPlainObject(value)) return fail("an object");
       const names = Object.keys(value);
       if (names.length > maxItems) fail(`at most ${maxItems} members`);
+      if (required !== undefined && !Object.hasOwn(value, required)) fail(`a member "${required}"`);
       for (const key of names) {
         try {
           name.read(key);
@@ -190,9 +199,13 @@ function members<M extends Members>(declared: M, exact: boolean): Decoder<Flat<R
           throw failure;
         }
       }
-      if (exact && seen !== Object.keys(value).length) {
-        const unknown = Object.keys(value).find((name) => !Object.hasOwn(declared, name)) as string;
-        fail(`no member "${unknown.slice(0, 40)}"; known are ${names.join(", ")}`);
+      if (seen === Object.keys(value).length) return value as Flat<ReadMembers<M>>;
+      for (const name of Object.keys(value)) {
+        if (Object.hasOwn(declared, name)) continue;
+        if (exact) fail(`no member "${name.slice(0, 40)}"; known are ${names.join(", ")}`);
+        // What a newer server adds stays in the object, so it must be harmless to whoever copies or stores it.
+        if (!isSafeMember(name)) fail(`no member "${name}"`);
+        checkJson(value[name], limits.maxDepth);
       }
       return value as Flat<ReadMembers<M>>;
     },

@@ -7,7 +7,8 @@ import type { Row } from "./row.js";
 const anyText = text(limits.maxMessageChars);
 const row = { domain: identifier, key: identifier, version: positive, modifiedAt: uint };
 const stampName: Decoder<string> = choose<string>("field|*", (value) => (value === "*" ? literal("*") : fieldName));
-const recordRow = openObject({ ...row, fields: map(fieldName, json, limits.maxFields), stamps: map(stampName, stamp, limits.maxFields + 1) });
+const stamps = map(stampName, stamp, limits.maxFields + 1, "*");
+const recordRow = openObject({ ...row, fields: map(fieldName, json, limits.maxFields), stamps });
 const tombstone = openObject({ ...row, deleted: literal(true) });
 
 /** A row of an answer, a delta or a pull (DESIGN §5.3). */
@@ -56,8 +57,8 @@ export const outcomeDecoder: Decoder<Outcome> = choose<Outcome>(
   (value) => {
     const { status, of } = (typeof value === "object" && value !== null ? value : {}) as { status?: unknown; of?: unknown };
     const known = status === "duplicate" ? duplicateOf : byStatus;
-    const name = String(status === "duplicate" ? of : status);
-    return Object.hasOwn(known, name) ? (known[name] as Decoder<Outcome>) : rejected;
+    const name = status === "duplicate" ? of : status;
+    return typeof name === "string" && Object.hasOwn(known, name) ? (known[name] as Decoder<Outcome>) : rejected;
   },
 );
 
@@ -70,7 +71,7 @@ const spaceError = openObject({
   message: anyText,
   /** generation_changed */
   generation: optional(identifier),
-  reason: optional(text(32)),
+  reason: optional(identifier),
   parent: optional(identifier),
   at: optional(uint),
   /** cursor_ahead */
@@ -100,7 +101,7 @@ const pageEnd = {
 };
 const digests = optional(map(identifier, digestDecoder, limits.maxDomains));
 
-const spaceSuccess = openObject({ ...settledSpace, rows: array(rowDecoder, 1_000_000), ...pageEnd, more: boolean, digests });
+const spaceSuccess = openObject({ ...settledSpace, rows: array(rowDecoder, limits.maxAnswerRows), ...pageEnd, more: boolean, digests });
 const spaceFailure = openObject({ space: identifier, error: spaceError });
 export type SpaceSuccess = Infer<typeof spaceSuccess>;
 export type SpaceFailure = Infer<typeof spaceFailure>;

@@ -38,7 +38,7 @@ export type Role = "owner" | "writer" | "reader";
 export const setMemberRequest = object({ role: oneOf<Role>("owner", "writer", "reader") });
 
 /** What a client says over the socket (DESIGN §6.1). */
-export const socketHello = object({ type: literal("hello"), token: text(16_384), device: identifier });
-export const socketAuth = object({ type: literal("auth"), token: text(16_384) });
-export const socketWatch = object({ type: literal("watch"), spaces: map(identifier, array(identifier, limits.maxDomains), 1_024) });
+export const socketHello = object({ type: literal("hello"), token: text(limits.maxTokenChars), device: identifier });
+export const socketAuth = object({ type: literal("auth"), token: text(limits.maxTokenChars) });
+export const socketWatch = object({ type: literal("watch"), spaces: map(identifier, array(identifier, limits.maxDomains), limits.maxWatchedSpaces) });
 

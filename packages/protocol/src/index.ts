@@ -1,7 +1,7 @@
 export * from "./clock.js";
 export * from "./codes.js";
 export * from "./declaration.js";
-export { type Decoded, type Decoder, decode, decodeText } from "./decode.js";
+export { type Decoded, type Decoder, clipMessage, decode, decodeText } from "./decode.js";
 export * from "./digest.js";
 export * from "./event-decoder.js";
 export * from "./exchange-answer.js";

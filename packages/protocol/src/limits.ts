@@ -1,44 +1,54 @@
 /**
- * Every bound of the protocol, each with its reason. A server may announce smaller or larger values for
- * those in `/v1/info`; the rest are fixed, because both sides must agree on them.
+ * Every bound of the protocol, each with its reason. A server may announce other values for those in
+ * `/v1/info`; the rest are fixed, because both sides must agree on them.
  */
 export const limits = {
-  /** Events in one request, where `/v1/info` does not say otherwise (DESIGN §6). */
+  /** Events in one request, unless `/v1/info` says otherwise: one round trip settles a morning's work, and one lost answer repeats little. */
   maxEventsPerRequest: 100,
-  /** Bytes of one request's body, where `/v1/info` does not say otherwise: one batch of 1 MB and its envelope. */
+  /** Bytes of one request's body, unless `/v1/info` says otherwise: a full batch and the envelope around it. */
   maxBodyBytes: 1_100_000,
-  /** Bytes of events in one request: what a phone on a bad line can still get through. */
+  /** Bytes of events in one request, unless `/v1/info` says otherwise: what a phone on a bad line can still get through. */
   maxBatchBytes: 1_000_000,
   /** Spaces in one request: an account's working set, and a bound on the work of one call. */
   maxSpacesPerRequest: 64,
-  /** Domains of one space that a request may follow. */
+  /** Domains of one space that a request may follow: a schema has dozens, and each costs a cursor in every request. */
   maxDomains: 128,
-  /** Ops of one event: an event is one person's step, not an import. */
+  /** Ops of one event: an event is one person's step, not an import, and it is merged under the space's lock. */
   maxOpsPerEvent: 1_000,
-  /** Keys of one `deleteMany`. */
+  /** Keys of one `deleteMany`: as many rows as an event can touch by other ops. */
   maxKeysPerOp: 1_000,
-  /** Fields of one record. */
+  /** Fields of one record, counting those that were unset: each keeps a stamp for ever, and every row carries them all. */
   maxFields: 256,
-  /** Bytes of one record's fields as JSON, about: what a list of records can still be read from memory with. */
+  /** Bytes of one record's fields as JSON, about: a row is sent, hashed and stored whole whenever a field of it changes. */
   maxRecordBytes: 256_000,
   /** Nesting of a JSON value: deeper is a mistake or an attack on the stack. */
   maxDepth: 32,
-  /** Members of a set field, and of one op on it. */
+  /** Members of a set field, and of one op on it: a set is stored and sorted whole at each change; what is larger is a domain of its own. */
   maxSetMembers: 10_000,
-  /** Expectations of one event. */
+  /** Expectations of one event: each is a row that is read under the space's lock. */
   maxExpectations: 256,
-  /** Rows that one `known` list may name. */
+  /** Rows that one `known` list may name: as many as a page has. */
   maxKnown: 10_000,
-  /** Rows of one page: the soft `limit` of a request at most. */
+  /** Rows of one page, the soft `limit` of a request at most: what is staged at once on a small device. */
   maxPageRows: 10_000,
-  /** Rows of a page when a request does not say. */
+  /** Rows of a page when a request does not say: large enough that the round trip no longer counts. */
   defaultPageRows: 1_000,
-  /** Characters of a message to people. */
+  /** Rows of one answer: pages never end inside a version, and a `deleteMany` by version may touch a whole domain. */
+  maxAnswerRows: 1_000_000,
+  /** Spaces or members in one list: more is a directory, which has no place in one answer. */
+  maxListed: 100_000,
+  /** Characters of a message to people: a paragraph; what is longer is cut. */
   maxMessageChars: 1_000,
+  /** Characters of a user's or server's name: an e-mail address or an issuer's subject fits. */
+  maxNameChars: 256,
+  /** Characters of a token: servers and proxies refuse headers above this anyway. */
+  maxTokenChars: 16_384,
   /** Bytes of one socket frame from a client: hello, auth and watch are small. */
   maxSocketFrameBytes: 65_536,
-  /** Bytes of a delta's rows; what is larger is fetched. */
+  /** Spaces that one socket watches: each costs the server an entry and a read of the access table with every `heads`. */
+  maxWatchedSpaces: 1_024,
+  /** Bytes of a delta's rows: what is larger is fetched, so that one slow reader does not hold much of the server's memory. */
   maxDeltaBytes: 16_384,
-  /** Rows of a delta; what is more is fetched. */
+  /** Rows of a delta: what is more is fetched, where it is paged. */
   maxDeltaRows: 20,
 } as const;

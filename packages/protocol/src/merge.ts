@@ -1,4 +1,5 @@
 import { type Fields, type Json, canonicalJson } from "./json.js";
+import { limits } from "./limits.js";
 import type { RecordOp, SetMember } from "./op.js";
 import type { Stamps } from "./row.js";
 import type { Stamp } from "./stamp.js";
@@ -12,7 +13,7 @@ export type FieldKinds = (field: string) => FieldKind | undefined;
 /** The part of a record that merging looks at. */
 export type MergeState = { readonly deleted?: undefined; readonly fields: Fields; readonly stamps: Stamps } | { readonly deleted: true };
 
-export type MergeRejection = "exists" | "missing" | "deleted" | "invalid";
+export type MergeRejection = "exists" | "missing" | "deleted" | "invalid" | "too_large";
 
 /** A field that lost to a newer stamp. */
 export interface SupersededField {
@@ -26,6 +27,11 @@ export type MergeResult =
   | { readonly ok: false; readonly code: MergeRejection; readonly message: string };
 
 const tombstone: MergeState = { deleted: true };
+
+/** A member of a map by its name: names such as `toString` are legal, and must not find what every object inherits. */
+function own<T>(map: { readonly [name: string]: T }, name: string): T | undefined {
+  return Object.hasOwn(map, name) ? map[name] : undefined;
+}
 
 /** Any kind goes: for servers and clients without a schema. */
 export const anyFieldKind: FieldKinds = () => undefined;
@@ -79,7 +85,7 @@ function incarnate(set: Fields, stamp: Stamp, kinds: FieldKinds): MergeResult {
       fields[field] = members;
     } else fields[field] = value;
   }
-  return { ok: true, changed: true, state: { fields, stamps: { "*": stamp } }, superseded: [] };
+  return written(fields, { "*": stamp }, []);
 }
 
 function update(current: Live, set: Fields, unset: readonly string[], stamp: Stamp, kinds: FieldKinds): MergeResult {
@@ -87,13 +93,13 @@ function update(current: Live, set: Fields, unset: readonly string[], stamp: Sta
   const stamps: Record<string, Stamp> = { ...current.stamps };
   const superseded: SupersededField[] = [];
   let changed = false;
-  const written = Object.keys(set);
-  for (const field of unset.length === 0 ? written : [...written, ...unset]) {
+  const named = Object.keys(set);
+  for (const field of unset.length === 0 ? named : [...named, ...unset]) {
     const kind = kinds(field);
     if (kind === "counter" || kind === "set") {
       return no("invalid", `${field} is a ${kind}: change it with ${kind === "counter" ? "increment" : "add and remove"}.`);
     }
-    const standing = stamps[field] ?? (stamps["*"] as Stamp);
+    const standing = own(stamps, field) ?? (stamps["*"] as Stamp);
     if (stamp < standing) {
       superseded.push({ field, by: standing });
       continue;
@@ -104,13 +110,13 @@ function update(current: Live, set: Fields, unset: readonly string[], stamp: Sta
     if (Object.hasOwn(set, field)) fields[field] = set[field] as Json;
     else delete fields[field];
   }
-  return { ok: true, changed, state: changed ? { fields, stamps } : current, superseded };
+  return changed ? written(fields, stamps, superseded) : { ok: true, changed, state: current, superseded };
 }
 
 function increment(current: Live, by: { readonly [field: string]: number }, kinds: FieldKinds): MergeResult {
   const fields: Record<string, Json> = { ...current.fields };
   for (const field of Object.keys(by)) {
-    const before = fields[field] ?? 0;
+    const before = own(fields, field) ?? 0;
     const kind = kinds(field);
     if ((kind !== undefined && kind !== "counter") || typeof before !== "number") {
       return no("invalid", `${field} is not a counter, so it cannot be incremented.`);
@@ -119,7 +125,7 @@ function increment(current: Live, by: { readonly [field: string]: number }, kind
     if (!Number.isFinite(after)) return no("invalid", `${field} would leave the range of numbers.`);
     fields[field] = after;
   }
-  return { ok: true, changed: true, state: { fields, stamps: current.stamps }, superseded: [] };
+  return written(fields, current.stamps, []);
 }
 
 function changeMembers(
@@ -130,13 +136,27 @@ function changeMembers(
 ): MergeResult {
   const fields: Record<string, Json> = { ...current.fields };
   for (const field of Object.keys(values)) {
-    const before = toMembers(fields[field] ?? []);
+    const before = toMembers(own(fields, field) ?? []);
     const kind = kinds(field);
     if ((kind !== undefined && kind !== "set") || !before) return no("invalid", `${field} is not a set.`);
     const named = values[field] as readonly SetMember[];
-    fields[field] = op === "add" ? (toMembers([...before, ...named]) as SetMember[]) : before.filter((member) => !named.includes(member));
+    const removed = new Set(op === "remove" ? named : []);
+    const after = op === "add" ? (toMembers([...before, ...named]) as SetMember[]) : before.filter((member) => !removed.has(member));
+    if (after.length > limits.maxSetMembers) return no("too_large", `${field} would have more than ${limits.maxSetMembers} members.`);
+    fields[field] = after;
   }
-  return { ok: true, changed: true, state: { fields, stamps: current.stamps }, superseded: [] };
+  return written(fields, current.stamps, []);
+}
+
+/**
+ * The outcome of a write, unless the record has outgrown what a row may carry. Stamps are bounded as well
+ * as fields, since `unset` leaves one behind: a row past the bound could be stored, but never be read.
+ */
+function written(fields: Fields, stamps: Stamps, superseded: readonly SupersededField[]): MergeResult {
+  if (Object.keys(fields).length > limits.maxFields || Object.keys(stamps).length > limits.maxFields + 1) {
+    return no("too_large", `A record has at most ${limits.maxFields} fields, counting those that were unset.`);
+  }
+  return { ok: true, changed: true, state: { fields, stamps }, superseded };
 }
 
 /** The members of a set as they are stored: unique, in the order of their canonical texts; undefined where it is no set. */

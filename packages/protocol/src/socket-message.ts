@@ -27,7 +27,7 @@ const welcome = openObject({ type: literal("welcome"), time: uint });
 /** A space has moved to `index`; `by` is the device that wrote, so that it can stay quiet. */
 const poke = openObject({ type: literal("poke"), space: identifier, domains, index: positive, by: optional(identifier) });
 /** The newest index of each domain watched; heals lost pokes. */
-const heads = openObject({ type: literal("heads"), time: uint, spaces: map(identifier, map(identifier, uint, limits.maxDomains), 1_024) });
+const heads = openObject({ type: literal("heads"), time: uint, spaces: map(identifier, map(identifier, uint, limits.maxDomains), limits.maxWatchedSpaces) });
 const revoked = openObject({ type: literal("revoked"), space: identifier });
 /**
  * All watched rows of one event. `from` is the previous index that touched a watched domain; it is applied
