@@ -1,0 +1,4 @@
+import { floor } from "./floor/driver.mjs";
+
+/** The sides of the benchmark, in the order in which they run. */
+export const drivers = [floor];

@@ -1,0 +1,55 @@
+/**
+ * The seam between the workloads and what they measure. A driver names a module for each role; the
+ * harness runs each role in a process of its own. `floor` and `landfall` are the two drivers, and a
+ * workload treats them alike.
+ *
+ * @typedef {object} Driver
+ * @property {string} name
+ * @property {URL} server Module of a {@link ServerRole}.
+ * @property {URL} client Module of a {@link ClientRole}.
+ * @property {URL} bareServer Module of the {@link ServerRole} that W5 measures: only `start` and `stop`.
+ * @property {URL} idleSockets Module of an {@link IdleRole}.
+ *
+ * @typedef {object} ServerRole
+ * @property {(at: { dataDir: string }) => Promise<{ port: number }>} start
+ *   Listens on a free port of 127.0.0.1, on the data in the folder. May be called again after `stop`.
+ * @property {() => Promise<number>} count How many records are in the database file, read from the file.
+ * @property {() => Promise<void>} stop
+ *
+ * @typedef {object} ClientRole
+ * @property {(at: { port: number, device: string, file?: string }) => Promise<void>} open
+ *   A client that is offline; with `file`, over a stored replica.
+ * @property {(records: { from: number, count: number }) => Promise<void>} queue
+ *   Creates records while offline: in the view at once, pending until the client is online.
+ * @property {() => Promise<{ ms: number }>} upload
+ *   Goes online; the time from then until the last queued write is acknowledged.
+ * @property {(records: { count: number }) => Promise<{ ms: number }>} catchUp
+ *   Goes online; the time until `count` records are readable in the client.
+ * @property {() => Promise<void>} goOffline
+ * @property {(records: { from: number, count: number, note: string }) => Promise<void>} update
+ *   Sets the note of records that the client holds; does not wait for an acknowledgement.
+ * @property {() => Promise<void>} settled Every write so far is acknowledged.
+ * @property {(expected: { from: number, count: number, note: string }) => Promise<{ ms: number }>} reconnect
+ *   Goes online; the time until all own writes are acknowledged and the expected notes are readable.
+ * @property {(writes: { from: number, count: number, spacingMs: number }) => Promise<number[]>} writeSpaced
+ *   Creates records one by one; the moment of each write ({@link nowMs}).
+ * @property {(watch: { port: number, clients: number, from: number, count: number }) => Promise<void>} receive
+ *   Opens so many live clients that note when they see each of the records.
+ * @property {() => Promise<number[]>} received
+ *   When all have been seen by all: for each record the moment at which the last client could read it.
+ * @property {(writes: { count: number }) => Promise<number[]>} writeLocally
+ *   Updates held records one by one; milliseconds from each call until a watch callback has the new value.
+ * @property {(at: { file: string, count: number }) => Promise<{ ms: number }>} reopen
+ *   Opens a stored replica with no server; the time until `count` records are readable.
+ * @property {(rebase: Rebase) => Promise<{ ms: number }>} rebase
+ *   W7 only: the time from the arrival of the pull's answer until its rows are visible under the pending events.
+ * @property {() => Promise<void>} close
+ *
+ * @typedef {{ touched: number, note: string }} Rebase
+ *
+ * @typedef {object} IdleRole
+ * @property {(at: { port: number, sockets: number }) => Promise<void>} connect Until each socket is ready and idle.
+ * @property {() => Promise<void>} close
+ */
+
+export {};

@@ -1,0 +1,39 @@
+/**
+ * The data that every workload moves: control points of about 200 bytes of JSON each, the same on every
+ * side and in every run.
+ */
+
+/** The one domain that is measured. */
+export const domain = "point";
+
+/**
+ * The fields of record `i`.
+ * @param {number} i
+ */
+export function recordFields(i) {
+  return {
+    title: `Control point ${i}`,
+    status: i % 3 === 0 ? "done" : "open",
+    severity: i % 5,
+    assignee: `user-${i % 40}`,
+    note: "Crack along the northern joint, about two millimetres wide; measure again in spring.",
+    x: 1000 + i * 0.25,
+    y: 2000 - i * 0.5,
+  };
+}
+
+/**
+ * The key of record `i`, as long as a UUID and in rising order, as time-ordered ids are.
+ * @param {number} i
+ */
+export function recordKey(i) {
+  return `018f6c00-1c3d-7a52-8b6e-${i.toString(16).padStart(12, "0")}`;
+}
+
+/**
+ * Which record a key belongs to.
+ * @param {string} key
+ */
+export function recordIndex(key) {
+  return Number.parseInt(key.slice(-12), 16);
+}

@@ -1,0 +1,3 @@
+import { main } from "../bench/main.mjs";
+
+process.exitCode = await main(process.argv.slice(2));
