@@ -79,6 +79,11 @@ export class ReceiveClock {
     return this.#commitMs;
   }
 
+  /** Goes on with a commit that began before: the batches of one database transaction share its `modifiedAt`. */
+  continueCommit(modifiedAt: number): void {
+    this.#commitMs = modifiedAt;
+  }
+
   /** The reading of the next event of the commit. */
   next(): ClockReading {
     if (this.#commitMs === undefined) throw new Error("beginCommit comes before next");

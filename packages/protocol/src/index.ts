@@ -1,3 +1,4 @@
+export * from "./action-context.js";
 export * from "./clock.js";
 export * from "./codes.js";
 export * from "./declaration.js";

@@ -1,4 +1,5 @@
-import type { ExchangeRequest, Info, Json, Fields, SetMember, Role } from "@landfall/protocol";
+import type { ExchangeRequest, Fields, Info, Role, SetMember } from "@landfall/protocol";
+import type { Query } from "@landfall/schema";
 
 /** Who a request comes from, as the authentication says. */
 export interface User {
@@ -125,36 +126,36 @@ export interface EngineStats {
   readonly lostGroups: number;
 }
 
-/** Reads and writes of the server's own code, inside one transaction. */
-export interface ServerDomain {
-  /** The record's fields; undefined where there is none or it is deleted. */
-  get(key: string): Promise<Fields | undefined>;
-  all(): Promise<readonly ServerRecord[]>;
-  query(query: ServerQuery): Promise<readonly ServerRecord[]>;
-  /** @returns the key, a fresh random one when none is given. */
-  create(set: Fields, key?: string): Promise<string>;
-  put(key: string, set: Fields): Promise<void>;
-  update(key: string, set: Fields, unset?: readonly string[]): Promise<void>;
-  increment(key: string, by: { readonly [field: string]: number }): Promise<void>;
-  add(key: string, values: { readonly [field: string]: readonly SetMember[] }): Promise<void>;
-  remove(key: string, values: { readonly [field: string]: readonly SetMember[] }): Promise<void>;
-  delete(key: string): Promise<void>;
-}
-export type ServerRecord = Fields & { readonly key: string };
-export interface ServerQuery {
-  /** Fields that must have exactly these values. */
-  readonly where?: { readonly [field: string]: Json };
-  readonly orderBy?: readonly (string | { readonly field: string; readonly direction: "asc" | "desc" })[];
-  readonly limit?: number;
-}
-export type ServerTransaction = { readonly [domain: string]: ServerDomain };
+/** A record as a transaction reads it: its fields and its key. */
+export type TxRecord = Fields & { readonly key: string };
 
-export interface SpaceWriter {
+/** One domain inside a transaction whose schema is not known to the compiler; the shape of schema's `TxDomain`. */
+export interface AnyTxDomain {
+  /** Undefined where there is no such record, or it is deleted. */
+  get(key: string): Promise<TxRecord | undefined>;
+  all(): Promise<readonly TxRecord[]>;
+  query(query: Query<Fields>): Promise<readonly TxRecord[]>;
+  /** @returns the key: the one given, or a new one. */
+  create(fields: Fields, options?: { readonly key?: string }): string;
+  put(key: string, fields: Fields): void;
+  update(key: string, patch: Fields, options?: { readonly unset?: readonly string[] }): void;
+  increment(key: string, by: { readonly [field: string]: number }): void;
+  add(key: string, members: { readonly [field: string]: readonly SetMember[] }): void;
+  remove(key: string, members: { readonly [field: string]: readonly SetMember[] }): void;
+  delete(key: string): void;
+  restore(key: string, fields: Fields): void;
+}
+export type AnyTx = { readonly [domain: string]: AnyTxDomain };
+
+/** @typeParam T the transaction as the schema types it: `Tx<D>`. */
+export interface SpaceWriter<T = AnyTx> {
   /**
-   * Writes as the server (device `server`): one event, one index, poked like any other. Resolves after the commit.
-   * @throws LandfallError with the code that a client's event would have been rejected with.
+   * Writes as the server (device `server`): one event, one index, poked like any other. Reads see what was
+   * written so far; writes take effect together, or not at all. Resolves after the commit; without any
+   * write no index is taken, and `index` is the head that was read.
+   * @throws LandfallError with the code that a client's event would have been rejected with, or what `change` threw.
    */
-  write<T>(change: (tx: ServerTransaction) => T | Promise<T>): Promise<{ readonly index: number; readonly modifiedAt: number; readonly result: T }>;
+  write<R>(change: (tx: T) => R | Promise<R>): Promise<{ readonly index: number; readonly modifiedAt: number; readonly result: R }>;
 }
 
 /** The seam between the core and what carries it: HTTP, the hub, the command line. */
