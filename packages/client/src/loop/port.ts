@@ -1,9 +1,19 @@
 import type { DeltaMessage, Row, SpaceError, SpaceRequest } from "@landfall/protocol";
-import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
+import type { ClientPorts } from "../ports.js";
+import type { AnswerCheckpoint, AnswerEnd, AnswerHead, Remote } from "../remote/port.js";
+import type { ServerClock } from "./server-clock.js";
+import type { Session } from "./session.js";
 
-/** How much one request may carry. */
+/** How much one request may still carry. */
 export interface Budget {
   readonly events: number;
+  readonly bytes: number;
+}
+
+/** A space's part of a request. */
+export interface SpacePart {
+  readonly request: SpaceRequest;
+  /** Bytes of its events, about. */
   readonly bytes: number;
 }
 
@@ -36,9 +46,11 @@ export interface SyncedSpace {
   readonly domains: readonly string[];
   /**
    * The space's part of the next request. Seqs that it gives to events are durable before it resolves
-   * (DESIGN rule 3). `undefined` when the space cannot sync now (not opened, frozen).
+   * (DESIGN rule 3). With a budget of no events it only fetches. A first event that is larger than
+   * `budget.bytes` goes alone when `budget.first` says that no other space has taken of the budget.
+   * `undefined` when the space cannot sync now (not opened, frozen).
    */
-  request(budget: Budget): Promise<SpaceRequest | undefined>;
+  request(budget: Budget & { readonly first: boolean }): Promise<SpacePart | undefined>;
   /** Stages what an answer brings; nothing shows before `end` with `more: false` (DESIGN rule 5). */
   begin(head: AnswerHead): void;
   rows(rows: readonly Row[]): void;
@@ -47,6 +59,7 @@ export interface SyncedSpace {
   end(end: AnswerEnd): Promise<Landing>;
   /** The request failed midway: keeps what is staged up to the last checkpoint. */
   broken(): void;
+  /** `too_large` here means: the one event that was sent cannot get through at all. */
   failed(error: SpaceError): Promise<Recovery>;
   /** Applies a delta if it fits (DESIGN §6.1); false when the space must be fetched instead. */
   delta(message: DeltaMessage): Promise<boolean>;
@@ -54,4 +67,88 @@ export interface SyncedSpace {
   isBehind(heads: { readonly [domain: string]: number }): boolean;
   /** Events that may be sent now. */
   readonly sendable: number;
+}
+
+/** What a space can be in while the client as a whole is in order (DESIGN §8). */
+export type SpaceState = "frozen" | "revoked" | "outdated" | "catching-up" | "live";
+/** What keeps the client as a whole from syncing. */
+export type ClientState = "signed-out" | "needs-auth" | "locked" | "offline" | "backing-off";
+export type SyncState = ClientState | SpaceState;
+
+/** How far long work has come. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  readonly unit: "changes";
+}
+
+export interface SpaceSync {
+  readonly state: SpaceState;
+  /** For a person to read; empty when there is nothing to say. */
+  readonly reason: string;
+  readonly progress: Progress | null;
+  /** When the space last was whole, by the server's clock; null when not since the start. */
+  readonly lastSyncedAt: number | null;
+}
+
+/** The loop's part of the status; a new object with every change. */
+export interface LoopStatus {
+  /** The worst of the client's and its spaces' states. */
+  readonly state: SyncState;
+  readonly reason: string;
+  readonly connection: "offline" | "polling" | "socket";
+  readonly phase: "idle" | "fetching" | "sending" | "blocked";
+  /** When everything last was in step, by the server's clock in milliseconds. */
+  readonly lastSyncedAt: number | null;
+  /** `retryAt`: when it is tried again by itself, by the server's clock. */
+  readonly error: { readonly code: string; readonly message: string; readonly retryAt: number | null } | null;
+  /** How far the device's clock is ahead of the server's; 0 while it is near enough. */
+  readonly clockSkewMs: number;
+  readonly spaces: { readonly [space: string]: SpaceSync };
+}
+
+/** Why `syncNow` could not. */
+export class SyncError extends Error {
+  override readonly name = "SyncError";
+  constructor(
+    /** A state of the client or the space, or the code of the server's refusal. */
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface LoopOptions {
+  readonly remote: Remote;
+  readonly ports: Pick<ClientPorts, "uptime" | "clock" | "random" | "timers" | "online">;
+  readonly session: Session;
+  readonly serverClock: ServerClock;
+  /** The device's id; a clone gets another while the loop runs (DESIGN rule 3). */
+  readonly device: () => string;
+  /** Called with every new status. */
+  readonly onStatus: (status: LoopStatus) => void;
+}
+
+/** Keeps the spaces that it is given in step with the server. */
+export interface Loop {
+  readonly status: LoopStatus;
+  /** Begins; may follow a `stop`. */
+  start(): void;
+  /** Ends; resolves when nothing is in flight any more. */
+  stop(): Promise<void>;
+  addSpace(space: SyncedSpace): void;
+  removeSpace(space: string): void;
+  /** Spaces have something to send, or the domains that they follow have changed. */
+  wake(): void;
+  /**
+   * Tries now, stopped spaces too, whatever the pace. Resolves when everything known at the call has landed.
+   * @throws SyncError saying why it has not.
+   */
+  syncNow(): Promise<void>;
+  /** Asks for credentials again: somebody signed in. */
+  signIn(): void;
+  /** Holds everything until `unlock`; the reason is shown. */
+  lock(reason: string): void;
+  unlock(): void;
 }

@@ -27,7 +27,7 @@ export interface AnswerEnd extends AnswerCheckpoint {
 
 /** What an exchange brings, in order; the same for a whole answer and for a streamed one. */
 export interface AnswerSink {
-  /** The server's clock, with the local times around the request, for the offset estimate. */
+  /** The server's clock, told as early as it is known: the time since the request began bounds the error. */
   time(serverMs: number): void;
   space(head: AnswerHead): void;
   /** Rows of the space begun last, in version order. */
@@ -39,7 +39,7 @@ export interface AnswerSink {
 
 /** Why a call failed: by the network, by the server's word, or because what came was not an answer of ours. */
 export type RemoteFailure =
-  | { readonly kind: "network"; readonly message: string }
+  | { readonly kind: "network"; readonly message: string; readonly timedOut?: boolean }
   | { readonly kind: "refused"; readonly status: number; readonly code: string; readonly message: string; readonly retryAfterMs?: number }
   /** A captive portal, a proxy's page, a truncated stream. */
   | { readonly kind: "garbled"; readonly message: string };
@@ -77,5 +77,6 @@ export interface Remote {
   info(token: string): Promise<Info>;
   /** The small tables: spaces and members. `path` begins with `/v1/`. Resolves to the decoded JSON of a 2xx answer. */
   call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, token: string, body?: unknown): Promise<unknown>;
-  pokes(hello: { token: string; device: string }, listener: PokeListener): PokeChannel;
+  /** Absent where the platform has no sockets: the loop polls then. */
+  readonly pokes?: (hello: { token: string; device: string }, listener: PokeListener) => PokeChannel;
 }

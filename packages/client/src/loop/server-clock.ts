@@ -1,0 +1,42 @@
+import type { ClockPort } from "@landfall/protocol";
+
+/** Below this a person need not hear of it, and answers are too slow to measure it. */
+const worthTellingMs = 30_000;
+const samplesKept = 8;
+
+/** The server's clock as this device knows it; events are stamped with it (DESIGN rule 6). */
+export interface ServerClock extends ClockPort {
+  /** What is added to the device's clock, in milliseconds; 0 until the first answer. Worth keeping for the next start. */
+  readonly offsetMs: number;
+  /** How far the device's clock is ahead, in whole seconds as milliseconds; 0 while that is near enough. */
+  readonly skewMs: number;
+  /** The server's time in an answer, with the device's clock before and after. */
+  sample(serverMs: number, sentMs: number, receivedMs: number): void;
+}
+
+/**
+ * Takes the offset from the sample with the shortest way among the last 8, since half of the way there
+ * and back is the most that a sample can be off.
+ */
+export function createServerClock(clock: ClockPort, offsetMs = 0): ServerClock {
+  let samples: { readonly offset: number; readonly rtt: number }[] = [];
+  return {
+    now: () => clock.now() + offsetMs,
+    get offsetMs() {
+      return offsetMs;
+    },
+    get skewMs() {
+      return Math.abs(offsetMs) < worthTellingMs ? 0 : -Math.round(offsetMs / 1000) * 1000;
+    },
+    sample(serverMs, sentMs, receivedMs) {
+      const rtt = receivedMs - sentMs;
+      // The clock was set back in between.
+      if (rtt < 0) return;
+      const offset = serverMs - (sentMs + receivedMs) / 2;
+      // What no two ways can explain is a clock that was set: older samples speak of the old setting.
+      samples = samples.filter((old) => Math.abs(old.offset - offset) <= (old.rtt + rtt) / 2 + 1000);
+      samples = [...samples, { offset, rtt }].slice(-samplesKept);
+      offsetMs = samples.reduce((best, next) => (next.rtt < best.rtt ? next : best)).offset;
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import type { ClockPort } from "@landfall/protocol";
+import { RemoteError } from "../remote/port.js";
+import { SyncError } from "./port.js";
+
+/** Gives a bearer token, or null when nobody is signed in; a throw means that it could not be found out now. */
+export type Credentials = () => string | null | Promise<string | null>;
+
+/** Holds the token, so that `credentials` is asked at start, before expiry and on 401 (DESIGN §8). */
+export interface Session {
+  /** The token given last, unless it was refused. */
+  readonly token: string | undefined;
+  /** When to ask again before the token expires, by `clock`; undefined when the token does not say. */
+  readonly renewAtMs: number | undefined;
+  /** Asks `credentials`; calls at the same time share one. */
+  ask(): Promise<string | null>;
+  /** The server said 401 to that token. */
+  refuse(token: string): void;
+  /**
+   * Runs a call with the token; asks for another once when the server refuses it.
+   * @throws SyncError `signed-out`; what `run` throws.
+   */
+  authorized<T>(run: (token: string) => Promise<T>): Promise<T>;
+}
+
+/** A token that lives longer than this is renewed a minute before it ends, a short one after four fifths of its life. */
+const renewEarlyMs = 60_000;
+
+/** When a JWT expires (RFC 7519 §4.1.4), as a hint for asking in time: nothing is verified here. */
+function expiryMs(token: string): number | undefined {
+  try {
+    const { exp } = JSON.parse(atob((token.split(".")[1] as string).replace(/-/g, "+").replace(/_/g, "/"))) as { exp?: unknown };
+    return typeof exp === "number" ? exp * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function createSession(credentials: Credentials, clock: ClockPort): Session {
+  let token: string | undefined;
+  let renewAtMs: number | undefined;
+  let asking: Promise<string | null> | undefined;
+  const session: Session = {
+    get token() {
+      return token;
+    },
+    get renewAtMs() {
+      return renewAtMs;
+    },
+    ask() {
+      asking ??= (async () => {
+        try {
+          const given = await credentials();
+          token = given ?? undefined;
+          const expiry = given === null ? undefined : expiryMs(given);
+          const leftMs = expiry === undefined ? 0 : expiry - clock.now();
+          renewAtMs = expiry === undefined ? undefined : expiry - Math.min(renewEarlyMs, leftMs / 5);
+          return given;
+        } finally {
+          asking = undefined;
+        }
+      })();
+      return asking;
+    },
+    refuse(refused) {
+      if (refused === token) token = undefined;
+    },
+    async authorized(run) {
+      const tryOnce = async (): Promise<ReturnType<typeof run>> => {
+        const mine = token ?? (await session.ask());
+        if (mine === null) throw new SyncError("signed-out", "Nobody is signed in: credentials() gave null.");
+        try {
+          return await run(mine);
+        } catch (error) {
+          if (error instanceof RemoteError && error.failure.kind === "refused" && error.failure.status === 401) session.refuse(mine);
+          throw error;
+        }
+      };
+      try {
+        return await tryOnce();
+      } catch (error) {
+        if (token !== undefined || error instanceof SyncError) throw error;
+        return tryOnce();
+      }
+    },
+  };
+  return session;
+}
