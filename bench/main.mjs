@@ -20,11 +20,51 @@ const usage = `npm run bench [-- options]
 `;
 
 /**
+ * @typedef {object} Options
+ * @property {Set<string>} only
+ * @property {Set<string>} sides
+ * @property {number} runs
+ * @property {string | undefined} json
+ * @property {string | undefined} profileDir
+ * @property {boolean} check
+ */
+
+/**
  * Runs the benchmark as the command line says, and prints a table for each workload.
  * @param {readonly string[]} argv
  * @returns {Promise<number>} The exit code.
  */
 export async function main(argv) {
+  /** @type {Options | undefined} */
+  let options;
+  try {
+    options = readOptions(argv);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    return 2;
+  }
+  if (options === undefined) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const { runs, json } = options;
+  /** @type {import("./harness/run.mjs").Row[]} */
+  const rows = await withContexts((contextFor) => measure(contextFor, options));
+  const bundle = options.only.has("bundle") ? await bundleSize() : undefined;
+  if (bundle !== undefined) process.stdout.write(`\nbundle  The client with IndexedDB storage, minified and gzipped\n${bundle.text}\n`);
+
+  const missed = rows.filter((row) => row.verdict === "miss").map((row) => `${row.workload} ${row.label}`);
+  if (bundle?.verdict === "miss") missed.push("bundle size");
+  process.stdout.write(missed.length === 0 ? "\nNo target was missed.\n" : `\nMissed: ${missed.join("; ")}.\n`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine: machine(), runs, rows, bundle }, null, 2)}\n`);
+  return options.check && missed.length > 0 ? 1 : 0;
+}
+
+/**
+ * @param {readonly string[]} argv
+ * @returns {Options | undefined} Undefined when only help is wanted.
+ */
+function readOptions(argv) {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -37,29 +77,22 @@ export async function main(argv) {
       help: { type: "boolean", default: false },
     },
   });
-  if (values.help) {
-    process.stdout.write(usage);
-    return 0;
-  }
+  if (values.help) return undefined;
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs must be a whole number from 1, not "${values.runs}".`);
-  const only = choose("--only", values.only, [...workloads.map((workload) => workload.id), "bundle"]);
-  const sides = choose("--sides", values.sides, drivers.map((driver) => driver.name));
-
-  const rows = await withContexts((contextFor) => measure(contextFor, { only, sides, runs, profileDir: values.profile }));
-  const bundle = only.has("bundle") ? await bundleSize() : undefined;
-  if (bundle !== undefined) process.stdout.write(`\nbundle  The client with IndexedDB storage, minified and gzipped\n${bundle.text}\n`);
-
-  const missed = rows.filter((row) => row.verdict === "miss").map((row) => `${row.workload} ${row.label}`);
-  if (bundle?.verdict === "miss") missed.push("bundle size");
-  process.stdout.write(missed.length === 0 ? "\nNo target was missed.\n" : `\nMissed: ${missed.join("; ")}.\n`);
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine: machine(), runs, rows, bundle }, null, 2)}\n`);
-  return values.check && missed.length > 0 ? 1 : 0;
+  return {
+    only: choose("--only", values.only, [...workloads.map((workload) => workload.id), "bundle"]),
+    sides: choose("--sides", values.sides, drivers.map((driver) => driver.name)),
+    runs,
+    json: values.json,
+    profileDir: values.profile,
+    check: values.check,
+  };
 }
 
 /**
  * @param {Parameters<Parameters<typeof withContexts>[0]>[0]} contextFor
- * @param {{ only: Set<string>, sides: Set<string>, runs: number, profileDir: string | undefined }} options
+ * @param {Options} options
  */
 async function measure(contextFor, { only, sides, runs, profileDir }) {
   /** @type {import("./harness/run.mjs").Row[]} */
