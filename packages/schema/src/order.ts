@@ -1,0 +1,59 @@
+import type { Json } from "@landfall/protocol";
+import type { AllKeys } from "./domain-types.js";
+
+/** What queries look at: a record's fields and its key. */
+export type Queried = { readonly key: string };
+
+/** A field to order by, or several with their directions; "key" is the record's key. */
+export type OrderBy<Fields> =
+  | AllKeys<Fields>
+  | "key"
+  | readonly (readonly [field: AllKeys<Fields> | "key", direction: "asc" | "desc"])[];
+
+/** Values of different kinds stand in this order; absent and null are one. */
+const kinds = ["undefined", "boolean", "number", "string", "list", "object"];
+
+export function kindOf(value: unknown): number {
+  if (value === null || value === undefined) return 0;
+  return kinds.indexOf(Array.isArray(value) ? "list" : typeof value);
+}
+
+/**
+ * The total order of JSON values that every query uses: absent and null first, then false, true, numbers,
+ * strings (by UTF-16 code units, the same on every machine), lists (member by member), objects (by their
+ * sorted members). 0 means equal, whatever the order of members.
+ */
+export function compareValues(a: unknown, b: unknown): number {
+  const kind = kindOf(a);
+  const apart = kind - kindOf(b);
+  if (apart !== 0 || kind === 0) return apart;
+  if (kind === kinds.length - 1) return compareLists(sortedMembers(a as object), sortedMembers(b as object));
+  if (Array.isArray(a)) return compareLists(a, b as readonly unknown[]);
+  return (a as string) < (b as string) ? -1 : (a as string) > (b as string) ? 1 : 0;
+}
+
+function sortedMembers(value: object): readonly (readonly [string, Json])[] {
+  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function compareLists(a: readonly unknown[], b: readonly unknown[]): number {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    const apart = compareValues(a[i], b[i]);
+    if (apart !== 0) return apart;
+  }
+  return a.length - b.length;
+}
+
+/** Compares records by fields in turn and, where they tie, by key: no two records are ever equal. */
+export function compareBy<Fields extends object>(
+  orderBy: OrderBy<Fields> = "key",
+): (a: Fields & Queried, b: Fields & Queried) => number {
+  const steps: readonly (readonly [string, "asc" | "desc"])[] = typeof orderBy === "string" ? [[orderBy, "asc"]] : orderBy;
+  return (a, b) => {
+    for (const [field, direction] of steps) {
+      const apart = compareValues(a[field as keyof typeof a], b[field as keyof typeof b]);
+      if (apart !== 0) return direction === "desc" ? -apart : apart;
+    }
+    return compareValues(a.key, b.key);
+  };
+}
