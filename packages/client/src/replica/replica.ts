@@ -1,4 +1,4 @@
-import type { MergeState, Row } from "@landfall/protocol";
+import type { MergeState, Op, Row, Stamp } from "@landfall/protocol";
 import { type Effects, type ViewReader, noEffects, rowId, runOps, splitRowId } from "./effects.js";
 import { EventList, type PendingEntry } from "./event-list.js";
 import type { PendingEvent } from "./pending-event.js";
@@ -49,7 +49,7 @@ export class Replica {
     const row = this.#base.get(domain)?.get(key);
     const state = overlaid ?? row;
     if (!state || state.deleted) return undefined;
-    const record = presentRecord(key, state.fields, row, overlaid !== undefined);
+    const record = presentRecord(key, this.#rules.domain(domain).complete(state.fields), row, overlaid !== undefined);
     let records = this.#shown.get(domain);
     if (!records) this.#shown.set(domain, (records = new Map()));
     records.set(key, record);
@@ -91,6 +91,32 @@ export class Replica {
   update(event: PendingEvent): void {
     const entry = this.#events.byId(event.id);
     if (entry) this.#events.replace(entry, event);
+  }
+
+  /** Why ops would have no effect if they were written now, if so. */
+  check(ops: readonly Op[], stamp: Stamp): Effects["failure"] {
+    const newest = { event: { id: stamp, madeAt: 0, ops }, effects: noEffects };
+    return runOps(ops, stamp, new Rebase(this.#events, undefined).reader(newest, this.#base), this.#rules).failure;
+  }
+
+  /** Shows records of local domains as they are now: no pending event ever touches them, so nothing is re-run. */
+  patchLocal(rows: readonly (Row | { readonly domain: string; readonly key: string })[]): void {
+    const changes = new Map<string, Set<string>>();
+    for (const row of rows) {
+      let keys = changes.get(row.domain);
+      if (!keys) changes.set(row.domain, (keys = new Set()));
+      keys.add(row.key);
+      let base = this.#base.get(row.domain);
+      if (!base) this.#base.set(row.domain, (base = new Map()));
+      if ("version" in row) base.set(row.key, row);
+      else base.delete(row.key);
+      this.#shown.get(row.domain)?.delete(row.key);
+    }
+    this.#tell(changes);
+  }
+
+  #tell(changes: ViewChanges): void {
+    if (changes.size > 0) for (const listener of [...this.#listeners]) listener(changes);
   }
 
   subscribe(listener: (changes: ViewChanges) => void): () => void {
@@ -183,7 +209,7 @@ export class Replica {
       }
       changed(domain, key);
     }
-    if (changes.size > 0) for (const listener of [...this.#listeners]) listener(changes);
+    this.#tell(changes);
   }
 
   #patchDomain(domain: string, rows: ReadonlyMap<string, Row | null>, changed: (domain: string, key: string) => void): void {

@@ -1,4 +1,4 @@
-import { type FieldKinds, type Json, type Stamp, anyFieldKind } from "@landfall/protocol";
+import { type FieldKinds, type Fields, type Json, type Stamp, anyFieldKind } from "@landfall/protocol";
 import type { Effects, ViewReader } from "./effects.js";
 
 /** Details of a master record, as the schema's `parent` declares them. */
@@ -11,6 +11,8 @@ export interface ChildRules {
 export interface DomainRules {
   readonly kinds: FieldKinds;
   readonly children: readonly ChildRules[];
+  /** The fields with what a reader may count on being there: counters from 0, sets from empty. */
+  readonly complete: (fields: Fields) => Fields;
 }
 
 /** What a replica must know of the schema to show pending events as the server will apply them. */
@@ -21,4 +23,4 @@ export interface ReplicaRules {
 }
 
 /** The rules where there is no schema. */
-export const noRules: DomainRules = { kinds: anyFieldKind, children: [] };
+export const noRules: DomainRules = { kinds: anyFieldKind, children: [], complete: (fields) => fields };

@@ -1,0 +1,185 @@
+import type { WireEvent } from "@landfall/protocol";
+import type { Budget } from "../loop/port.js";
+import { type PendingEvent, comesBefore, wireExpectation } from "../replica/pending-event.js";
+
+/** How an event stands in the outbox. */
+interface Entry {
+  event: PendingEvent;
+  /** Bytes that it takes in a request, about. */
+  readonly bytes: number;
+  /** Whether the storage has it, or has refused for good to take it: only then may it be sent. */
+  ready: boolean;
+  /** Its effect is in base and only its outcome is missing. */
+  confirmed: boolean;
+}
+
+/** What an event takes in a request beside what was stored of it: its seq and punctuation. */
+const envelopeBytes = 24;
+
+/** What a request carries of an outbox. */
+export interface Choice {
+  /** In the order that they are sent. */
+  readonly chosen: readonly PendingEvent[];
+  /** Those of them that got their seq just now. */
+  readonly numbered: readonly PendingEvent[];
+  readonly bytes: number;
+}
+
+/** An event as it goes into a request. */
+function toWire(event: PendingEvent, seqOf: (id: string) => number | undefined): WireEvent {
+  const { id, seq, schema, was } = event;
+  const head = { id, seq: seq as number, ...(schema === undefined ? {} : { schema }), ...(was ? { was } : {}) };
+  if (event.void) return { ...head, void: true };
+  const expect = event.expect?.map((expectation) => wireExpectation(expectation, seqOf));
+  const conditions = expect ? { expect } : {};
+  if (event.ops) return { ...head, ...conditions, ops: event.ops };
+  return { ...head, ...conditions, action: event.action as string, args: event.args ?? null };
+}
+
+/** The events of a space that the server has not settled, and the counter that numbers them (DESIGN rule 3). */
+export class Outbox {
+  readonly #entries = new Map<string, Entry>();
+  /** Events in the order that they are sent; undefined when it must be worked out again. */
+  #sorted: Entry[] | undefined = [];
+  #bytes = 0;
+  nextSeq = 1;
+
+  get events(): PendingEvent[] {
+    return this.#order().map((entry) => entry.event);
+  }
+
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Local time of the oldest event, in milliseconds. */
+  get oldestAt(): number | undefined {
+    return this.#order()[0]?.event.madeAt;
+  }
+
+  #order(): Entry[] {
+    this.#sorted ??= [...this.#entries.values()].sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1));
+    return this.#sorted;
+  }
+
+  get(id: string): PendingEvent | undefined {
+    return this.#entries.get(id)?.event;
+  }
+
+  add(event: PendingEvent, ready: boolean): void {
+    if (this.#entries.has(event.id)) return;
+    const entry: Entry = { event, bytes: JSON.stringify(event).length, ready, confirmed: false };
+    this.#entries.set(event.id, entry);
+    this.#bytes += entry.bytes;
+    const sorted = this.#sorted;
+    const last = sorted?.[sorted.length - 1];
+    if (sorted && (!last || comesBefore(last.event, event))) sorted.push(entry);
+    else this.#sorted = undefined;
+  }
+
+  markReady(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry) entry.ready = true;
+  }
+
+  replace(event: PendingEvent): void {
+    const entry = this.#entries.get(event.id);
+    if (!entry) return;
+    if (entry.event.seq !== event.seq) this.#sorted = undefined;
+    entry.event = event;
+  }
+
+  confirm(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry) entry.confirmed = true;
+  }
+
+  isConfirmed(id: string): boolean {
+    return this.#entries.get(id)?.confirmed ?? false;
+  }
+
+  removeAll(ids: ReadonlySet<string> | ReadonlyMap<string, unknown>): void {
+    let removed = 0;
+    for (const id of ids.keys()) {
+      const entry = this.#entries.get(id);
+      if (!entry) continue;
+      this.#entries.delete(id);
+      this.#bytes -= entry.bytes;
+      removed += 1;
+    }
+    if (removed > 0) this.#sorted = this.#sorted?.filter((entry) => this.#entries.has(entry.event.id));
+  }
+
+  /** Events that could go into a request now. */
+  sendable(hasOutcome: (id: string) => boolean): number {
+    let count = 0;
+    for (const entry of this.#entries.values()) if (entry.ready && !hasOutcome(entry.event.id)) count += 1;
+    return count;
+  }
+
+  /**
+   * Chooses what the next request carries and numbers what has no number yet; the caller stores the numbers
+   * before anything is sent.
+   *
+   * An event that is larger than the budget goes alone, if no other space has taken of the budget.
+   */
+  choose(budget: Budget & { readonly first: boolean }, hasOutcome: (id: string) => boolean): Choice {
+    const chosen: PendingEvent[] = [];
+    const numbered: PendingEvent[] = [];
+    let bytes = 0;
+    let seq = this.nextSeq;
+    for (const entry of this.#order()) {
+      if (chosen.length >= budget.events) break;
+      if (hasOutcome(entry.event.id)) continue;
+      const larger = bytes + entry.bytes + envelopeBytes;
+      const alone = budget.first && chosen.length === 0;
+      if (!entry.ready || (larger > budget.bytes && !alone)) break;
+      bytes = larger;
+      const event = entry.event.seq === undefined ? { ...entry.event, seq: seq++ } : entry.event;
+      if (event !== entry.event) numbered.push(event);
+      chosen.push(event);
+    }
+    return { chosen, numbered, bytes };
+  }
+
+  /** Takes the numbers as given, once they are durable. */
+  number(numbered: readonly PendingEvent[]): void {
+    for (const event of numbered) {
+      const entry = this.#entries.get(event.id);
+      // Numbers are given in the order of the list, so the order stands.
+      if (entry) entry.event = event;
+      this.nextSeq = Math.max(this.nextSeq, (event.seq as number) + 1);
+    }
+  }
+
+  toWire(events: readonly PendingEvent[]): WireEvent[] {
+    return events.map((event) => toWire(event, (id) => this.#entries.get(id)?.event.seq));
+  }
+
+  /** The seq up to which every outcome is durable here (DESIGN rule 3). */
+  get acked(): number {
+    let lowest = this.nextSeq;
+    for (const { event } of this.#entries.values()) if (event.seq !== undefined && event.seq < lowest) lowest = event.seq;
+    return lowest - 1;
+  }
+
+  /** Gives every event up its number, as a cloned or restored history asks; ids stay. Returns the events that changed. */
+  renumber(device: string, nextSeq: number): PendingEvent[] {
+    const changed: PendingEvent[] = [];
+    for (const entry of this.#entries.values()) {
+      const { seq, ...rest } = entry.event;
+      if (seq === undefined) continue;
+      // What was sent first is remembered from the first time on.
+      entry.event = { ...rest, was: rest.was ?? { device, seq } };
+      entry.confirmed = false;
+      changed.push(entry.event);
+    }
+    this.nextSeq = nextSeq;
+    this.#sorted = undefined;
+    return changed;
+  }
+}

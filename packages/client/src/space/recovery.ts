@@ -1,0 +1,133 @@
+import type { Row, SpaceError } from "@landfall/protocol";
+import type { Recovery } from "../loop/port.js";
+import type { StorageChange } from "../storage/port.js";
+import type { InboxItem } from "./inbox-item.js";
+import { rejectedItems } from "./settlement.js";
+import type { SpaceSession } from "./space-session.js";
+import { type ReplicaMeta, dropEvent, putEvent, putItem, putMeta } from "./space-store.js";
+
+/** What a space does about an error that the server gave for it (DESIGN rules 3, 8 and 12). Nothing unsynced is ever dropped. */
+export async function recover(session: SpaceSession, error: SpaceError): Promise<Recovery> {
+  switch (error.code) {
+    case "not_found":
+      return notFound(session);
+    case "revoked":
+      await leaveBase(session, "revoked", "You are no longer a member of this space. This edit had not been synced.");
+      return { next: "stop", state: "revoked", reason: "You are no longer a member of this space." };
+    case "generation_changed":
+      return newGeneration(session, error);
+    case "cursor_ahead":
+      session.context.report("history_lost", `The server has lost the newest history of ${session.space}; it is read again, and what it lost is kept.`);
+      keepAside(session, error.head ?? 0);
+      return { next: "again" };
+    case "seq_gap":
+      return seqGap(session, error.expected ?? 1);
+    case "device_forked":
+      return forked(session);
+    case "too_large":
+      return tooLarge(session, error.message);
+    case "schema_unsupported":
+      return { next: "stop", state: "outdated", reason: error.message };
+    default:
+      return { next: "later", reason: error.message, ...(error.retryAfterMs === undefined ? {} : { afterMs: error.retryAfterMs }) };
+  }
+}
+
+async function notFound(session: SpaceSession): Promise<Recovery> {
+  if (!session.meta.create) return { next: "later", reason: "There is no such space, or you are not a member of it yet. What you write is kept." };
+  const refusal = await session.context.createSpace(session.space);
+  return refusal === undefined ? { next: "again" } : { next: "later", reason: refusal };
+}
+
+/** Drops base and parks pending events in the inbox: the space is gone, or not ours any more. */
+async function leaveBase(session: SpaceSession, code: string, reason: string, meta: Partial<ReplicaMeta> = {}): Promise<void> {
+  const { space } = session;
+  const events = session.outbox.events;
+  const items: InboxItem[] = events.flatMap((event) => rejectedItems(event, code, reason, "parked"));
+  const next: ReplicaMeta = { head: 0, cursors: {}, nextSeq: 1, revision: session.meta.revision + 1, device: session.context.device(), ...meta };
+  const changes: StorageChange[] = [
+    { type: "clear", table: "rows", space },
+    ...events.map((event) => dropEvent(space, event.id)),
+    ...items.map((item) => putItem(space, item)),
+    putMeta(space, next),
+  ];
+  await session.commit(changes);
+  session.meta = next;
+  const ids = new Set(events.map((event) => event.id));
+  session.outbox.removeAll(ids);
+  session.outbox.nextSeq = 1;
+  const patch = new Map<string, Map<string, Row | null>>();
+  for (const domain of session.domains) patch.set(domain, new Map([...session.replica.baseRows(domain).keys()].map((key) => [key, null])));
+  await session.replica.step({ patch, remove: new Set(session.replica.pending.map((event) => event.id)) });
+  session.changeInbox(items, []);
+  for (const event of events) session.receipts.settle(event.id, { status: "rejected", id: event.id, seq: event.seq ?? 0, code, message: reason });
+  session.context.publish(space, { type: "reload" });
+}
+
+/** Rows that the server may have lost are kept aside, and every domain is fetched again; base stands meanwhile. */
+function keepAside(session: SpaceSession, at: number): void {
+  const aside: Row[] = [];
+  for (const domain of session.domains) {
+    for (const row of session.replica.baseRows(domain).values()) if (row.version > at) aside.push(row);
+    session.refetch.add(domain);
+  }
+  session.aside = aside;
+}
+
+async function newGeneration(session: SpaceSession, error: SpaceError): Promise<Recovery> {
+  const generation = error.generation;
+  if (generation === undefined) return { next: "later", reason: error.message };
+  if (session.meta.generation === undefined || error.reason === "wiped") {
+    session.context.report("wiped", `The space ${session.space} was wiped.`);
+    await leaveBase(session, "wiped", "The space was wiped before this edit was synced.", { generation });
+    return { next: "again" };
+  }
+  session.context.report("restored", `The server's copy of ${session.space} was restored from a backup; what it lost is kept here.`);
+  // `at` counts in the generation that the client knows only when that is the parent.
+  keepAside(session, error.parent === session.meta.generation ? (error.at ?? 0) : 0);
+  await renumber(session, { generation, cursors: {}, head: 0 }, 1);
+  return { next: "again" };
+}
+
+/** Takes the seqs of pending events back; they get new ones when they are sent, under their old ids. */
+export async function renumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq: number): Promise<void> {
+  const changed = session.outbox.renumber(session.meta.device ?? session.context.device(), nextSeq);
+  const next: ReplicaMeta = { ...session.meta, ...meta, nextSeq, device: session.context.device(), revision: session.meta.revision + 1 };
+  await session.commit([...changed.map((event) => putEvent(session.space, event)), putMeta(session.space, next)]);
+  session.meta = next;
+  const shown = new Set(session.replica.pending.map((event) => event.id));
+  await session.replica.step({ remove: shown });
+  await session.replica.step({ add: session.outbox.events });
+  session.context.publish(session.space, { type: "reload" });
+}
+
+async function seqGap(session: SpaceSession, expected: number): Promise<Recovery> {
+  if (expected <= session.outbox.acked) {
+    session.context.report("history_lost", `The server has lost writes of this device to ${session.space}; it is read again, and what it lost is kept.`);
+    keepAside(session, 0);
+  }
+  await renumber(session, {}, expected);
+  return { next: "again" };
+}
+
+/** The prefix that the other copy sent too is found to be duplicates when it is sent again with `was` (DESIGN rule 3). */
+async function forked(session: SpaceSession): Promise<Recovery> {
+  session.context.report("device_forked", "Another copy of this installation writes under the same device id. This copy goes on as a new device.");
+  await session.context.forkDevice(session);
+  return { next: "again" };
+}
+
+async function tooLarge(session: SpaceSession, message: string): Promise<Recovery> {
+  const [event] = session.outbox.events;
+  if (!event) return { next: "later", reason: message };
+  const items = rejectedItems(event, "too_large", message);
+  const sent = event.seq !== undefined;
+  const voided = { ...event, void: true as const };
+  await session.commit([...items.map((item) => putItem(session.space, item)), sent ? putEvent(session.space, voided) : dropEvent(session.space, event.id)]);
+  if (sent) session.outbox.replace(voided);
+  else session.outbox.removeAll(new Set([event.id]));
+  await session.replica.step({ remove: new Set([event.id]) });
+  session.changeInbox(items, []);
+  session.receipts.settle(event.id, { status: "rejected", id: event.id, seq: event.seq ?? 0, code: "too_large", message });
+  return { next: "again" };
+}

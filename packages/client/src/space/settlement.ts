@@ -1,0 +1,150 @@
+import { type Fields, type Json, type Op, type Row, codeEntry } from "@landfall/protocol";
+import type { Cut, FinalOutcome } from "../replica/cut.js";
+import { type PendingEvent, type PendingExpectation } from "../replica/pending-event.js";
+import type { InboxItem } from "./inbox-item.js";
+
+/** What the end of a pull means for the outbox and the inbox. */
+export interface Settlement {
+  /** Events that leave the outbox, with what became of them. */
+  readonly settled: ReadonlyMap<string, SettledOutcome>;
+  /** Events whose effect is in base although their outcome was lost on the way; they are sent again to learn it. */
+  readonly confirmed: ReadonlySet<string>;
+  /** Events that stay, but are now known differently. */
+  readonly changed: readonly PendingEvent[];
+  readonly items: readonly InboxItem[];
+}
+
+/** An outcome of the server, or the client's own word for an event that it never sent. */
+export type SettledOutcome = FinalOutcome | { readonly status: "rejected"; readonly id: string; readonly code: "depends_on"; readonly message: string };
+
+/** Whether an outcome says that the event took effect, at first or at a retry. */
+export function indexOf(outcome: SettledOutcome): number | undefined {
+  return outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied") ? outcome.index : undefined;
+}
+
+export function rejectionOf(outcome: SettledOutcome): { readonly code: string; readonly message: string } | undefined {
+  return outcome.status === "rejected" || (outcome.status === "duplicate" && outcome.of === "rejected") ? outcome : undefined;
+}
+
+/** The fields that an op was to write, for people. */
+export function triedFields(op: Op): Json | undefined {
+  switch (op.op) {
+    case "increment":
+      return op.by as Fields;
+    case "add":
+    case "remove":
+      return op.values as Json;
+    case "delete":
+    case "deleteMany":
+      return undefined;
+    default:
+      return op.set;
+  }
+}
+
+function describe(code: string, message: string): string {
+  const help = codeEntry(code)?.help;
+  return help && !message.includes(help) ? `${message} ${help}` : message;
+}
+
+/** The inbox items of a rejected event: one for each op, or one for an action. */
+export function rejectedItems(event: PendingEvent, code: string, message: string, kind: "rejected" | "parked" = "rejected"): InboxItem[] {
+  const common = { kind, madeAt: event.madeAt, code, reason: describe(code, message), event };
+  if (!event.ops) return [{ ...common, id: event.id, tried: event.args ?? null, choices: ["retry", "dismiss"] }];
+  return event.ops.map((op, i) => {
+    const canCopy = op.op === "create" || op.op === "put" || op.op === "restore" || op.op === "update";
+    const tried = triedFields(op);
+    return {
+      ...common,
+      id: i === 0 ? event.id : `${event.id}~${i}`,
+      domain: op.domain,
+      ...(op.op === "deleteMany" ? {} : { key: op.key }),
+      ...(tried === undefined ? {} : { tried }),
+      choices: canCopy ? ["retry", "keepCopy", "dismiss"] : ["retry", "dismiss"],
+    };
+  });
+}
+
+function supersededItems(event: PendingEvent, outcome: FinalOutcome, rowOf: (domain: string, key: string) => Row | undefined): InboxItem[] {
+  const superseded = outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied") ? (outcome.superseded ?? []) : [];
+  return superseded.map(({ domain, key, field, by }) => {
+    const op = event.ops?.find((candidate) => candidate.domain === domain && candidate.op !== "deleteMany" && candidate.key === key);
+    const tried = op && "set" in op ? op.set?.[field] : undefined;
+    const row = rowOf(domain, key);
+    const won = row && !row.deleted ? row.fields[field] : undefined;
+    return {
+      id: `${event.id}~${domain}~${key}~${field}`,
+      kind: "superseded" as const,
+      madeAt: event.madeAt,
+      domain,
+      key,
+      field,
+      by,
+      ...(tried === undefined ? {} : { tried }),
+      ...(won === undefined ? {} : { won }),
+      reason: "Somebody wrote this field later, and the later write stands.",
+      event,
+      choices: ["writeAgain", "dismiss"] as const,
+    };
+  });
+}
+
+/** Keys that an event was to create and that others may stand on. */
+function createdKeys(event: PendingEvent): ReadonlySet<string> {
+  return new Set((event.ops ?? []).flatMap((op) => (op.op === "create" ? [`${op.domain}/${op.key}`] : [])));
+}
+
+function dependsOn(event: PendingEvent, keys: ReadonlySet<string>): boolean {
+  return (event.ops ?? []).some((op) => op.op !== "deleteMany" && op.op !== "create" && keys.has(`${op.domain}/${op.key}`));
+}
+
+/** Own events named in expectations get the version that they turned out to produce. */
+function resolveExpectations(event: PendingEvent, settled: ReadonlyMap<string, SettledOutcome>): PendingEvent {
+  if (!event.expect?.some(([, , version]) => typeof version !== "number" && settled.has(version.event))) return event;
+  const expect = event.expect.map((expectation): PendingExpectation => {
+    const [domain, key, version] = expectation;
+    const outcome = typeof version === "number" ? undefined : settled.get(version.event);
+    // A version that no row can have makes the expectation fail, as it must when the event was refused.
+    return outcome ? [domain, key, indexOf(outcome) ?? Number.MAX_SAFE_INTEGER] : expectation;
+  });
+  return { ...event, expect };
+}
+
+/**
+ * Works out what a cut settles (DESIGN rules 3, 5, 7 and 9). Pure.
+ *
+ * @param outbox the events that are not settled, in order.
+ * @param rowOf rows as they will be in base after the cut.
+ */
+export function settle(cut: Cut, outbox: readonly PendingEvent[], rowOf: (domain: string, key: string) => Row | undefined): Settlement {
+  const outcomes = new Map(cut.outcomes.map((outcome) => [outcome.id, outcome]));
+  const settled = new Map<string, SettledOutcome>();
+  const confirmed = new Set<string>();
+  const changed: PendingEvent[] = [];
+  const items: InboxItem[] = [];
+  const refusedKeys = new Set<string>();
+  for (const event of outbox) {
+    const outcome = outcomes.get(event.id);
+    if (outcome) {
+      settled.set(event.id, outcome);
+      const rejection = rejectionOf(outcome);
+      if (rejection && !event.void) {
+        items.push(...rejectedItems(event, rejection.code, rejection.message));
+        for (const key of createdKeys(event)) refusedKeys.add(key);
+      }
+      items.push(...supersededItems(event, outcome, rowOf));
+      continue;
+    }
+    if (event.seq !== undefined && event.seq <= cut.lastSeq) confirmed.add(event.id);
+    else if (refusedKeys.size > 0 && !event.void && dependsOn(event, refusedKeys)) {
+      const message = "The record that this write changes was never created.";
+      items.push(...rejectedItems(event, "depends_on", message));
+      if (event.seq === undefined) settled.set(event.id, { status: "rejected", id: event.id, code: "depends_on", message });
+      else changed.push({ ...event, void: true });
+    } else {
+      const resolved = resolveExpectations(event, settled);
+      if (resolved !== event) changed.push(resolved);
+    }
+  }
+  return { settled, confirmed, changed, items };
+}

@@ -1,0 +1,471 @@
+import {
+  type DeltaMessage, type HybridClock, type Row, type Sha256, type SpaceError, type SpaceRequest, type Stamp, type TimerPort, type ClockPort,
+} from "@landfall/protocol";
+import type { Budget, Landing, Recovery, SpacePart, SyncedSpace } from "../loop/port.js";
+import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
+import type { Cut } from "../replica/cut.js";
+import { DigestKeeper } from "../replica/digest-keeper.js";
+import { type PendingEvent } from "../replica/pending-event.js";
+import { Replica } from "../replica/replica.js";
+import type { ReplicaRules } from "../replica/rules.js";
+import { Staging } from "../replica/staging.js";
+import { type ClientStorage, FencedError, type StorageChange } from "../storage/port.js";
+import type { InboxItem } from "./inbox-item.js";
+import { Outbox } from "./outbox.js";
+import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
+import { recover } from "./recovery.js";
+import { Saver } from "./saver.js";
+import { Serial } from "./serial.js";
+import { type SettledOutcome, type Settlement, settle } from "./settlement.js";
+import { type ReplicaMeta, dropEvent, loadSpace, putEvent, putItem, putMeta, rowChanges } from "./space-store.js";
+
+/** What a session needs of the client around it. */
+export interface SessionContext {
+  readonly storage: ClientStorage;
+  readonly rules: ReplicaRules;
+  /** Stamps of this writer session; shared by all spaces of the client. */
+  readonly stamps: HybridClock;
+  readonly wall: ClockPort;
+  readonly timers: TimerPort;
+  readonly hash: Sha256;
+  readonly schemaVersion: number | undefined;
+  /** Domains that sync, of this schema and account's choice. */
+  readonly domains: readonly string[];
+  device(): string;
+  /** The change that keeps stamps from being issued again after a crash, when one is due. */
+  clockChange(): StorageChange | undefined;
+  /** This installation was cloned: takes a new device id and renumbers the outboxes of all spaces. */
+  forkDevice(session: SpaceSession): Promise<void>;
+  /** Creates the space at the server. @returns why it cannot be had, or undefined. */
+  createSpace(space: string): Promise<string | undefined>;
+  /** The term that this tab leads under; undefined when it does not. */
+  term(space: string): number | undefined;
+  /** Tells the other tabs of this account. */
+  publish(space: string, news: SpaceNews): void;
+  /** There is something to send. */
+  wake(): void;
+  /** Something that a person who looks after the app should know. */
+  report(code: string, message: string): void;
+}
+
+/** What tabs tell each other of a space; every tab has a replica of its own. */
+export type SpaceNews =
+  | { readonly type: "write"; readonly events: readonly PendingEvent[] }
+  | { readonly type: "sent"; readonly events: readonly PendingEvent[] }
+  | { readonly type: "cut"; readonly revision: number; readonly cut: Cut; readonly settlement: Settlement }
+  | { readonly type: "inbox"; readonly put: readonly InboxItem[]; readonly drop: readonly string[] }
+  | { readonly type: "local"; readonly rows: readonly LocalRow[] }
+  /** Too much to tell: read the storage. */
+  | { readonly type: "reload" };
+
+/** A record of a local domain as it is now; without a version it is gone. */
+export type LocalRow = Row | { readonly domain: string; readonly key: string };
+
+/** Rows of a cut that other tabs are told; more are read from the storage. */
+const maxToldRows = 2_000;
+
+/**
+ * One open space: its replica, its outbox and what is staged, between the storage and the loop. Every step of
+ * base goes through its serial queue; local writes show at once.
+ */
+export class SpaceSession implements SyncedSpace {
+  readonly space: string;
+  readonly replica: Replica;
+  readonly outbox = new Outbox();
+  readonly receipts = new Receipts();
+  readonly inbox = new Map<string, InboxItem>();
+  readonly context: SessionContext;
+  readonly #inboxListeners = new Set<() => void>();
+  readonly #serial = new Serial();
+  readonly #saver: Saver;
+  readonly #digests: DigestKeeper;
+  readonly #repairs = new Map<string, number>();
+  meta: ReplicaMeta;
+  /** Domains that the client itself asks for anew. */
+  readonly refetch = new Set<string>();
+  /** Rows that a restored server may have lost; told of once base has been fetched again (DESIGN rule 12). */
+  aside: readonly Row[] = [];
+  #staging: Staging | undefined;
+  #sent: ReadonlyMap<string, PendingEvent> = new Map();
+  stopped = false;
+
+  private constructor(space: string, context: SessionContext, meta: ReplicaMeta) {
+    this.space = space;
+    this.context = context;
+    this.meta = meta;
+    this.replica = new Replica(context.rules);
+    this.#saver = new Saver(context.storage);
+    this.#digests = new DigestKeeper({ hash: context.hash, timers: context.timers, current: (domain, key) => this.replica.baseRow(domain, key) });
+    this.replica.onBaseRow = (domain, key, before) => this.#digests.note(domain, key, before);
+  }
+
+  /** Opens a space from the storage; offline it is as it was left. */
+  static async open(space: string, context: SessionContext, options: { create?: boolean } = {}): Promise<SpaceSession> {
+    const stored = await loadSpace(context.storage, space);
+    const meta: ReplicaMeta = { ...stored.meta, device: stored.meta.device ?? context.device(), ...(options.create && !stored.meta.generation ? { create: true } : {}) };
+    const session = new SpaceSession(space, context, meta);
+    if (!stored.known) await context.storage.commit([putMeta(space, meta)]);
+    for (const item of stored.inbox) session.inbox.set(item.id, item);
+    session.outbox.nextSeq = meta.nextSeq;
+    for (const event of stored.outbox) session.#join(event);
+    await session.replica.step({ patch: new Map([...stored.rows, ...stored.local]), add: session.outbox.events });
+    for (const rows of stored.rows.values()) session.#observe(rows.values());
+    return session;
+  }
+
+  #join(event: PendingEvent): void {
+    this.context.stamps.observe(event.id);
+    this.outbox.add(event, true);
+  }
+
+  #observe(rows: Iterable<Row>): void {
+    let newest = "";
+    for (const row of rows) {
+      if (row.deleted) continue;
+      for (const field in row.stamps) {
+        const stamp = row.stamps[field] as Stamp;
+        if (stamp > newest) newest = stamp;
+      }
+    }
+    if (newest) this.context.stamps.observe(newest);
+  }
+
+  get domains(): readonly string[] {
+    return this.context.domains;
+  }
+
+  // --- local writes -------------------------------------------------------------------------------------
+
+  /**
+   * Writes a pending event (DESIGN rule 1). Built-in ops show before this returns; an action shows as soon as
+   * its function has run.
+   */
+  write(input: NewEvent): Receipt {
+    const id = this.context.stamps.next();
+    const { schemaVersion } = this.context;
+    const event: PendingEvent = { id, madeAt: this.context.wall.now(), ...(schemaVersion === undefined ? {} : { schema: schemaVersion }), ...input };
+    this.outbox.add(event, false);
+    const shown = event.ops ? Promise.resolve(this.replica.step({ add: [event] })) : this.#serial.run(() => this.replica.step({ add: [event] }));
+    const clock = this.context.clockChange();
+    const saved = this.#saver.put(...(clock ? [clock] : []), putEvent(this.space, event));
+    const settled = this.receipts.expect(id);
+    const ready = (): void => {
+      this.outbox.markReady(id);
+      this.context.wake();
+    };
+    saved.then(
+      () => {
+        ready();
+        this.context.publish(this.space, { type: "write", events: [event] });
+      },
+      (cause: unknown) => {
+        // What cannot be kept here can still be kept by the server: the event is sent from memory.
+        this.context.report("storage", `A write could not be stored on this device: ${cause instanceof Error ? cause.message : String(cause)}`);
+        ready();
+      },
+    );
+    return { id, saved, settled, shown };
+  }
+
+  // --- the loop's side ----------------------------------------------------------------------------------
+
+  get sendable(): number {
+    return this.stopped ? 0 : this.outbox.sendable((id) => this.#staging?.hasOutcome(id) ?? false);
+  }
+
+  request(budget: Budget & { readonly first: boolean }): Promise<SpacePart | undefined> {
+    return this.#serial.run(async () => {
+      if (this.stopped) return undefined;
+      this.#staging ??= new Staging({
+        cursors: this.meta.cursors,
+        reset: this.refetch,
+        baseRow: (domain, key) => this.replica.baseRow(domain, key),
+        rules: this.context.rules,
+      });
+      const staging = this.#staging;
+      const { chosen, numbered, bytes } = this.outbox.choose(budget, (id) => staging.hasOutcome(id));
+      if (numbered.length > 0) {
+        const nextSeq = (numbered[numbered.length - 1]?.seq as number) + 1;
+        await this.#commit([...numbered.map((event) => putEvent(this.space, event)), putMeta(this.space, { ...this.meta, nextSeq })]);
+        this.meta = { ...this.meta, nextSeq };
+        this.outbox.number(numbered);
+        for (const event of numbered) this.replica.update(event);
+        this.context.publish(this.space, { type: "sent", events: numbered });
+      }
+      this.#sent = new Map(chosen.map((event) => [event.id, event]));
+      return { request: this.#toRequest(staging, chosen), bytes };
+    });
+  }
+
+  #toRequest(staging: Staging, chosen: readonly PendingEvent[]): SpaceRequest {
+    const cursors = Object.fromEntries(this.domains.map((domain) => [domain, staging.cursors[domain] ?? 0]));
+    return {
+      space: this.space,
+      ...(this.meta.generation === undefined ? {} : { generation: this.meta.generation }),
+      acked: this.outbox.acked,
+      cursors,
+      ...(Object.keys(staging.scan).length > 0 ? { scan: staging.scan } : {}),
+      ...(chosen.length > 0 ? { events: this.outbox.toWire(chosen) } : {}),
+    };
+  }
+
+  begin(head: AnswerHead): void {
+    this.#staging?.begin(head, this.#sent);
+  }
+
+  rows(rows: readonly Row[]): void {
+    this.#staging?.rows(rows);
+    this.#observe(rows);
+  }
+
+  checkpoint(checkpoint: AnswerCheckpoint): void {
+    this.#staging?.checkpoint(checkpoint);
+  }
+
+  async end(end: AnswerEnd): Promise<Landing> {
+    const staging = this.#staging;
+    if (!staging) return { moreToFetch: false, moreToSend: false };
+    staging.end(end);
+    const retryAfterMs = staging.deferredForMs;
+    if (!end.more) await this.#land(staging);
+    const moreToSend = retryAfterMs === undefined && this.sendable > 0;
+    return { moreToFetch: end.more, moreToSend, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  }
+
+  broken(): void {
+    // What is staged up to the last checkpoint is whole, and the next request goes on from there.
+  }
+
+  failed(error: SpaceError): Promise<Recovery> {
+    return this.#serial.run(async () => {
+      this.#staging = undefined;
+      return recover(this, error);
+    });
+  }
+
+  isBehind(heads: { readonly [domain: string]: number }): boolean {
+    return Object.entries(heads).some(([domain, head]) => this.domains.includes(domain) && head > (this.meta.cursors[domain] ?? 0));
+  }
+
+  delta(message: DeltaMessage): Promise<boolean> {
+    return this.#serial.run(async () => {
+      const { cursors } = this.meta;
+      if (this.stopped || this.#staging || message.generation !== this.meta.generation) return false;
+      const watched = message.domains;
+      if (watched.some((domain) => !this.domains.includes(domain))) return false;
+      const all = this.domains.map((domain) => cursors[domain] ?? 0);
+      if (all.every((cursor) => cursor >= message.index)) return true;
+      if (!all.every((cursor) => cursor >= message.from && cursor < message.index)) return false;
+      const rows = new Map<string, Map<string, Row>>();
+      for (const row of message.rows) {
+        const standing = this.replica.baseRow(row.domain, row.key);
+        if (standing && standing.version >= row.version) continue;
+        let domain = rows.get(row.domain);
+        if (!domain) rows.set(row.domain, (domain = new Map()));
+        domain.set(row.key, row);
+      }
+      this.#observe(message.rows);
+      const moved = Object.fromEntries(this.domains.map((domain) => [domain, message.index]));
+      await this.apply({ generation: message.generation, head: message.index, lastSeq: message.lastSeq, cursors: { ...cursors, ...moved }, reset: [], rows, outcomes: [], digests: {} });
+      return true;
+    });
+  }
+
+  #land(staging: Staging): Promise<void> {
+    return this.#serial.run(async () => {
+      if (this.#staging !== staging) return;
+      const cut = staging.toCut();
+      await this.apply(cut);
+      this.#staging = undefined;
+      for (const domain of cut.reset) this.refetch.delete(domain);
+      this.#digests.compare(
+        cut.digests,
+        (domain, index) => !this.stopped && this.meta.cursors[domain] === index,
+        (domain) => this.#repair(domain),
+      );
+    });
+  }
+
+  /** A digest differs: the domain is fetched again and the difference reported (DESIGN rule 10). */
+  #repair(domain: string): void {
+    const tries = (this.#repairs.get(domain) ?? 0) + 1;
+    this.#repairs.set(domain, tries);
+    const again = tries <= 3;
+    this.context.report("digest_differs", `${this.space}/${domain} differs from the server's; ${again ? "it is fetched again" : "fetching it again did not help"}.`);
+    if (!again) return;
+    this.refetch.add(domain);
+    if (this.#staging) return;
+    this.context.wake();
+  }
+
+  // --- one step of base ---------------------------------------------------------------------------------
+
+  #commit(changes: readonly StorageChange[]): Promise<void> {
+    const term = this.context.term(this.space);
+    if (term === undefined) return Promise.reject(new FencedError("This tab does not lead, so it changes no base."));
+    return this.context.storage.commit(changes, { space: this.space, term });
+  }
+
+  /** Stores a cut, then shows it, then tells who waits (DESIGN rule 5). */
+  async apply(cut: Cut): Promise<void> {
+    const rowOf = (domain: string, key: string): Row | undefined =>
+      cut.rows.get(domain)?.get(key) ?? (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
+    const settlement = settle(cut, this.outbox.events, rowOf);
+    const items = [...settlement.items, ...this.#lost(cut, rowOf)];
+    const { create: _created, ...meta } = this.meta;
+    const next: ReplicaMeta = {
+      ...meta, generation: cut.generation, head: cut.head, cursors: cut.cursors, nextSeq: this.outbox.nextSeq,
+      revision: this.meta.revision + 1, syncedAt: this.context.wall.now(),
+    };
+    await this.#commit([
+      ...rowChanges(this.space, cut),
+      ...[...settlement.settled.keys()].map((id) => dropEvent(this.space, id)),
+      ...settlement.changed.map((event) => putEvent(this.space, event)),
+      ...items.map((item) => putItem(this.space, item)),
+      putMeta(this.space, next),
+    ]);
+    this.meta = next;
+    const told: Settlement = { ...settlement, items };
+    await this.#show(cut, told);
+    let rows = 0;
+    for (const domain of cut.rows.values()) rows += domain.size;
+    this.context.publish(this.space, rows > maxToldRows ? { type: "reload" } : { type: "cut", revision: next.revision, cut, settlement: told });
+  }
+
+  /** Rows kept aside that the server does not have any more, once its own have come. */
+  #lost(cut: Cut, rowOf: (domain: string, key: string) => Row | undefined): InboxItem[] {
+    if (this.aside.length === 0) return [];
+    const lost = this.aside.filter((row) => cut.reset.includes(row.domain) && (rowOf(row.domain, row.key)?.modifiedAt ?? -1) < row.modifiedAt);
+    this.aside = this.aside.filter((row) => !cut.reset.includes(row.domain));
+    return lost.map((row) => ({
+      id: `lost~${row.domain}~${row.key}~${row.version}`,
+      kind: "lost",
+      madeAt: row.modifiedAt,
+      domain: row.domain,
+      key: row.key,
+      ...(row.deleted ? {} : { tried: row.fields }),
+      reason: "The server was restored from a backup that does not have this version of the record. It is kept here.",
+      row,
+      choices: row.deleted ? ["dismiss"] : ["writeAgain", "keepCopy", "dismiss"],
+    }));
+  }
+
+  async #show(cut: Cut, settlement: Settlement): Promise<void> {
+    const patch = new Map<string, ReadonlyMap<string, Row | null>>(cut.rows);
+    for (const domain of cut.reset) {
+      const rows = new Map<string, Row | null>(cut.rows.get(domain));
+      for (const key of this.replica.baseRows(domain).keys()) if (!rows.has(key)) rows.set(key, null);
+      patch.set(domain, rows);
+    }
+    const remove = new Set([...settlement.settled.keys(), ...settlement.confirmed, ...settlement.changed.map((event) => event.id)]);
+    const add = settlement.changed.filter((event) => !event.void);
+    this.outbox.removeAll(settlement.settled);
+    for (const id of settlement.confirmed) this.outbox.confirm(id);
+    for (const event of settlement.changed) this.outbox.replace(event);
+    if (add.length > 0) {
+      await this.replica.step({ patch, remove });
+      await this.replica.step({ add });
+    } else await this.replica.step({ patch, remove });
+    if (settlement.items.length > 0) this.changeInbox(settlement.items, []);
+    for (const [id, outcome] of settlement.settled) this.receipts.settle(id, outcome as SettledOutcome);
+  }
+
+  // --- other tabs ---------------------------------------------------------------------------------------
+
+  /** Takes in what another tab told of this space. */
+  hear(news: SpaceNews): Promise<void> {
+    return this.#serial.run(async () => {
+      switch (news.type) {
+        case "write":
+          for (const event of news.events) this.#join(event);
+          await this.replica.step({ add: news.events });
+          this.context.wake();
+          return;
+        case "sent":
+          for (const event of news.events) {
+            this.outbox.replace(event);
+            this.replica.update(event);
+          }
+          return;
+        case "cut":
+          if (news.revision !== this.meta.revision + 1) return this.#reload();
+          this.meta = { ...this.meta, generation: news.cut.generation, head: news.cut.head, cursors: news.cut.cursors, revision: news.revision, syncedAt: this.context.wall.now() };
+          for (const rows of news.cut.rows.values()) this.#observe(rows.values());
+          return this.#show(news.cut, news.settlement);
+        case "inbox":
+          return this.changeInbox(news.put, news.drop);
+        case "local":
+          return this.replica.patchLocal(news.rows);
+        case "reload":
+          return this.#reload();
+      }
+    });
+  }
+
+  /** Takes the replica from the storage again, telling listeners only of what differs. */
+  reload(): Promise<void> {
+    return this.#serial.run(() => this.#reload());
+  }
+
+  async #reload(): Promise<void> {
+    const stored = await loadSpace(this.context.storage, this.space);
+    this.#staging = undefined;
+    this.meta = stored.meta;
+    this.outbox.nextSeq = stored.meta.nextSeq;
+    const standing = new Set(stored.outbox.map((event) => event.id));
+    const gone = new Set(this.outbox.events.map((event) => event.id).filter((id) => !standing.has(id)));
+    const patch = new Map<string, Map<string, Row | null>>();
+    for (const domain of this.domains) {
+      const rows = new Map<string, Row | null>(stored.rows.get(domain));
+      for (const [key, row] of this.replica.baseRows(domain)) {
+        if (!rows.has(key)) rows.set(key, null);
+        else if (rows.get(key)?.version === row.version) rows.delete(key);
+      }
+      patch.set(domain, rows);
+    }
+    this.outbox.removeAll(gone);
+    for (const event of stored.outbox) {
+      if (this.outbox.get(event.id)) this.outbox.replace(event);
+      else this.#join(event);
+    }
+    const remove = new Set([...this.replica.pending.map((event) => event.id)]);
+    await this.replica.step({ patch, remove });
+    await this.replica.step({ add: this.outbox.events.filter((event) => !this.outbox.isConfirmed(event.id)) });
+    this.inbox.clear();
+    this.changeInbox(stored.inbox, []);
+    for (const id of gone) this.receipts.lose(id);
+  }
+
+  // --- inbox and local domains --------------------------------------------------------------------------
+
+  subscribeInbox(listener: () => void): () => void {
+    this.#inboxListeners.add(listener);
+    return () => this.#inboxListeners.delete(listener);
+  }
+
+  changeInbox(put: readonly InboxItem[], drop: readonly string[]): void {
+    for (const item of put) this.inbox.set(item.id, item);
+    for (const id of drop) this.inbox.delete(id);
+    for (const listener of [...this.#inboxListeners]) listener();
+  }
+
+  /** Stores changes that are the device's own and no step of base. */
+  save(...changes: StorageChange[]): Promise<void> {
+    return this.#saver.put(...changes);
+  }
+
+  /** Stores changes under the leader's term; part of a recovery. */
+  commit(changes: readonly StorageChange[]): Promise<void> {
+    return this.#commit(changes);
+  }
+
+  /** Runs after every step before it, and before every one after. */
+  exclusively<T>(task: () => Promise<T>): Promise<T> {
+    return this.#serial.run(task);
+  }
+
+  close(): void {
+    this.stopped = true;
+    this.#digests.stop();
+  }
+}

@@ -1,0 +1,79 @@
+import type { Row } from "@landfall/protocol";
+import type { Cut } from "../replica/cut.js";
+import type { PendingEvent } from "../replica/pending-event.js";
+import type { ClientStorage, StorageChange } from "../storage/port.js";
+import type { InboxItem } from "./inbox-item.js";
+
+/** What a replica knows of itself beside its rows. */
+export interface ReplicaMeta {
+  /** Absent until the first contact. */
+  readonly generation?: string;
+  readonly head: number;
+  readonly cursors: { readonly [domain: string]: number };
+  readonly nextSeq: number;
+  /** The device that the seqs of this outbox are counted for. */
+  readonly device?: string;
+  /** Counts the cuts, so that a tab knows when it has missed one. */
+  readonly revision: number;
+  /** The space is to be created at the first contact. */
+  readonly create?: true;
+  /** Local time of the last whole sync, in milliseconds. */
+  readonly syncedAt?: number;
+}
+
+export const emptyMeta: ReplicaMeta = { head: 0, cursors: {}, nextSeq: 1, revision: 0 };
+
+/** Everything that is stored of a space. */
+export interface StoredSpace {
+  readonly meta: ReplicaMeta;
+  readonly rows: Map<string, Map<string, Row>>;
+  readonly local: Map<string, Map<string, Row>>;
+  readonly outbox: readonly PendingEvent[];
+  readonly inbox: readonly InboxItem[];
+  readonly known: boolean;
+}
+
+export async function loadSpace(storage: ClientStorage, space: string): Promise<StoredSpace> {
+  const [meta, rows, local, outbox, inbox] = await Promise.all([
+    storage.get("meta", space, "replica"),
+    storage.entries("rows", space),
+    storage.entries("local", space),
+    storage.entries("outbox", space),
+    storage.entries("inbox", space),
+  ]);
+  return {
+    meta: (meta as ReplicaMeta | undefined) ?? emptyMeta,
+    rows: byDomain(rows),
+    local: byDomain(local),
+    outbox: outbox.map((entry) => entry.value as PendingEvent),
+    inbox: inbox.map((entry) => entry.value as InboxItem),
+    known: meta !== undefined,
+  };
+}
+
+function byDomain(entries: readonly { readonly a: string; readonly b: string; readonly value: unknown }[]): Map<string, Map<string, Row>> {
+  const domains = new Map<string, Map<string, Row>>();
+  for (const { a, b, value } of entries) {
+    let rows = domains.get(a);
+    if (!rows) domains.set(a, (rows = new Map()));
+    rows.set(b, value as Row);
+  }
+  return domains;
+}
+
+export const putMeta = (space: string, value: ReplicaMeta): StorageChange => ({ type: "put", table: "meta", space, a: "replica", b: "", value });
+export const putEvent = (space: string, event: PendingEvent): StorageChange => ({ type: "put", table: "outbox", space, a: event.id, b: "", value: event });
+export const dropEvent = (space: string, id: string): StorageChange => ({ type: "delete", table: "outbox", space, a: id, b: "" });
+export const putItem = (space: string, item: InboxItem): StorageChange => ({ type: "put", table: "inbox", space, a: item.id, b: "", value: item });
+export const dropItem = (space: string, id: string): StorageChange => ({ type: "delete", table: "inbox", space, a: id, b: "" });
+export const putLocal = (space: string, row: Row): StorageChange => ({ type: "put", table: "local", space, a: row.domain, b: row.key, value: row });
+export const dropLocal = (space: string, domain: string, key: string): StorageChange => ({ type: "delete", table: "local", space, a: domain, b: key });
+
+/** The rows of a cut, as changes of the storage. */
+export function rowChanges(space: string, cut: Pick<Cut, "reset" | "rows">): StorageChange[] {
+  const changes: StorageChange[] = cut.reset.map((domain) => ({ type: "clear", table: "rows", space, a: domain }));
+  for (const [domain, rows] of cut.rows) {
+    for (const [key, row] of rows) changes.push({ type: "put", table: "rows", space, a: domain, b: key, value: row });
+  }
+  return changes;
+}
