@@ -7,12 +7,17 @@ const packages = fileURLToPath(new URL("./packages/", import.meta.url));
 export default defineConfig({
   resolve: {
     alias: [
+      { find: /^#socket$/, replacement: `${packages}client/src/node-socket.ts` },
       { find: /^@landfall\/([a-z-]+)$/, replacement: `${packages}$1/src/index.ts` },
       { find: /^@landfall\/([a-z-]+)\/(.+)$/, replacement: `${packages}$1/src/$2.ts` },
     ],
   },
   test: {
-    include: ["packages/*/src/**/*.test.{ts,tsx}", "tests/**/*.test.{ts,tsx}", "examples/*/src/**/*.test.{ts,tsx}"],
+    include: [
+      "packages/*/src/**/*.test.{ts,tsx}",
+      "tests/**/*.test.{ts,tsx}",
+      "examples/*/src/**/*.test.{ts,tsx}",
+    ],
     testTimeout: 20_000,
     pool: "forks",
     maxWorkers: 2,

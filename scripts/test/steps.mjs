@@ -1,0 +1,94 @@
+import { measureBundle } from "../bundle-size.mjs";
+import { runNode } from "../child.mjs";
+import { findNode, otherNodeMajors, whyNoOtherNodes } from "./node-versions.mjs";
+import { fromExit } from "./outcome.mjs";
+import { checkPublishing } from "./publishing.mjs";
+import { runVitest } from "./vitest.mjs";
+
+/** What also runs on the other versions of Node: the packages' own tests and one trip from end to end. */
+const otherNodeFilters = ["packages/", "tests/conformance/", "tests/end-to-end/smoke.test.ts"];
+
+/**
+ * The steps of `npm test` after set-up, in order. Those that are `quiet` collect their output, so two of them
+ * may run at the same time.
+ *
+ * @type {readonly {
+ *   name: string,
+ *   what: string,
+ *   needsBuild: boolean,
+ *   quiet: boolean,
+ *   work: () => Promise<import("./outcome.mjs").Outcome>,
+ * }[]}
+ */
+export const steps = [
+  {
+    name: "types",
+    what: "type check of the tests and scripts",
+    needsBuild: false,
+    quiet: true,
+    work: async () =>
+      fromExit(await runNode("node_modules/typescript/bin/tsc", ["-b", "tsconfig.test.json", "--pretty"])),
+  },
+  {
+    name: "lint",
+    what: "oxlint with type information",
+    needsBuild: true,
+    quiet: true,
+    work: async () => fromExit(await runNode("node_modules/oxlint/bin/oxlint", ["--deny-warnings"])),
+  },
+  {
+    name: "format",
+    what: "oxfmt --check",
+    needsBuild: false,
+    quiet: true,
+    work: async () => fromExit(await runNode("node_modules/oxfmt/bin/oxfmt", ["--check"])),
+  },
+  {
+    name: "unused",
+    what: "knip: files, exports and dependencies that nothing uses",
+    needsBuild: false,
+    quiet: true,
+    work: async () => fromExit(await runNode("node_modules/knip/bin/knip.js", ["--no-progress"])),
+  },
+  {
+    name: "publishing",
+    what: "publint and attw on the packed packages",
+    needsBuild: true,
+    quiet: true,
+    work: checkPublishing,
+  },
+  {
+    name: "size",
+    what: "size of the client in a web app",
+    needsBuild: true,
+    quiet: true,
+    work: async () => {
+      const { bytes, limitBytes, chunks } = await measureBundle();
+      const note = `${bytes} of at most ${limitBytes} bytes`;
+      if (bytes <= limitBytes) return { passed: 1, failed: 0, skipped: [], note };
+      return { passed: 0, failed: 1, skipped: [], note, output: JSON.stringify(chunks, null, 2) };
+    },
+  },
+  {
+    name: "tests",
+    what: `all tests on this Node, ${process.version}`,
+    needsBuild: true,
+    quiet: false,
+    work: () => runVitest("all", {}),
+  },
+  ...otherNodeMajors.map((major) => ({
+    name: `node-${major}`,
+    what: `the packages' tests and one from end to end on Node ${major}`,
+    needsBuild: true,
+    quiet: false,
+    work: () => runOnNode(major),
+  })),
+];
+
+/** @param {number} major @returns {Promise<import("./outcome.mjs").Outcome>} */
+async function runOnNode(major) {
+  const why = whyNoOtherNodes();
+  if (why !== undefined) return { passed: 0, failed: 0, skipped: [{ name: `node-${major}`, reason: why }] };
+  const { path, version } = await findNode(major);
+  return { ...(await runVitest(`node-${major}`, { node: path, filters: otherNodeFilters })), note: version };
+}
