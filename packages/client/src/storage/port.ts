@@ -16,9 +16,14 @@ export type StorageTable = "meta" | "rows" | "outbox" | "inbox" | "local";
 
 export const storageTables: readonly StorageTable[] = ["meta", "rows", "outbox", "inbox", "local"];
 
-/** A JSON value; storages may keep it as text or structurally, and give back an equal value. */
+/**
+ * A JSON value (no `undefined`, `NaN`, `-0`, bigint, date or cycle); storages may keep it as text or
+ * structurally, and give back an equal value. Values are immutable on both sides: a storage may keep
+ * and give back the very object that it was given, so neither side changes one afterwards.
+ */
 export type StorageValue = unknown;
 
+/** Parts of a key are any strings: empty ones, NUL and lone surrogates included. */
 export interface StorageEntry {
   readonly space: string;
   readonly a: string;
@@ -27,8 +32,21 @@ export interface StorageEntry {
 }
 
 export type StorageChange =
-  | { readonly type: "put"; readonly table: StorageTable; readonly space: string; readonly a: string; readonly b: string; readonly value: StorageValue }
-  | { readonly type: "delete"; readonly table: StorageTable; readonly space: string; readonly a: string; readonly b: string }
+  | {
+      readonly type: "put";
+      readonly table: StorageTable;
+      readonly space: string;
+      readonly a: string;
+      readonly b: string;
+      readonly value: StorageValue;
+    }
+  | {
+      readonly type: "delete";
+      readonly table: StorageTable;
+      readonly space: string;
+      readonly a: string;
+      readonly b: string;
+    }
   /** Deletes every entry of the table in the space, or only those under `a`. */
   | { readonly type: "clear"; readonly table: StorageTable; readonly space: string; readonly a?: string };
 
@@ -36,11 +54,17 @@ export type StorageChange =
  * A fencing token: the commit happens only if the stored term of `meta [space, "term", ""]` (0 when
  * absent) is not newer than this one. It is compared inside the transaction, so that a leader that
  * froze and woke changes nothing (DESIGN §8).
+ *
+ * A new leader takes the term by reading it (`t`) and then committing `t + 1` to that entry under the
+ * fence `t`, not `t + 1`: of two that read the same `t`, exactly one succeeds.
  */
 export interface Fence {
   readonly space: string;
   readonly term: number;
 }
+
+/** The `a` of the `meta` entry that holds a space's fencing term, a whole number. */
+export const termName = "term";
 
 /** Thrown by `commit` when the fence is older than the stored term; nothing was written. */
 export class FencedError extends Error {
@@ -64,28 +88,39 @@ export class StorageError extends Error {
   }
 }
 
+/**
+ * One handle on the storage of an account. Handles of the same name see the same data. Every call
+ * after `close`, or after the data was destroyed, throws `StorageError` `lost`.
+ */
 export interface ClientStorage {
   readonly kind: "memory" | "indexeddb" | "sqlite";
   /** False where the data ends with the process (memory). */
   readonly persistent: boolean;
   /** All entries of a table in a space, ordered by (a, b) as UTF-16 code units. */
   entries(table: StorageTable, space: string): Promise<StorageEntry[]>;
-  /** One value, or undefined. */
-  get(table: StorageTable, space: string, a: string, b?: string): Promise<StorageValue | undefined>;
+  /** One value, or undefined where there is none; `b` is `""` when left out. */
+  get(table: StorageTable, space: string, a: string, b?: string): Promise<StorageValue>;
   /**
-   * All changes in order in one atomic transaction, durable when the promise resolves.
+   * All changes in order in one atomic transaction, durable when the promise resolves. Commits of one
+   * handle that share a table take effect in the order of the calls; who needs one to be durable
+   * before another awaits it.
    * @throws FencedError when the fence is old. @throws StorageError otherwise.
    */
   commit(changes: readonly StorageChange[], fence?: Fence): Promise<void>;
   /** Spaces that hold at least one entry of any table, sorted. */
   spaces(): Promise<string[]>;
+  /** Waits for nothing but its own work; closing twice is closing once. */
   close(): Promise<void>;
 }
 
 /** Opens the storage of one account; `name` is a file-system-safe name made by the client. */
 export interface ClientStorageFactory {
   readonly kind: ClientStorage["kind"];
+  /** @throws StorageError `unavailable` when it cannot be opened, `full` when there is no room to. */
   open(name: string): Promise<ClientStorage>;
-  /** Deletes all data of that account; resolves when it is gone. */
+  /**
+   * Deletes all data of that account; resolves when it is gone. Open handles on it become `lost`.
+   * @throws StorageError when the data is held elsewhere or cannot be deleted.
+   */
   destroy(name: string): Promise<void>;
 }

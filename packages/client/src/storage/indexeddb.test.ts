@@ -1,0 +1,188 @@
+// oxlint-disable-next-line import/no-unassigned-import -- it puts in place the classes that a browser has.
+import "fake-indexeddb/auto";
+import { forceCloseDatabase, IDBFactory as FakeFactory } from "fake-indexeddb";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { clientStorageConformance } from "./conformance.js";
+import { indexedDbStorage } from "./indexeddb.js";
+import type { StorageChange } from "./port.js";
+
+const shared = new FakeFactory();
+clientStorageConformance({ describe, it, expect }, () => indexedDbStorage({ indexedDB: shared }));
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+const row: StorageChange = { type: "put", table: "rows", space: "s", a: "a", b: "b", value: 1 };
+
+async function failure(call: Promise<unknown>): Promise<{ name: string; code: string; message: string }> {
+  try {
+    await call;
+  } catch (error) {
+    const { name, code, message } = error as { name: string; code: string; message: string };
+    return { name, code, message };
+  }
+  throw new Error("it did not fail");
+}
+
+/** Opens the database of an account directly, as another page would. */
+function openRaw(factory: IDBFactory, version?: number): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = factory.open("landfall:ann", version);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+describe("indexeddb storage: where it cannot be used", () => {
+  it("touches nothing until it is opened, and is `unavailable` where there is no IndexedDB", async () => {
+    vi.stubGlobal("indexedDB", undefined);
+    const factory = indexedDbStorage();
+    for (const call of [() => factory.open("ann"), () => factory.destroy("ann")]) {
+      const { name, code, message } = await failure(call());
+      expect([name, code]).toEqual(["StorageError", "unavailable"]);
+      expect(message).toContain("there is none");
+    }
+  });
+
+  it("uses the global at the time of opening", async () => {
+    const factory = indexedDbStorage();
+    vi.stubGlobal("indexedDB", new FakeFactory());
+    const storage = await factory.open("ann");
+    await storage.commit([row]);
+    expect((await openRaw(globalThis.indexedDB)).objectStoreNames.length).toBe(5);
+    await storage.close();
+  });
+
+  it("is `unavailable` where asking for it throws SecurityError", async () => {
+    vi.spyOn(globalThis, "indexedDB", "get").mockImplementation(() => {
+      throw new DOMException("The operation is insecure.", "SecurityError");
+    });
+    const { code, message } = await failure(indexedDbStorage().open("ann"));
+    expect([code, message.includes("The operation is insecure.")]).toEqual(["unavailable", true]);
+  });
+
+  it("is `unavailable` when a newer version has upgraded the database", async () => {
+    const indexedDB = new FakeFactory();
+    (await openRaw(indexedDB, 2)).close();
+    expect((await failure(indexedDbStorage({ indexedDB }).open("ann"))).code).toBe("unavailable");
+  });
+});
+
+describe("indexeddb storage: a database that goes away", () => {
+  it("makes way for a deletion elsewhere and is `lost` from then on", async () => {
+    const indexedDB = new FakeFactory();
+    const storage = await indexedDbStorage({ indexedDB }).open("ann");
+    await storage.commit([row]);
+    await new Promise((resolve, reject) => {
+      const request = indexedDB.deleteDatabase("landfall:ann");
+      request.onsuccess = resolve;
+      request.onerror = reject;
+    });
+    const { code, message } = await failure(storage.entries("rows", "s"));
+    expect([code, message]).toEqual([
+      "lost",
+      "The IndexedDB storage was deleted or upgraded elsewhere. Open it again.",
+    ]);
+    expect((await failure(storage.commit([row]))).code).toBe("lost");
+    await storage.close();
+  });
+
+  it("makes way for an upgrade elsewhere, and finishes the commit that was under way", async () => {
+    const indexedDB = new FakeFactory();
+    const storage = await indexedDbStorage({ indexedDB }).open("ann");
+    const committed = storage.commit([row]);
+    const upgraded = openRaw(indexedDB, 2);
+    await committed;
+    const db = await upgraded;
+    expect((await failure(storage.get("rows", "s", "a", "b"))).code).toBe("lost");
+    const texts = await new Promise((resolve) => {
+      const request = db.transaction("rows").objectStore("rows").getAll();
+      request.onsuccess = () => resolve(request.result);
+    });
+    expect(texts).toEqual(['["a","b",1]']);
+    db.close();
+  });
+
+  it("is `lost` when the browser closes it", async () => {
+    const storage = await indexedDbStorage({ indexedDB: observed() }).open("ann");
+    await storage.commit([row]);
+    forceCloseDatabase(opened.at(-1) as never);
+    await vi.waitFor(async () => expect((await failure(storage.commit([row]))).code).toBe("lost"));
+    expect((await failure(storage.entries("rows", "s"))).message).toContain("may have evicted it");
+  });
+});
+
+/** The connections that `observed` has opened. */
+const opened: IDBDatabase[] = [];
+
+function observed(): IDBFactory {
+  const factory = new FakeFactory();
+  const open = factory.open.bind(factory);
+  factory.open = (name, version) => {
+    const request = open(name, version);
+    request.addEventListener("success", () => opened.push(request.result));
+    return request;
+  };
+  return factory;
+}
+
+describe("indexeddb storage: commits", () => {
+  it("asks for strict durability, and for another one when told", async () => {
+    const storage = await indexedDbStorage({ indexedDB: observed() }).open("ann");
+    const transaction = vi.spyOn(opened.at(-1)!, "transaction");
+    await storage.commit([row]);
+    expect(transaction.mock.lastCall).toEqual([["rows"], "readwrite", { durability: "strict" }]);
+    const relaxed = await indexedDbStorage({ indexedDB: observed(), durability: "relaxed" }).open("ann");
+    const relaxedTransaction = vi.spyOn(opened.at(-1)!, "transaction");
+    await relaxed.commit([row], { space: "s", term: 1 });
+    expect(relaxedTransaction.mock.lastCall).toEqual([
+      ["rows", "meta"],
+      "readwrite",
+      { durability: "relaxed" },
+    ]);
+  });
+
+  it.each([
+    ["QuotaExceededError", "full"],
+    ["AbortError", "lost"],
+    ["UnknownError", "failed"],
+  ])(
+    "a transaction that the browser aborts with %s is `%s`, and nothing was written",
+    async (error, expected) => {
+      const storage = await indexedDbStorage({ indexedDB: new FakeFactory() }).open("ann");
+      await storage.commit([row]);
+      // The browser finds out while it commits; the stand-in is told to.
+      vi.spyOn(IDBTransaction.prototype, "commit").mockImplementationOnce(function (this: IDBTransaction) {
+        (this as unknown as { _abort(name: string): void })._abort(error);
+      });
+      expect(await failure(storage.commit([{ ...row, value: 2 }]))).toMatchObject({
+        name: "StorageError",
+        code: expected,
+      });
+      expect(await storage.get("rows", "s", "a", "b")).toBe(1);
+      await storage.commit([{ ...row, value: 3 }]);
+      expect(await storage.get("rows", "s", "a", "b")).toBe(3);
+    },
+  );
+
+  it("is one transaction of as many requests as changes, whatever is stored already", async () => {
+    const storage = await indexedDbStorage({ indexedDB: observed() }).open("ann");
+    const many = Array.from({ length: 2_000 }, (_, i): StorageChange => ({
+      type: "put",
+      table: "outbox",
+      space: "s",
+      a: `event-${i}`,
+      b: "",
+      value: i,
+    }));
+    await storage.commit(many);
+    const requests = vi.spyOn(
+      IDBTransaction.prototype as unknown as { _execRequestAsync(work: unknown): unknown },
+      "_execRequestAsync",
+    );
+    await storage.commit([{ ...row, table: "outbox" }]);
+    expect(requests).toHaveBeenCalledTimes(1);
+  });
+});

@@ -1,0 +1,221 @@
+import { wrap } from "idb";
+import { checkFence } from "./fence.js";
+import {
+  FencedError,
+  StorageError,
+  storageTables,
+  termName,
+  type ClientStorage,
+  type ClientStorageFactory,
+  type Fence,
+  type StorageChange,
+  type StorageTable,
+  type StorageValue,
+} from "./port.js";
+
+export interface IndexedDbOptions {
+  /**
+   * Where databases live; the global `indexedDB` when absent, asked for at each `open`. The classes that
+   * go with it (`IDBRequest`, `IDBKeyRange`, …) are global in every case.
+   */
+  readonly indexedDB?: IDBFactory;
+  /** `strict` by default: a commit resolves when the browser has flushed it to the disk (DESIGN rule 2). */
+  readonly durability?: IDBTransactionDurability;
+}
+
+/**
+ * Entries are kept as the JSON text of `[a, b, value]`. One `getAll` and one parse then read a whole
+ * table, which Chromium does in two thirds of the time of reading keys and structured values.
+ */
+type Stored = [a: string, b: string, value: StorageValue];
+
+/**
+ * The storage of browsers: one database per account, named `landfall:<name>`, with one object store per
+ * table. Creating the factory touches nothing, so that it may exist where pages are rendered.
+ */
+export function indexedDbStorage({
+  indexedDB,
+  durability = "strict",
+}: IndexedDbOptions = {}): ClientStorageFactory {
+  // Reading the global can itself throw (SecurityError), so it is read inside `opening`.
+  const request = (ask: (factory: IDBFactory) => IDBOpenDBRequest): Promise<IDBDatabase> =>
+    opening(async () => {
+      const factory = indexedDB ?? globalThis.indexedDB;
+      if (!factory) throw new Error("there is none");
+      const asked = ask(factory);
+      await wrap(asked);
+      return asked.result;
+    });
+  return {
+    kind: "indexeddb",
+    async open(name) {
+      return handleOn(
+        await request((factory) => {
+          const asked = factory.open(`landfall:${name}`, 1);
+          asked.onupgradeneeded = () =>
+            storageTables.forEach((table) => asked.result.createObjectStore(table));
+          return asked;
+        }),
+        durability,
+      );
+    },
+    async destroy(name) {
+      await request((factory) => factory.deleteDatabase(`landfall:${name}`));
+    },
+  };
+}
+
+function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): ClientStorage {
+  let ended = "";
+  const end = (why: string): void => {
+    ended ||= why;
+    db.close();
+  };
+  // Whoever deletes or upgrades the database waits for this connection to close.
+  db.onversionchange = () => end("was deleted or upgraded elsewhere");
+  db.onclose = () => end("was closed by the browser, which may have evicted it");
+
+  const transact = async <T>(
+    tables: readonly StorageTable[],
+    mode: IDBTransactionMode,
+    work: (tx: IDBTransaction) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      if (ended) throw new StorageError("lost", `The IndexedDB storage ${ended}. Open it again.`);
+      return await work(db.transaction(tables, mode, { durability }));
+    } catch (error) {
+      throw storageError(error);
+    }
+  };
+
+  return {
+    kind: "indexeddb",
+    persistent: true,
+    entries: (table, space) =>
+      transact([table], "readonly", async (tx) => {
+        const texts: string[] = await wrap(tx.objectStore(table).getAll(under(space)));
+        return (JSON.parse(`[${texts.join()}]`) as Stored[]).map(([a, b, value]) => ({ space, a, b, value }));
+      }),
+    get: (table, space, a, b = "") =>
+      transact([table], "readonly", async (tx) =>
+        valueOf(await wrap(tx.objectStore(table).get([space, a, b]))),
+      ),
+    commit: (changes, fence) => {
+      const tables = new Set(changes.map((change) => change.table));
+      // A transaction must have a table; without changes and fence, asking it of `meta` only checks the connection.
+      if (fence || tables.size === 0) tables.add("meta");
+      return transact([...tables], "readwrite", (tx) => write(tx, changes, fence));
+    },
+    spaces: () =>
+      transact(storageTables, "readonly", async (tx) => {
+        const spaces = await Promise.all(storageTables.map((table) => spacesIn(tx.objectStore(table))));
+        return [...new Set(spaces.flat())].sort();
+      }),
+    close: async () => end("was closed"),
+  };
+}
+
+/** Asks for everything at once and awaits only the end, so that the cost of a commit is that of its own changes. */
+function write(
+  tx: IDBTransaction,
+  changes: readonly StorageChange[],
+  fence: Fence | undefined,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let refusal: unknown;
+    const attempt = (step: () => void): void => {
+      try {
+        step();
+      } catch (error) {
+        refusal = error;
+        tx.abort();
+      }
+    };
+    tx.oncomplete = () => resolve();
+    tx.onabort = () => reject(refusal ?? tx.error);
+    attempt(() => {
+      // The term is read before the changes and compared while they wait: nothing of them is committed by then.
+      const term = fence && tx.objectStore("meta").get([fence.space, termName, ""]);
+      for (const change of changes) ask(tx.objectStore(change.table), change);
+      if (!term) return tx.commit();
+      term.onsuccess = () =>
+        attempt(() => {
+          checkFence(fence, valueOf(term.result));
+          tx.commit();
+        });
+    });
+  });
+}
+
+function ask(store: IDBObjectStore, change: StorageChange): void {
+  const { space, a } = change;
+  if (change.type === "put")
+    store.put(JSON.stringify([a, change.b, change.value]), [space, change.a, change.b]);
+  else store.delete(change.type === "delete" ? [space, change.a, change.b] : under(space, a));
+}
+
+/** All keys of a space, or those under `a`: an array sorts after every string. */
+function under(space: string, a?: string): IDBKeyRange {
+  const prefix = a === undefined ? [space] : [space, a];
+  return IDBKeyRange.bound(prefix, [...prefix, []]);
+}
+
+/** Jumps from space to space, so that the cost is that of the spaces and not of their entries. */
+async function spacesIn(store: IDBObjectStore): Promise<string[]> {
+  const spaces: string[] = [];
+  let from: IDBValidKey = [];
+  for (;;) {
+    const key = (await wrap(store.getKey(IDBKeyRange.lowerBound(from)))) as [string] | undefined;
+    if (!key) return spaces;
+    spaces.push(key[0]);
+    from = [key[0], []];
+  }
+}
+
+function valueOf(text: string | undefined): StorageValue {
+  return text === undefined ? undefined : (JSON.parse(text) as Stored)[2];
+}
+
+async function opening<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (nameOf(error) === "QuotaExceededError") throw storageError(error);
+    throw new StorageError(
+      "unavailable",
+      `IndexedDB cannot be used here (${textOf(error)}). Private windows and blocked site data turn it off.`,
+      { cause: error },
+    );
+  }
+}
+
+function storageError(error: unknown): StorageError | FencedError {
+  if (error instanceof StorageError || error instanceof FencedError) return error;
+  const name = nameOf(error);
+  if (name === "QuotaExceededError") {
+    return new StorageError(
+      "full",
+      "Nothing was written: the browser has no room left for this site. Free some space.",
+      { cause: error },
+    );
+  }
+  // A transaction that neither we nor an error aborted was aborted by the browser, closing the connection.
+  if (!error || name === "AbortError" || name === "InvalidStateError" || name === "NotFoundError") {
+    return new StorageError(
+      "lost",
+      `The IndexedDB storage vanished under us (${textOf(error ?? "closed")}). Open it again.`,
+      { cause: error },
+    );
+  }
+  return new StorageError("failed", `IndexedDB failed, nothing was written (${textOf(error)}).`, {
+    cause: error,
+  });
+}
+
+function nameOf(error: unknown): string | undefined {
+  return (error as Error | null)?.name;
+}
+
+function textOf(error: unknown): string {
+  return String(error);
+}

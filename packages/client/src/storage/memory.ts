@@ -1,0 +1,143 @@
+import { checkFence } from "./fence.js";
+import {
+  FencedError,
+  StorageError,
+  storageTables,
+  termName,
+  type ClientStorage,
+  type ClientStorageFactory,
+  type Fence,
+  type StorageChange,
+  type StorageEntry,
+  type StorageTable,
+  type StorageValue,
+} from "./port.js";
+
+/** Space → a → b → value. Empty inner maps are removed, so that a key of the outer map is a space in use. */
+type Space = Map<string, Map<string, StorageValue>>;
+type Table = Map<string, Space>;
+
+/** The data of one account, shared by all handles on it. */
+interface Account {
+  readonly tables: Record<StorageTable, Table>;
+  destroyed: boolean;
+}
+
+/**
+ * A storage that ends with the process: for tests, for servers that render, and where a browser has
+ * nothing better. All handles that one factory opens under a name share the same data, so that tabs
+ * and reopened clients of one process see what they would see on a disk.
+ *
+ * Values are kept and given back as they are, not copied: they are immutable JSON (see `StorageValue`).
+ */
+export function memoryStorage(): ClientStorageFactory {
+  const accounts = new Map<string, Account>();
+  return {
+    kind: "memory",
+    async open(name) {
+      let account = accounts.get(name);
+      if (account === undefined) {
+        account = emptyAccount();
+        accounts.set(name, account);
+      }
+      return handleOn(account);
+    },
+    async destroy(name) {
+      const account = accounts.get(name);
+      if (account !== undefined) account.destroyed = true;
+      accounts.delete(name);
+    },
+  };
+}
+
+function emptyAccount(): Account {
+  return {
+    tables: { meta: new Map(), rows: new Map(), outbox: new Map(), inbox: new Map(), local: new Map() },
+    destroyed: false,
+  };
+}
+
+function handleOn(account: Account): ClientStorage {
+  let closed = false;
+  const tables = (): Account["tables"] => {
+    if (closed) throw new StorageError("lost", "The memory storage was closed. Open it again.");
+    if (account.destroyed) throw new StorageError("lost", "The memory storage was destroyed. Open it again.");
+    return account.tables;
+  };
+  return {
+    kind: "memory",
+    persistent: false,
+    async entries(table, space) {
+      return sortedEntries(space, tables()[table].get(space));
+    },
+    async get(table, space, a, b = "") {
+      return tables()[table].get(space)?.get(a)?.get(b);
+    },
+    async commit(changes, fence) {
+      commit(tables(), changes, fence);
+    },
+    async spaces() {
+      const target = tables();
+      return [...new Set(storageTables.flatMap((table) => [...target[table].keys()]))].sort();
+    },
+    async close() {
+      closed = true;
+    },
+  };
+}
+
+function sortedEntries(space: string, domains: Space = new Map()): StorageEntry[] {
+  const entries: StorageEntry[] = [];
+  // The default order of strings is that of UTF-16 code units, as the port asks.
+  for (const a of [...domains.keys()].sort()) {
+    const keys = domains.get(a)!;
+    for (const b of [...keys.keys()].sort()) entries.push({ space, a, b, value: keys.get(b) });
+  }
+  return entries;
+}
+
+function commit(
+  tables: Account["tables"],
+  changes: readonly StorageChange[],
+  fence: Fence | undefined,
+): void {
+  const writes: (() => void)[] = [];
+  try {
+    if (fence) checkFence(fence, tables.meta.get(fence.space)?.get(termName)?.get(""));
+    // Everything that can throw happens while the writes are listed; running them cannot.
+    for (const change of changes) writes.push(writeOf(tables[change.table], change));
+  } catch (error) {
+    if (error instanceof FencedError) throw error;
+    throw new StorageError("failed", "Nothing was written: the changes could not be read.", { cause: error });
+  }
+  for (const write of writes) write();
+}
+
+function writeOf(table: Table, change: StorageChange): () => void {
+  const { space, a } = change;
+  if (change.type === "put") {
+    const { b, value } = change;
+    return () => put(table, space, change.a, b, value);
+  }
+  if (change.type === "clear") return () => (a === undefined ? table.delete(space) : remove(table, space, a));
+  const { b } = change;
+  return () => remove(table, space, change.a, b);
+}
+
+function put(table: Table, space: string, a: string, b: string, value: StorageValue): void {
+  let domains = table.get(space);
+  if (domains === undefined) table.set(space, (domains = new Map()));
+  let keys = domains.get(a);
+  if (keys === undefined) domains.set(a, (keys = new Map()));
+  keys.set(b, value);
+}
+
+/** Removes one entry, or all under `a`, and the maps that this leaves empty. */
+function remove(table: Table, space: string, a: string, b?: string): void {
+  const domains = table.get(space);
+  const keys = domains?.get(a);
+  if (domains === undefined || keys === undefined) return;
+  if (b !== undefined) keys.delete(b);
+  if (b === undefined || keys.size === 0) domains.delete(a);
+  if (domains.size === 0) table.delete(space);
+}
