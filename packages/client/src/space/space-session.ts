@@ -1,5 +1,5 @@
 import {
-  type DeltaMessage, type HybridClock, type Row, type Sha256, type SpaceError, type SpaceRequest, type Stamp, type TimerPort, type ClockPort,
+  type ClockPort, type DeltaMessage, type HybridClock, type Op, type Row, type Sha256, type SpaceError, type SpaceRequest, type Stamp, type TimerPort, opsConflict,
 } from "@landfall/protocol";
 import type { Budget, Landing, Recovery, SpacePart, SyncedSpace } from "../loop/port.js";
 import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
@@ -10,6 +10,7 @@ import { Replica } from "../replica/replica.js";
 import type { ReplicaRules } from "../replica/rules.js";
 import { Staging } from "../replica/staging.js";
 import { type ClientStorage, FencedError, type StorageChange } from "../storage/port.js";
+import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
@@ -136,12 +137,20 @@ export class SpaceSession implements SyncedSpace {
 
   // --- local writes -------------------------------------------------------------------------------------
 
+  /** Writes built-in ops, unless they could not stand in the view as it is. @throws WriteError */
+  writeOps(ops: readonly Op[], expect?: NewEvent["expect"]): Receipt {
+    const id = this.context.stamps.next();
+    const conflict = opsConflict(ops);
+    const failure = conflict === undefined ? this.replica.check(ops, id) : { code: "invalid", message: conflict };
+    if (failure) throw new WriteError(failure.code, failure.message);
+    return this.write({ ops, ...(expect ? { expect } : {}) }, id);
+  }
+
   /**
    * Writes a pending event (DESIGN rule 1). Built-in ops show before this returns; an action shows as soon as
    * its function has run.
    */
-  write(input: NewEvent): Receipt {
-    const id = this.context.stamps.next();
+  write(input: NewEvent, id = this.context.stamps.next()): Receipt {
     const { schemaVersion } = this.context;
     const event: PendingEvent = { id, madeAt: this.context.wall.now(), ...(schemaVersion === undefined ? {} : { schema: schemaVersion }), ...input };
     this.outbox.add(event, false);

@@ -1,0 +1,150 @@
+import { type Fields, type Json, type Op, type RandomPort, type Row, type SetMember, mergeRecord, randomIdentifier } from "@landfall/protocol";
+import type { Domain, FieldsOf, IncrementOf, InputOf, MembersOf, PatchOf, PutOf, Query, Typed, UnsetOf } from "@landfall/schema";
+import { select } from "@landfall/schema";
+import type { RecordMeta, ViewRecord } from "../replica/view-record.js";
+import { WriteError, ops } from "./domain-writes.js";
+import { type LiveQuery, liveQuery } from "./live-query.js";
+import type { NewEvent, Receipt } from "./receipt.js";
+import type { SettledOutcome } from "./settlement.js";
+import type { LocalRow, SpaceSession } from "./space-session.js";
+import { dropLocal, putLocal } from "./space-store.js";
+
+/** A record as the app sees it: its fields, `key`, and `$` with what Landfall knows of it. */
+export type RecordOf<D extends Typed> = FieldsOf<D> & { readonly key: string; readonly $: RecordMeta };
+
+/** A receipt of a write to one record. */
+export interface RecordReceipt extends Receipt {
+  readonly key: string;
+}
+
+/** Makes a write conditional on the version that a record has now, as the server will see it. */
+export interface WriteOptions {
+  /** Refused as `expectation_failed` if the record has changed since; `current` stands for the version shown now. */
+  readonly expect?: number | "current";
+}
+
+/** Reads and writes of one domain of an open space. Reads are synchronous; writes show at once. */
+export interface DomainHandle<D extends Typed = Typed> {
+  get(key: string): RecordOf<D> | undefined;
+  /** All records, by key. */
+  all(): readonly RecordOf<D>[];
+  query(query: Query<RecordOf<D>>): readonly RecordOf<D>[];
+  /** Calls with the answer now and whenever it changes. Returns what ends it. */
+  watch(query: Query<RecordOf<D>>, listener: (records: readonly RecordOf<D>[]) => void): () => void;
+  watch(listener: (records: readonly RecordOf<D>[]) => void): () => void;
+  /** The answer as a store: `current` and `subscribe`. */
+  live(query?: Query<RecordOf<D>>): LiveQuery<RecordOf<D>>;
+  /** Calls when the record changes, comes or goes. */
+  watchRecord(key: string, listener: () => void): () => void;
+  /** Makes a record under a random key, or under the one given. @throws WriteError */
+  create(fields: InputOf<D>, options?: { readonly key?: string }): RecordReceipt;
+  /** Makes a record, or sets its fields if it is there; for natural keys. @throws WriteError */
+  put(key: string, fields: PutOf<D>): RecordReceipt;
+  update(key: string, patch: PatchOf<D>, options?: WriteOptions & { readonly unset?: readonly UnsetOf<D>[] }): RecordReceipt;
+  increment(key: string, by: IncrementOf<D>): RecordReceipt;
+  /** Adds members to set fields. */
+  add(key: string, members: MembersOf<D>): RecordReceipt;
+  /** Removes members from set fields. */
+  remove(key: string, members: MembersOf<D>): RecordReceipt;
+  delete(key: string, options?: WriteOptions): RecordReceipt;
+  /** Deletes these keys, or everything up to a version: what arrived later is never caught by it. */
+  deleteMany(which: readonly string[] | { readonly upTo: number }): Receipt;
+  /** Brings a deleted key back as a new record (DESIGN rule 7). */
+  restore(key: string, fields: InputOf<D>): RecordReceipt;
+}
+
+type AnyRecord = ViewRecord;
+type Given = { readonly [field: string]: unknown };
+type MembersGiven = { readonly [field: string]: readonly SetMember[] };
+
+/** How the ops of a handle reach the replica. */
+export type Submit = (op: Op, expect?: NewEvent["expect"]) => Receipt;
+
+const localOutcome: SettledOutcome = { status: "duplicate", of: "expired", id: "", seq: 0 };
+
+/** Writes to a local domain go straight to the device's own records (DESIGN rule 1). */
+function submitLocal(session: SpaceSession, op: Op): Receipt {
+  const { context, replica, space } = session;
+  const id = context.stamps.next();
+  const shown: LocalRow[] = [];
+  const keys = op.op === "deleteMany" ? (op.keys ?? [...replica.keys(op.domain)]) : [op.key];
+  for (const key of keys) {
+    const merged = mergeRecord(replica.baseRow(op.domain, key), op.op === "deleteMany" ? { op: "delete", domain: op.domain, key } : op, id, context.rules.domain(op.domain).kinds);
+    if (!merged.ok) throw new WriteError(merged.code, merged.message);
+    const { state } = merged;
+    shown.push(state.deleted ? { domain: op.domain, key } : { domain: op.domain, key, version: 1, modifiedAt: context.wall.now(), fields: state.fields, stamps: state.stamps });
+  }
+  replica.patchLocal(shown);
+  const saved = session.save(...shown.map((row) => ("version" in row ? putLocal(space, row as Row) : dropLocal(space, row.domain, row.key))));
+  void saved.then(
+    () => context.publish(space, { type: "local", rows: shown }),
+    () => undefined,
+  );
+  return { id, saved, settled: saved.then(() => localOutcome), shown: Promise.resolve() };
+}
+
+/** How writes of a domain reach the replica when they stand alone. */
+export function submitTo(session: SpaceSession, domain: Domain): Submit {
+  return domain.local ? (op) => submitLocal(session, op) : (op, expect) => session.writeOps([op], expect);
+}
+
+export function domainHandle(session: SpaceSession, domain: Domain, random: RandomPort, submit = submitTo(session, domain)): DomainHandle {
+  const { replica } = session;
+  const { name } = domain;
+  const get = (key: string): AnyRecord | undefined => replica.get(name, key);
+  const fields = (key: string): Fields | undefined => {
+    const record = get(key);
+    if (!record) return undefined;
+    const { key: _key, $: _meta, ...own } = record as unknown as Record<string, Json>;
+    return own as Fields;
+  };
+  const context = { domain, fields };
+  const on = (key: string, op: Op, expect?: NewEvent["expect"]): RecordReceipt => ({ ...submit(op, expect), key });
+  const expected = (key: string, { expect }: WriteOptions = {}): NewEvent["expect"] =>
+    expect === undefined ? undefined : [[name, key, expect === "current" ? (replica.baseRow(name, key)?.version ?? 0) : expect]];
+  const live = (query: Query<AnyRecord> = {}): LiveQuery<AnyRecord> => liveQuery(replica, name, query);
+  const query = (asked: Query<AnyRecord>): readonly AnyRecord[] => select([...replica.keys(name)].map((key) => get(key) as AnyRecord), asked);
+
+  function restore(key: string, input: unknown): RecordReceipt {
+    const op = ops.restore(context, key, input);
+    const row = replica.baseRow(name, key);
+    // The tombstone is the server's already, or the last own event on the key makes it.
+    const own = replica.pendingOf(name, key);
+    const last = own[own.length - 1];
+    return on(key, op, [[name, key, last ? { event: last.id } : (row?.version ?? 0)]]);
+  }
+
+  const handle = {
+    get,
+    all: () => query({}),
+    query,
+    watch(queryOrListener: Query<AnyRecord> | ((records: readonly AnyRecord[]) => void), listener?: (records: readonly AnyRecord[]) => void) {
+      const [asked, tell] = typeof queryOrListener === "function" ? [{}, queryOrListener] : [queryOrListener, listener as (records: readonly AnyRecord[]) => void];
+      const answer = live(asked);
+      const stop = answer.subscribe(() => tell(answer.current));
+      tell(answer.current);
+      return stop;
+    },
+    live,
+    watchRecord: (key: string, listener: () => void) =>
+      replica.subscribe((changes) => {
+        if (changes.get(name)?.has(key)) listener();
+      }),
+    create: (input: unknown, options: { readonly key?: string } = {}) => {
+      const key = options.key ?? randomIdentifier(random);
+      return on(key, ops.create(context, key, input));
+    },
+    put: (key: string, input: unknown) => on(key, ops.put(context, key, input)),
+    update: (key: string, patch: Given, options: WriteOptions & { readonly unset?: readonly string[] } = {}) =>
+      on(key, ops.update(context, key, patch, options.unset), expected(key, options)),
+    increment: (key: string, by: Given) => on(key, ops.increment(context, key, by)),
+    add: (key: string, members: MembersGiven) => on(key, ops.members("add", context, key, members)),
+    remove: (key: string, members: MembersGiven) => on(key, ops.members("remove", context, key, members)),
+    delete: (key: string, options?: WriteOptions) => on(key, ops.delete(context, key), expected(key, options)),
+    deleteMany: (which: readonly string[] | { readonly upTo: number }) =>
+      submit({ op: "deleteMany", domain: name, ...("upTo" in which ? { upTo: which.upTo } : { keys: which }) }),
+    restore,
+  };
+  // The handle's types are the schema's; at run time every domain has the same one.
+  return handle as unknown as DomainHandle;
+}
