@@ -79,6 +79,16 @@ export interface SpaceCommit {
   readonly events: readonly CommittedEvent[];
 }
 
+/** Where a space and one device in it stand, all of one snapshot; what the hub needs before it may send a delta. */
+export interface SpacePosition {
+  readonly generation: string;
+  readonly head: number;
+  /** The newest index of every domain that was ever written. */
+  readonly heads: { readonly [domain: string]: number };
+  /** The device's newest handled seq; 0 for a device that has not written here. */
+  readonly lastSeq: number;
+}
+
 export interface MembershipChange {
   readonly space: string;
   readonly user: string;
@@ -178,6 +188,11 @@ export interface Engine {
   removeMember(user: User, space: string, member: string): Promise<void>;
   /** The newest index of each domain asked for; 0 where nothing was written. @throws not_found */
   heads(user: User, space: string, domains: readonly string[]): Promise<{ readonly [domain: string]: number }>;
+  /**
+   * Heads and the device's seq in one snapshot: without it a delta cannot say which `lastSeq` belongs to its
+   * index (DESIGN rule 5). It includes every commit that `onCommit` told before the call. @throws not_found
+   */
+  position(user: User, space: string, device: string): Promise<SpacePosition>;
   /** Whether the user is a member now, read from the database. */
   mayRead(user: User, space: string): boolean | Promise<boolean>;
   space(id: string): SpaceWriter;

@@ -1,4 +1,4 @@
-import { type Code, codes } from "@landfall/protocol";
+import { type Code, type CodeEntry, codes } from "@landfall/protocol";
 
 /**
  * A failure of a whole request with a code of the closed list (DESIGN §6): what the HTTP layer turns into
@@ -18,8 +18,8 @@ export class LandfallError extends Error {
     options: { readonly retryAfterMs?: number; readonly cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    const entry = codes[code];
-    this.status = "status" in entry ? entry.status : 500;
+    const entry: CodeEntry = codes[code];
+    this.status = entry.status ?? 500;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }
 }

@@ -1,0 +1,97 @@
+import type { SpaceCommit } from "../engine-types.js";
+import type { MaybePromise } from "../maybe-promise.js";
+import type { GenerationStart, Snapshot, SpaceTransaction, Storage, StorageStats } from "./port.js";
+import { type SqliteDatabase, Statements, loadSqlite } from "./sqlite-driver.js";
+import { type SqliteOptions, openFile } from "./sqlite-file.js";
+import { GroupCommit, type Schedule } from "./sqlite-group.js";
+import { SqliteSnapshot } from "./sqlite-snapshot.js";
+
+/** The storage of one embedded server, with doors that only operators and tests use. */
+export interface SqliteStorage extends Storage {
+  /** Gives a space another generation, as a restore does (DESIGN rule 12). Rows stay as they are, unless it is wiped. */
+  setGeneration(space: string, start: Omit<GenerationStart, "parent"> & { readonly parent?: string }): Promise<void>;
+  /** Drops a domain's tombstones up to a version, and remembers that they are gone. */
+  pruneTombstones(space: string, domain: string, upToVersion: number): Promise<void>;
+  /** Copies everything, as of one moment, into a new file. */
+  backup(file: string): Promise<void>;
+}
+
+export type { SqliteOptions } from "./sqlite-file.js";
+
+/**
+ * Opens the embedded storage (DESIGN §7): a file, made with its directory where it is not there, or
+ * `:memory:`. One process at a time.
+ *
+ * @throws Error that says what is wrong with the file, and what to do.
+ */
+export function sqlite(file: string, options: SqliteOptions & { readonly schedule?: Schedule } = {}): SqliteStorage {
+  const { writer, reader, close } = openFile(loadSqlite(), file, options);
+  const listeners = new Set<(commit: SpaceCommit) => void>();
+  const group = new GroupCommit(writer, options.schedule ?? setImmediate, (commit) => {
+    for (const listener of listeners) listener(commit);
+  });
+  const reading = new Reading(reader, reader === writer ? group : undefined);
+  const write = <T>(space: string, batch: (transaction: SpaceTransaction) => MaybePromise<T>): Promise<T> => group.write(space, batch);
+  let closing: Promise<void> | undefined;
+  return {
+    write,
+    read: (view) => reading.read(view),
+    onCommit(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    stats: (): StorageStats => ({ commits: group.commits, batches: group.batches, largestGroup: group.largestGroup, lostGroups: group.lostGroups }),
+    close: () => (closing ??= group.close().then(() => reading.close()).then(close)),
+    setGeneration: (space, start) => write(space, (transaction) => startGeneration(transaction, space, start)),
+    pruneTombstones: (space, domain, upTo) => write(space, (transaction) => transaction.pruneTombstones(domain, upTo)),
+    async backup(target) {
+      await group.quiet;
+      reader.prepare("VACUUM INTO ?").run(target);
+    },
+  };
+}
+
+async function startGeneration(transaction: SpaceTransaction, space: string, start: Parameters<SqliteStorage["setGeneration"]>[1]): Promise<void> {
+  const opened = await transaction.open("", "");
+  if (!opened) throw new Error(`There is no space ${space}, so it has no generation to change.`);
+  const parent = start.parent ?? opened.state.generation;
+  await transaction.startGeneration({ ...start, parent }, { ...opened.state, generation: start.generation }, start.reason === "wiped");
+}
+
+/** Snapshots on one connection, one after another. */
+class Reading {
+  readonly #statements: Statements;
+  readonly #snapshot: Snapshot;
+  #last: Promise<unknown> | undefined;
+
+  /** @param shared the group commit whose connection this is, where the database is in memory. */
+  constructor(
+    private readonly database: SqliteDatabase,
+    private readonly shared: GroupCommit | undefined,
+  ) {
+    this.#statements = new Statements(database);
+    this.#snapshot = new SqliteSnapshot(this.#statements);
+  }
+
+  async read<T>(view: (snapshot: Snapshot) => MaybePromise<T>): Promise<T> {
+    // On a shared connection an open group's changes would be seen before they are committed.
+    while (this.#last || this.shared?.quiet) await (this.#last ?? this.shared?.quiet);
+    this.database.exec("BEGIN");
+    try {
+      const going = view(this.#snapshot);
+      if (!(going instanceof Promise)) return going;
+      this.#last = going.then(
+        () => undefined,
+        () => undefined,
+      );
+      return await going;
+    } finally {
+      this.#last = undefined;
+      this.database.exec("COMMIT");
+    }
+  }
+
+  async close(): Promise<void> {
+    while (this.#last) await this.#last;
+  }
+}
