@@ -39,6 +39,13 @@ export interface OnlinePort {
   subscribe(listen: () => void): () => void;
 }
 
+/** What is kept outside the storage and outlives it (localStorage). */
+export interface NotePort {
+  read(name: string): string | null;
+  /** Null takes the note away. What cannot be written is not written. */
+  write(name: string, text: string | null): void;
+}
+
 /** Everything outside that a client touches (DESIGN rule 11). */
 export interface ClientPorts {
   /** Wall time: may be wrong, jump or stand still. */
@@ -52,4 +59,6 @@ export interface ClientPorts {
   readonly locks?: LockPort | undefined;
   readonly channel?: ((name: string, receive: (message: unknown) => void) => ChannelPort) | undefined;
   readonly online: OnlinePort;
+  /** A few bytes beside the storage, so that its loss is noticed; absent where there is no such place. */
+  readonly notes?: NotePort | undefined;
 }

@@ -89,16 +89,48 @@ async function newGeneration(session: SpaceSession, error: SpaceError): Promise<
   return { next: "again" };
 }
 
-/** Takes the seqs of pending events back; they get new ones when they are sent, under their old ids. */
-export async function renumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq: number): Promise<void> {
+/** One session's share of a renumbering: what to store, and what to do when it is stored. */
+interface Renumbering {
+  readonly changes: readonly StorageChange[];
+  show(): Promise<void>;
+}
+
+/** Takes the seqs of a space's pending events back; they get new ones when they are sent, under their old ids. */
+function planRenumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq: number): Renumbering {
   const changed = session.outbox.renumber(session.meta.device ?? session.context.device(), nextSeq);
-  const next: ReplicaMeta = { ...session.meta, ...meta, nextSeq, device: session.context.device(), revision: session.meta.revision + 1 };
-  await session.commit([...changed.map((event) => putEvent(session.space, event)), putMeta(session.space, next)]);
-  session.meta = next;
-  const shown = new Set(session.replica.pending.map((event) => event.id));
-  await session.replica.step({ remove: shown });
-  await session.replica.step({ add: session.outbox.events });
-  session.context.publish(session.space, { type: "reload" });
+  const next: ReplicaMeta = { ...session.meta, device: session.context.device(), ...meta, nextSeq, revision: session.meta.revision + 1 };
+  return {
+    changes: [...changed.map((event) => putEvent(session.space, event)), putMeta(session.space, next)],
+    async show() {
+      session.meta = next;
+      await session.replica.step({ remove: new Set(session.replica.pending.map((event) => event.id)) });
+      await session.replica.step({ add: session.outbox.events.filter((event) => !event.void) });
+      session.context.publish(session.space, { type: "reload" });
+    },
+  };
+}
+
+async function renumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq: number): Promise<void> {
+  const plan = planRenumber(session, meta, nextSeq);
+  await session.commit(plan.changes);
+  await plan.show();
+}
+
+/**
+ * Gives all open spaces to a new device in one transaction with `changes` (DESIGN rule 3). The space that asks
+ * is in its own turn already; the others are held until it is done.
+ */
+export async function forkSessions(sessions: readonly SpaceSession[], asking: SpaceSession, device: string, changes: readonly StorageChange[], committed: () => void): Promise<void> {
+  const others = sessions.filter((session) => session !== asking);
+  const holding = async (at: number): Promise<void> => {
+    const next = others[at];
+    if (next) return next.exclusively(() => holding(at + 1));
+    const plans = sessions.map((session) => planRenumber(session, { device }, 1));
+    await asking.commit([...changes, ...plans.flatMap((plan) => plan.changes)]);
+    committed();
+    for (const plan of plans) await plan.show();
+  };
+  await holding(0);
 }
 
 async function seqGap(session: SpaceSession, expected: number): Promise<Recovery> {

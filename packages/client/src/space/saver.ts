@@ -5,13 +5,13 @@ import type { ClientStorage, StorageChange } from "../storage/port.js";
  * put while that one runs goes into the next, so that the cost of a write does not grow with the backlog.
  */
 export class Saver {
-  readonly #storage: ClientStorage;
+  readonly #storage: () => ClientStorage;
   #waiting: StorageChange[] = [];
   /** The transaction that will take what waits; undefined while nothing waits. */
   #next: Promise<void> | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(storage: ClientStorage) {
+  constructor(storage: () => ClientStorage) {
     this.#storage = storage;
   }
 
@@ -22,10 +22,16 @@ export class Saver {
       const batch = this.#waiting;
       this.#waiting = [];
       this.#next = undefined;
-      const commit = this.#storage.commit(batch);
+      const commit = this.#storage().commit(batch);
       this.#running = commit.catch(() => undefined);
       return commit;
     });
     return this.#next;
+  }
+
+  /** Resolves when nothing waits or runs. */
+  async idle(): Promise<void> {
+    while (this.#next) await this.#next.catch(() => undefined);
+    await this.#running;
   }
 }

@@ -40,7 +40,7 @@ export interface SessionContext {
   /** Creates the space at the server. @returns why it cannot be had, or undefined. */
   createSpace(space: string): Promise<string | undefined>;
   /** The term that this tab leads under; undefined when it does not. */
-  term(space: string): number | undefined;
+  term(): number | undefined;
   /** Tells the other tabs of this account. */
   publish(space: string, news: SpaceNews): void;
   /** There is something to send. */
@@ -95,7 +95,7 @@ export class SpaceSession implements SyncedSpace {
     this.context = context;
     this.meta = meta;
     this.replica = new Replica(context.rules);
-    this.#saver = new Saver(context.storage);
+    this.#saver = new Saver(() => context.storage);
     this.#digests = new DigestKeeper({ hash: context.hash, timers: context.timers, current: (domain, key) => this.replica.baseRow(domain, key) });
     this.replica.onBaseRow = (domain, key, before) => this.#digests.note(domain, key, before);
   }
@@ -310,9 +310,9 @@ export class SpaceSession implements SyncedSpace {
   // --- one step of base ---------------------------------------------------------------------------------
 
   #commit(changes: readonly StorageChange[]): Promise<void> {
-    const term = this.context.term(this.space);
+    const term = this.context.term();
     if (term === undefined) return Promise.reject(new FencedError("This tab does not lead, so it changes no base."));
-    return this.context.storage.commit(changes, { space: this.space, term });
+    return this.context.storage.commit(changes, { space: "", term });
   }
 
   /** Stores a cut, then shows it, then tells who waits (DESIGN rule 5). */
@@ -473,8 +473,10 @@ export class SpaceSession implements SyncedSpace {
     return this.#serial.run(task);
   }
 
-  close(): void {
+  /** Takes no more steps; resolves when what was written is stored. */
+  async close(): Promise<void> {
     this.stopped = true;
     this.#digests.stop();
+    await this.#saver.idle();
   }
 }

@@ -1,0 +1,24 @@
+/** The replica of data that was made before anybody signed in. */
+export const guestAccount = "guest";
+
+/**
+ * Whose replica a token opens: the subject of a JWT (RFC 7519 §4.1.2), or the user of a development token.
+ * A hint only, for naming what is stored here; the server decides who somebody is. Undefined when it does not say.
+ */
+export function accountOf(token: string): string | undefined {
+  if (token.startsWith("dev:")) return token.slice(4) || undefined;
+  try {
+    const payload = (token.split(".")[1] as string).replace(/-/g, "+").replace(/_/g, "/");
+    const bytes = Uint8Array.from(atob(payload), (char) => char.charCodeAt(0));
+    const { sub } = JSON.parse(new TextDecoder().decode(bytes)) as { sub?: unknown };
+    return typeof sub === "string" && sub !== "" ? sub : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A name that any file system and database takes, different for different accounts. */
+export function storageName(app: string, account: string): string {
+  const safe = (text: string): string => text.replace(/[^a-z0-9-]/g, (char) => `_${(char.codePointAt(0) as number).toString(16)}_`);
+  return account === guestAccount ? `${safe(app)}.guest` : `${safe(app)}.account.${safe(account)}`;
+}

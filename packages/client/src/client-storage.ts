@@ -1,0 +1,91 @@
+import { type RandomPort, randomUuid } from "@landfall/protocol";
+import { storageName } from "./account.js";
+import type { NotePort } from "./ports.js";
+import { memoryStorage } from "./storage/memory.js";
+import { type ClientStorage, type ClientStorageFactory, type StorageChange, StorageError, termName } from "./storage/port.js";
+
+/** The opened storage of an account, with what it knows of this installation. */
+export interface AccountStorage {
+  readonly account: string;
+  readonly name: string;
+  readonly storage: ClientStorage;
+  readonly factory: ClientStorageFactory;
+  readonly device: string;
+  /** No stamp at or below this may be issued (DESIGN §5.1). */
+  readonly floorMs: number;
+  readonly offsetMs: number;
+  /** What is wrong with the storage, for a person; null when nothing is. */
+  readonly problem: string | null;
+}
+
+interface Clock {
+  readonly reservedMs: number;
+  readonly offsetMs: number;
+}
+
+const put = (a: string, value: unknown): StorageChange => ({ type: "put", table: "meta", space: "", a, b: "", value });
+export const putDevice = (device: string): StorageChange => put("device", device);
+export const putClock = (clock: Clock): StorageChange => put("clock", clock);
+
+const noteName = (name: string): string => `landfall:${name}`;
+
+/** Notes how much would be lost if the storage went. */
+export function noteStorage(notes: NotePort | undefined, opened: Pick<AccountStorage, "name" | "device" | "storage">, pending: number): void {
+  if (opened.storage.persistent) notes?.write(noteName(opened.name), JSON.stringify({ device: opened.device, pending }));
+}
+
+export function forgetStorage(notes: NotePort | undefined, name: string): void {
+  notes?.write(noteName(name), null);
+}
+
+/** What was noted of a storage that is empty now: it was evicted, or deleted by hand. */
+function lossNoted(notes: NotePort | undefined, name: string): string | null {
+  const note = notes?.read(noteName(name));
+  if (!note) return null;
+  const pending = /"pending":(\d+)/.exec(note)?.[1] ?? "0";
+  const lost = pending === "0" ? "Nothing unsynced was in it." : `${pending} unsynced writes were in it and are lost.`;
+  return `The data stored on this device is gone: it was evicted or deleted. ${lost} Everything else is fetched again.`;
+}
+
+/**
+ * Opens an account's storage; where the platform's cannot be opened, one in memory stands in and says so
+ * (DESIGN §8).
+ */
+export async function openAccount(
+  options: { readonly factory: ClientStorageFactory; readonly app: string; readonly account: string; readonly random: RandomPort; readonly notes: NotePort | undefined },
+): Promise<AccountStorage> {
+  const { app, account, random, notes } = options;
+  const name = storageName(app, account);
+  let { factory } = options;
+  let problem: string | null = null;
+  let storage: ClientStorage;
+  try {
+    storage = await factory.open(name);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    problem = `${error.message} Until that is mended, data is kept in memory only and ends with this page.`;
+    factory = memoryStorage();
+    storage = await factory.open(name);
+  }
+  const [device, clock] = await Promise.all([storage.get("meta", "", "device"), storage.get("meta", "", "clock")]);
+  const { reservedMs = 0, offsetMs = 0 } = (clock ?? {}) as Partial<Clock>;
+  const known = { account, name, storage, factory, floorMs: reservedMs, offsetMs };
+  if (typeof device === "string") return { ...known, device, problem };
+  problem ??= storage.persistent ? lossNoted(notes, name) : null;
+  const created = randomUuid(random);
+  await storage.commit([putDevice(created)]);
+  return { ...known, device: created, problem };
+}
+
+/** Raises the fencing term: from here on every older leader changes nothing (DESIGN §8). */
+export async function raiseTerm(storage: ClientStorage): Promise<number> {
+  const term = Number((await storage.get("meta", "", termName)) ?? 0) + 1;
+  await storage.commit([put(termName, term)]);
+  return term;
+}
+
+const lastAccount = (app: string): string => `landfall:${app}:account`;
+
+/** Whose data was open last: what an offline start shows before it can be asked who somebody is. */
+export const readLastAccount = (notes: NotePort | undefined, app: string): string | undefined => notes?.read(lastAccount(app)) ?? undefined;
+export const writeLastAccount = (notes: NotePort | undefined, app: string, account: string | null): void => notes?.write(lastAccount(app), account);

@@ -1,0 +1,428 @@
+import { HybridClock, type Sha256, type Stamp, makeTail, portableSha256, randomUuid } from "@landfall/protocol";
+import type { Schema } from "@landfall/schema";
+import { accountOf, guestAccount } from "./account.js";
+import { type FirstSync, adoptGuest } from "./adopt.js";
+import { type AccountStorage, forgetStorage, noteStorage, openAccount, putClock, putDevice, raiseTerm, readLastAccount, writeLastAccount } from "./client-storage.js";
+import { createLoop } from "./loop/loop.js";
+import { type Loop, type LoopStatus, SyncError } from "./loop/port.js";
+import { type ServerClock, createServerClock } from "./loop/server-clock.js";
+import { type Credentials, type Session, createSession } from "./loop/session.js";
+import { platformPorts } from "./platform.js";
+import type { ClientPorts } from "./ports.js";
+import { httpRemote } from "./remote/http.js";
+import { type Remote, RemoteError } from "./remote/port.js";
+import type { PendingEvent } from "./replica/pending-event.js";
+import { forkSessions } from "./space/recovery.js";
+import { schemaRules } from "./space/schema-rules.js";
+import { type SpaceHandle, spaceHandle } from "./space/space-handle.js";
+import { type SessionContext, type SpaceNews, SpaceSession } from "./space/space-session.js";
+import { type ReplicaMeta, putEvent, putMeta } from "./space/space-store.js";
+import { type SpacesHandle, spacesHandle } from "./spaces-handle.js";
+import type { ClientStatus } from "./status.js";
+import { StatusKeeper } from "./status-keeper.js";
+import { indexedDbStorage } from "./storage/indexeddb.js";
+import { memoryStorage } from "./storage/memory.js";
+import type { ClientStorageFactory, StorageChange } from "./storage/port.js";
+import { type TabChannel, type TabMessage, openTabChannel } from "./tabs/channel.js";
+import { type Leadership, seekLead } from "./tabs/leader.js";
+
+export interface ClientOptions<S extends Schema> {
+  readonly schema: S;
+  /** The server's address, such as `https://sync.example.org`. */
+  readonly url: string;
+  /** Gives a bearer token, or null while nobody is signed in. Asked at start, before expiry and on 401. */
+  readonly credentials: Credentials;
+  /** Whose data this is, where the token does not say so itself (a JWT's `sub` does). */
+  readonly account?: string;
+  /** Where data is kept: IndexedDB in a browser and memory elsewhere, unless said. */
+  readonly storage?: ClientStorageFactory;
+  /** Tells apart the data of several apps of one origin; "landfall" unless said. */
+  readonly name?: string;
+  /** What becomes of data made before signing in; "merge" unless said. */
+  readonly firstSync?: FirstSync;
+  /** Hears of what a person who looks after the app should know; `console.warn` unless said. */
+  readonly onReport?: (code: string, message: string) => void;
+  readonly remote?: Remote;
+  readonly ports?: ClientPorts;
+  readonly hash?: Sha256;
+}
+
+/** An unsynced write, as `signOut` exports it. */
+export interface UnsyncedWrite {
+  readonly space: string;
+  readonly event: PendingEvent;
+}
+
+export interface Client<S extends Schema = Schema> {
+  readonly status: ClientStatus;
+  /** Calls when `status` has changed. Returns what ends it. */
+  subscribe(listener: () => void): () => void;
+  /** A space to open; `create` makes it at the first contact if there is none. */
+  space(id: string, options?: { readonly create?: boolean }): { open(): Promise<SpaceHandle<S>> };
+  /** Tries now. Resolves when everything known at the call has landed. @throws SyncError saying why it has not. */
+  sync(): Promise<void>;
+  spaces(): SpacesHandle;
+  /** Asks `credentials` again: somebody has signed in, perhaps as another account. */
+  signIn(): Promise<void>;
+  /**
+   * Forgets the account's data on this device. `block` (the default) refuses while something is unsynced,
+   * `export` gives it back, `discard` drops it.
+   * @throws SyncError `unsynced`.
+   */
+  signOut(options?: { readonly unsynced?: "block" | "export" | "discard" }): Promise<readonly UnsyncedWrite[]>;
+  /** Lets go of everything; what is stored stays. */
+  close(): Promise<void>;
+}
+
+/** How far ahead stamps are reserved, so that a crash and a clock set back never issue one again. */
+const reserveMs = 10_000;
+
+/** Makes a client; it opens its storage and starts to sync by itself (DESIGN §8). */
+export function createClient<S extends Schema>(options: ClientOptions<S>): Client<S> {
+  return new LandfallClient(options);
+}
+
+class LandfallClient<S extends Schema> implements Client<S> {
+  readonly #options: ClientOptions<S>;
+  readonly #ports: ClientPorts;
+  readonly #app: string;
+  readonly #remote: Remote;
+  readonly #session: Session;
+  readonly #serverClock: ServerClock;
+  readonly #status: StatusKeeper;
+  readonly #sessions = new Map<string, SpaceSession>();
+  readonly #opening = new Map<string, Promise<SpaceSession>>();
+  readonly #handles = new Map<string, SpaceHandle<S>>();
+  readonly #asked = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
+  readonly #ready: Promise<void>;
+  #opened!: AccountStorage;
+  #stamps!: HybridClock;
+  #reservedMs = 0;
+  #loop!: Loop;
+  #term: number | undefined;
+  #lead: Leadership | undefined;
+  #tabs: TabChannel | undefined;
+  #closed = false;
+
+  constructor(options: ClientOptions<S>) {
+    this.#options = options;
+    this.#ports = options.ports ?? platformPorts();
+    this.#app = options.name ?? "landfall";
+    const { net, clock, timers } = this.#ports;
+    this.#remote = options.remote ?? httpRemote({ url: options.url, net, clock, timers });
+    this.#session = createSession(options.credentials, clock);
+    this.#serverClock = createServerClock(clock);
+    this.#status = new StatusKeeper(timers, () => this.#sessions.values());
+    this.#ready = this.#start();
+    // A failed start is thrown by whatever is called first.
+    this.#ready.catch(() => undefined);
+  }
+
+  async #start(): Promise<void> {
+    const token = await this.#session.ask().catch(() => undefined);
+    const account = this.#accountFor(token) ?? readLastAccount(this.#ports.notes, this.#app) ?? guestAccount;
+    this.#loop = createLoop({
+      remote: this.#remote,
+      ports: this.#ports,
+      session: this.#session,
+      serverClock: this.#serverClock,
+      device: () => this.#opened.device,
+      onStatus: (status) => {
+        this.#status.loop(status);
+        if (this.#term !== undefined) this.#tabs?.post({ type: "status", payload: status });
+      },
+    });
+    await this.#openAccount(account);
+  }
+
+  #accountFor(token: string | null | undefined): string | undefined {
+    return this.#options.account ?? (token ? accountOf(token) : undefined);
+  }
+
+  /** Opens an account's storage and joins its tabs; sessions that are open go on with its data. */
+  async #openAccount(account: string): Promise<void> {
+    const { random, notes } = this.#ports;
+    const open = (name: string): Promise<AccountStorage> => openAccount({ factory: this.#factory(), app: this.#app, account: name, random, notes });
+    const opened = await open(account);
+    const clock = { now: () => this.#serverClock.now() };
+    this.#stamps ??= new HybridClock({ now: () => clock.now(), tail: makeTail(random.bytes(8)), floorMs: opened.floorMs });
+    this.#reservedMs = Math.max(this.#reservedMs, opened.floorMs);
+    if (account !== guestAccount) await this.#adopt(open, opened);
+    this.#opened = opened;
+    writeLastAccount(notes, this.#app, account === guestAccount ? null : account);
+    this.#status.storage({ kind: opened.storage.kind, persistent: opened.storage.persistent, problem: opened.problem }, (pending) => noteStorage(notes, this.#opened, pending));
+    if (opened.problem) this.#report("storage", opened.problem);
+    for (const session of this.#sessions.values()) await session.reload();
+    this.#joinTabs(opened);
+  }
+
+  #factory(): ClientStorageFactory {
+    const { storage } = this.#options;
+    if (storage) return storage;
+    this.#defaultStorage ??= typeof indexedDB === "undefined" && typeof window === "undefined" ? memoryStorage() : indexedDbStorage();
+    return this.#defaultStorage;
+  }
+  #defaultStorage: ClientStorageFactory | undefined;
+
+  /** Data made before signing in goes into the account's (DESIGN §8). */
+  async #adopt(open: (account: string) => Promise<AccountStorage>, into: AccountStorage): Promise<void> {
+    const guest = this.#opened?.account === guestAccount ? this.#opened : await open(guestAccount);
+    const spaces = await adoptGuest(guest.storage, into.storage, this.#options.firstSync ?? "merge", (): Stamp => this.#stamps.next());
+    await guest.storage.close();
+    if (spaces.length > 0) await guest.factory.destroy(guest.name);
+  }
+
+  // --- tabs and the lead --------------------------------------------------------------------------------
+
+  #joinTabs(opened: AccountStorage): void {
+    // Only tabs that share a storage are tabs of one account; elsewhere this one stands alone.
+    const shared = opened.storage.kind === "indexeddb" || this.#options.ports !== undefined;
+    const ports: ClientPorts = shared ? this.#ports : { ...this.#ports, locks: undefined, channel: undefined };
+    this.#tabs = openTabChannel(ports, opened.name, { message: (message) => this.#hear(message), missed: (space) => void this.#sessions.get(space)?.reload() });
+    this.#lead = seekLead(ports, { name: opened.name, onLead: () => this.#beginLead(), onLost: (reason) => this.#endLead(reason) });
+    this.#tabs.post({ type: "hello" });
+  }
+
+  async #beginLead(): Promise<void> {
+    this.#term = await raiseTerm(this.#opened.storage);
+    for (const space of await this.#opened.storage.spaces()) {
+      if (space === "") continue;
+      const waiting = await this.#opened.storage.entries("outbox", space);
+      if (waiting.length > 0 || this.#sessions.has(space)) await this.#openSession(space, {});
+    }
+    // What the leader before did may not have been heard.
+    for (const session of this.#sessions.values()) await session.reload();
+    for (const session of this.#sessions.values()) this.#loop.addSpace(session);
+    this.#loop.start();
+  }
+
+  async #endLead(_reason: "closed" | "stolen"): Promise<void> {
+    this.#term = undefined;
+    await this.#loop.stop();
+    for (const space of this.#sessions.keys()) this.#loop.removeSpace(space);
+  }
+
+  #hear(message: TabMessage): void {
+    switch (message.type) {
+      case "hello":
+        if (this.#term !== undefined) this.#tabs?.post({ type: "status", payload: this.#loop.status });
+        return;
+      case "status":
+        if (this.#term === undefined) this.#status.loop(message.payload as LoopStatus);
+        return;
+      case "wake":
+        if (this.#term !== undefined) void this.#answerSync(message.id);
+        return;
+      case "synced": {
+        const asked = this.#asked.get(message.id);
+        this.#asked.delete(message.id);
+        if (message.error) asked?.reject(new SyncError(message.error.code, message.error.message));
+        else asked?.resolve();
+        return;
+      }
+      default:
+        void this.#hearSpace(message.space, message.payload as SpaceNews | { readonly type: "opened" });
+    }
+  }
+
+  async #hearSpace(space: string, news: SpaceNews | { readonly type: "opened" }): Promise<void> {
+    const session = this.#sessions.get(space) ?? (this.#term === undefined ? undefined : await this.#openSession(space, {}));
+    if (!session) return;
+    if (news.type !== "opened") await session.hear(news);
+    this.#status.changed();
+  }
+
+  async #answerSync(id: string): Promise<void> {
+    let error: { readonly code: string; readonly message: string } | null = null;
+    try {
+      await this.#loop.syncNow();
+    } catch (failure) {
+      error = failure instanceof SyncError ? { code: failure.code, message: failure.message } : { code: "internal", message: String(failure) };
+    }
+    this.#tabs?.post({ type: "synced", id, error });
+  }
+
+  #publish(space: string, news: SpaceNews): void {
+    this.#status.changed();
+    const tabs = this.#tabs;
+    if (!tabs) return;
+    if (news.type === "cut") {
+      tabs.shows(space, news.revision);
+      tabs.post({ type: "cut", space, revision: news.revision, payload: news });
+    } else tabs.post({ type: news.type === "write" || news.type === "sent" ? news.type : "changed", space, payload: news });
+  }
+
+  // --- spaces -------------------------------------------------------------------------------------------
+
+  #context(): SessionContext {
+    const client = this;
+    const { schema, hash } = this.#options;
+    const { clock, timers } = this.#ports;
+    return {
+      get storage() {
+        return client.#opened.storage;
+      },
+      rules: schemaRules(schema, { user: () => client.#opened.account, timers }),
+      stamps: this.#stamps,
+      wall: clock,
+      timers,
+      hash: hash ?? portableSha256,
+      schemaVersion: schema.version,
+      domains: Object.values(schema.domains).flatMap((domain) => (domain.local ? [] : [domain.name])),
+      device: () => client.#opened.device,
+      clockChange: () => client.#clockChange(),
+      forkDevice: (session) => client.#forkDevice(session),
+      createSpace: (space) => client.#createSpace(space),
+      term: () => client.#term,
+      publish: (space, news) => client.#publish(space, news),
+      wake: () => {
+        client.#status.changed();
+        if (client.#term !== undefined) client.#loop.wake();
+      },
+      report: (code, message) => client.#report(code, message),
+    };
+  }
+
+  #clockChange(): StorageChange | undefined {
+    if (this.#stamps.lastMs <= this.#reservedMs) return undefined;
+    this.#reservedMs = this.#stamps.lastMs + reserveMs;
+    return putClock({ reservedMs: this.#reservedMs, offsetMs: this.#serverClock.offsetMs });
+  }
+
+  #report(code: string, message: string): void {
+    const { onReport } = this.#options;
+    if (onReport) onReport(code, message);
+    else console.warn(`Landfall: ${message}`);
+  }
+
+  async #createSpace(space: string): Promise<string | undefined> {
+    try {
+      await this.spaces().create(space);
+      return undefined;
+    } catch (error) {
+      if (error instanceof RemoteError || error instanceof SyncError) return error.message;
+      throw error;
+    }
+  }
+
+  /** Takes a new device id and the seqs of all outboxes back, in one transaction (DESIGN rule 3). */
+  async #forkDevice(asking: SpaceSession): Promise<void> {
+    const { storage, device: from } = this.#opened;
+    const device = randomUuid(this.#ports.random);
+    const changes: StorageChange[] = [putDevice(device)];
+    const open: SpaceSession[] = [];
+    for (const space of await storage.spaces()) {
+      if (space === "") continue;
+      const session = this.#sessions.get(space);
+      if (session) {
+        open.push(session);
+        continue;
+      }
+      const meta = (await storage.get("meta", space, "replica")) as ReplicaMeta | undefined;
+      if (meta) changes.push(putMeta(space, { ...meta, device, nextSeq: 1 }));
+      for (const { value } of await storage.entries("outbox", space)) {
+        const { seq, ...event } = value as PendingEvent;
+        if (seq !== undefined) changes.push(putEvent(space, { ...event, was: event.was ?? { device: meta?.device ?? from, seq } }));
+      }
+    }
+    await forkSessions(open, asking, device, changes, () => (this.#opened = { ...this.#opened, device }));
+  }
+
+  #openSession(space: string, options: { readonly create?: boolean }): Promise<SpaceSession> {
+    let opening = this.#opening.get(space);
+    if (!opening) {
+      opening = SpaceSession.open(space, this.#context(), options).then((session) => {
+        this.#sessions.set(space, session);
+        this.#tabs?.shows(space, session.meta.revision);
+        if (this.#term !== undefined) this.#loop.addSpace(session);
+        else this.#tabs?.post({ type: "changed", space, payload: { type: "opened" } });
+        this.#status.changed();
+        return session;
+      });
+      this.#opening.set(space, opening);
+      opening.catch(() => this.#opening.delete(space));
+    }
+    return opening;
+  }
+
+  space(id: string, options: { readonly create?: boolean } = {}): { open(): Promise<SpaceHandle<S>> } {
+    return {
+      open: async () => {
+        await this.#ready;
+        const session = await this.#openSession(id, options);
+        let handle = this.#handles.get(id);
+        if (!handle) this.#handles.set(id, (handle = spaceHandle(session, this.#options.schema, this.#ports.random)));
+        return handle;
+      },
+    };
+  }
+
+  spaces(): SpacesHandle {
+    return spacesHandle(this.#remote, this.#session, () => this.#opened.account);
+  }
+
+  // --- status and life ----------------------------------------------------------------------------------
+
+  get status(): ClientStatus {
+    return this.#status.current;
+  }
+
+  subscribe(listener: () => void): () => void {
+    return this.#status.subscribe(listener);
+  }
+
+  async sync(): Promise<void> {
+    await this.#ready;
+    if (this.#term !== undefined || !this.#tabs) return this.#loop.syncNow();
+    const id = randomUuid(this.#ports.random);
+    const answered = new Promise<void>((resolve, reject) => this.#asked.set(id, { resolve, reject }));
+    this.#tabs.post({ type: "wake", id });
+    return answered;
+  }
+
+  async signIn(): Promise<void> {
+    await this.#ready;
+    const account = this.#accountFor(await this.#session.ask());
+    if (account !== undefined && account !== this.#opened.account) {
+      const before = this.#opened;
+      await this.#leaveTabs();
+      await this.#openAccount(account);
+      if (before.account !== guestAccount) await before.storage.close();
+    }
+    this.#loop.signIn();
+  }
+
+  async signOut({ unsynced = "block" }: { readonly unsynced?: "block" | "export" | "discard" } = {}): Promise<readonly UnsyncedWrite[]> {
+    await this.#ready;
+    const { storage, factory, name } = this.#opened;
+    const writes: UnsyncedWrite[] = [];
+    for (const space of await storage.spaces()) {
+      for (const { value } of await storage.entries("outbox", space)) writes.push({ space, event: value as PendingEvent });
+    }
+    if (writes.length > 0 && unsynced === "block") {
+      throw new SyncError("unsynced", `${writes.length} writes have not reached the server. Sync first, or sign out with unsynced: "export" or "discard".`);
+    }
+    await this.close();
+    await factory.destroy(name);
+    forgetStorage(this.#ports.notes, name);
+    writeLastAccount(this.#ports.notes, this.#app, null);
+    return unsynced === "discard" ? [] : writes;
+  }
+
+  async #leaveTabs(): Promise<void> {
+    await this.#lead?.close();
+    this.#tabs?.close();
+    this.#lead = undefined;
+    this.#tabs = undefined;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#ready.catch(() => undefined);
+    for (const session of this.#sessions.values()) await session.close();
+    await this.#leaveTabs();
+    this.#status.close();
+    await this.#opened?.storage.close();
+  }
+}

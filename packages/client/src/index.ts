@@ -1,0 +1,18 @@
+export { type Client, type ClientOptions, type UnsyncedWrite, createClient } from "./client.js";
+export type { FirstSync } from "./adopt.js";
+export { type Progress, type SyncState, type SpaceState, type SpaceSync, SyncError } from "./loop/port.js";
+export type { Credentials } from "./loop/session.js";
+export type { ClientPorts } from "./ports.js";
+export { type Remote, RemoteError } from "./remote/port.js";
+export type { RecordMeta } from "./replica/view-record.js";
+export type { DomainHandle, RecordOf, RecordReceipt, WriteOptions } from "./space/domain-handle.js";
+export { WriteError } from "./space/domain-writes.js";
+export type { InboxHandle } from "./space/inbox-handle.js";
+export type { InboxChoice, InboxItem, InboxKind } from "./space/inbox-item.js";
+export type { LiveQuery } from "./space/live-query.js";
+export type { Receipt } from "./space/receipt.js";
+export type { SettledOutcome } from "./space/settlement.js";
+export type { ActionReceipt, BatchDomain, Explanation, SpaceHandle } from "./space/space-handle.js";
+export type { Member, SpaceSummary, SpacesHandle } from "./spaces-handle.js";
+export type { ClientStatus, PendingStatus, SpaceStatus, StorageStatus } from "./status.js";
+export { type ClientStorage, type ClientStorageFactory, StorageError } from "./storage/port.js";

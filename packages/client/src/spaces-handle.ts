@@ -1,0 +1,47 @@
+import { type Role, createSpaceAnswer, decode, membersAnswer, spacesAnswer } from "@landfall/protocol";
+import type { Decoder } from "@landfall/protocol";
+import { type Remote, RemoteError } from "./remote/port.js";
+import type { Session } from "./loop/session.js";
+
+export interface SpaceSummary {
+  readonly space: string;
+  readonly role: Role;
+  readonly head: number;
+}
+
+export interface Member {
+  readonly user: string;
+  readonly role: Role;
+  /** Server time in milliseconds. */
+  readonly since: number;
+}
+
+/** The spaces of the account at the server; needs a connection. Every method throws RemoteError. */
+export interface SpacesHandle {
+  list(): Promise<readonly SpaceSummary[]>;
+  /** Creates a space, owned by the account. @param space an id to have, or none for one that cannot be guessed. */
+  create(space?: string): Promise<string>;
+  members(space: string): Promise<readonly Member[]>;
+  invite(space: string, user: string, role: Role): Promise<void>;
+  remove(space: string, user: string): Promise<void>;
+  leave(space: string): Promise<void>;
+}
+
+function read<T>(decoder: Decoder<T>, value: unknown): T {
+  const decoded = decode(decoder, value);
+  if (!decoded.ok) throw new RemoteError({ kind: "garbled", message: `The server's answer cannot be read: ${decoded.message}` });
+  return decoded.value;
+}
+
+export function spacesHandle(remote: Remote, session: Session, me: () => string): SpacesHandle {
+  const call = (method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<unknown> => session.authorized((token) => remote.call(method, path, token, body));
+  const member = (space: string, user: string): string => `/v1/spaces/${encodeURIComponent(space)}/members/${encodeURIComponent(user)}`;
+  return {
+    list: async () => read(spacesAnswer, await call("GET", "/v1/spaces")).spaces,
+    create: async (space) => read(createSpaceAnswer, await call("POST", "/v1/spaces", space === undefined ? {} : { space })).space,
+    members: async (space) => read(membersAnswer, await call("GET", `/v1/spaces/${encodeURIComponent(space)}/members`)).members,
+    invite: async (space, user, role) => void (await call("PUT", member(space, user), { role })),
+    remove: async (space, user) => void (await call("DELETE", member(space, user))),
+    leave: async (space) => void (await call("DELETE", member(space, me()))),
+  };
+}

@@ -1,0 +1,110 @@
+import type { TimerPort } from "@landfall/protocol";
+import type { LoopStatus } from "./loop/port.js";
+import type { SpaceSession } from "./space/space-session.js";
+import type { ClientStatus, SpaceStatus, StorageStatus } from "./status.js";
+
+/** Listeners are told at most this often; a person sees no difference, and a burst of writes costs one call. */
+const coalesceMs = 16;
+
+const idle: LoopStatus = {
+  state: "catching-up",
+  reason: "Opening.",
+  connection: "offline",
+  phase: "idle",
+  lastSyncedAt: null,
+  error: null,
+  clockSkewMs: 0,
+  spaces: {},
+};
+
+/** Puts the status together from the loop, the open spaces and the storage; a new object only when something differs. */
+export class StatusKeeper {
+  readonly #timers: TimerPort;
+  readonly #sessions: () => Iterable<SpaceSession>;
+  readonly #listeners = new Set<() => void>();
+  #loop: LoopStatus = idle;
+  #storage: StorageStatus = { kind: "memory", persistent: false, problem: null };
+  #onPending: (count: number) => void = () => undefined;
+  #noted = -1;
+  #current: ClientStatus | undefined;
+  #text = "";
+  #dirty = true;
+  #cancel: (() => void) | undefined;
+
+  constructor(timers: TimerPort, sessions: () => Iterable<SpaceSession>) {
+    this.#timers = timers;
+    this.#sessions = sessions;
+  }
+
+  loop(status: LoopStatus): void {
+    this.#loop = status;
+    this.changed();
+  }
+
+  storage(status: StorageStatus, onPending: (count: number) => void): void {
+    this.#storage = status;
+    this.#onPending = onPending;
+    this.#noted = -1;
+    this.changed();
+  }
+
+  /** Says what is wrong with the storage, or that nothing is any more. */
+  storageProblem(problem: string | null): void {
+    if (this.#storage.problem === problem) return;
+    this.#storage = { ...this.#storage, problem };
+    this.changed();
+  }
+
+  changed(): void {
+    this.#dirty = true;
+    this.#cancel ??= this.#timers.after(coalesceMs, () => {
+      this.#cancel = undefined;
+      const before = this.#current;
+      if (this.current !== before) for (const listener of [...this.#listeners]) listener();
+    });
+  }
+
+  get current(): ClientStatus {
+    if (!this.#dirty && this.#current) return this.#current;
+    this.#dirty = false;
+    const next = this.#compose();
+    const text = JSON.stringify(next);
+    if (text !== this.#text || !this.#current) {
+      this.#text = text;
+      this.#current = next;
+    }
+    if (next.pending.count !== this.#noted) this.#onPending((this.#noted = next.pending.count));
+    return this.#current;
+  }
+
+  #compose(): ClientStatus {
+    const spaces: Record<string, SpaceStatus> = {};
+    let count = 0;
+    let bytes = 0;
+    let oldestAt: number | null = null;
+    let hasSynced = true;
+    for (const { space, outbox, meta } of this.#sessions()) {
+      count += outbox.count;
+      bytes += outbox.bytes;
+      const oldest = outbox.oldestAt ?? null;
+      if (oldest !== null && (oldestAt === null || oldest < oldestAt)) oldestAt = oldest;
+      const synced = meta.syncedAt !== undefined;
+      hasSynced &&= synced;
+      const sync = this.#loop.spaces[space] ?? { state: "catching-up" as const, reason: "", progress: null, lastSyncedAt: null };
+      spaces[space] = { ...sync, lastSyncedAt: sync.lastSyncedAt ?? meta.syncedAt ?? null, pending: outbox.count, hasSynced: synced };
+    }
+    const newest = Object.values(spaces).reduce<number | null>((latest, { lastSyncedAt }) => (lastSyncedAt !== null && (latest === null || lastSyncedAt > latest) ? lastSyncedAt : latest), null);
+    return { ...this.#loop, lastSyncedAt: this.#loop.lastSyncedAt ?? newest, pending: { count, bytes, oldestAt }, hasSynced, storage: this.#storage, spaces };
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#listeners.clear();
+  }
+}
