@@ -26,7 +26,10 @@ describe("the context of an action", () => {
   });
 
   test("§5.2: neighbouring events have nothing in common", () => {
-    const numbers = new Set([...draw(200, actionContext(event, "ann").context.random), ...draw(200, actionContext(other, "ann").context.random)]);
+    const numbers = new Set([
+      ...draw(200, actionContext(event, "ann").context.random),
+      ...draw(200, actionContext(other, "ann").context.random),
+    ]);
     expect(numbers.size).toBe(400);
     expect(actionContext(event, "ann").newKey()).not.toBe(actionContext(other, "ann").newKey());
   });
@@ -42,7 +45,8 @@ describe("the context of an action", () => {
 
   test("UUIDs are of version 4, and keys are identifiers", () => {
     const run = actionContext(event, "ann");
-    for (const uuid of draw(100, run.context.uuid)) expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    for (const uuid of draw(100, run.context.uuid))
+      expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     const keys = draw(100, run.newKey);
     expect(new Set(keys).size).toBe(100);
     for (const key of keys) expect(key.length === 20 && isIdentifier(key)).toBe(true);

@@ -1,7 +1,16 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HybridClock, ReceiveClock, effectiveStamp } from "./clock.js";
-import { type ClockReading, isStamp, makeStamp, makeTail, maxStampCounter, maxStampMs, stampReading, stampTail } from "./stamp.js";
+import {
+  type ClockReading,
+  isStamp,
+  makeStamp,
+  makeTail,
+  maxStampCounter,
+  maxStampMs,
+  stampReading,
+  stampTail,
+} from "./stamp.js";
 
 const tail = makeTail(new Uint8Array(8).fill(7));
 const otherTail = makeTail(new Uint8Array(8).fill(9));
@@ -12,26 +21,49 @@ const yearMs = 365 * 86_400_000;
 const wall = fc.oneof(
   { weight: 6, arbitrary: fc.double({ min: today - 1_000, max: today + 1_000, noNaN: true }) },
   { weight: 2, arbitrary: fc.integer({ min: -20, max: 20 }).map((years) => today + years * yearMs) },
-  { weight: 1, arbitrary: fc.constantFrom(0, -1, -0, 0.5, maxStampMs, maxStampMs + 1, 2 ** 60, Infinity, -Infinity, Number.NaN) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      0,
+      -1,
+      -0,
+      0.5,
+      maxStampMs,
+      maxStampMs + 1,
+      2 ** 60,
+      Infinity,
+      -Infinity,
+      Number.NaN,
+    ),
+  },
 );
 
-const isAfter = (a: ClockReading, b: ClockReading): boolean => (a.ms === b.ms ? a.counter > b.counter : a.ms > b.ms);
+const isAfter = (a: ClockReading, b: ClockReading): boolean =>
+  a.ms === b.ms ? a.counter > b.counter : a.ms > b.ms;
 
 describe("HybridClock", () => {
   it("rule 6: stamps rise strictly whatever the wall clock does, and stay well-formed", () => {
     fc.assert(
-      fc.property(fc.array(wall, { minLength: 2, maxLength: 60 }), fc.option(wall, { nil: undefined }), (walls, floorMs) => {
-        let at = 0;
-        const clock = new HybridClock({ now: () => walls[at] as number, tail, ...(floorMs === undefined ? {} : { floorMs }) });
-        let last = "";
-        for (at = 0; at < walls.length; at++) {
-          const stamp = clock.next();
-          expect(isStamp(stamp)).toBe(true);
-          expect(stamp > last).toBe(true);
-          expect(clock.lastMs).toBe(stampReading(stamp).ms);
-          last = stamp;
-        }
-      }),
+      fc.property(
+        fc.array(wall, { minLength: 2, maxLength: 60 }),
+        fc.option(wall, { nil: undefined }),
+        (walls, floorMs) => {
+          let at = 0;
+          const clock = new HybridClock({
+            now: () => walls[at] as number,
+            tail,
+            ...(floorMs === undefined ? {} : { floorMs }),
+          });
+          let last = "";
+          for (at = 0; at < walls.length; at++) {
+            const stamp = clock.next();
+            expect(isStamp(stamp)).toBe(true);
+            expect(stamp > last).toBe(true);
+            expect(clock.lastMs).toBe(stampReading(stamp).ms);
+            last = stamp;
+          }
+        },
+      ),
     );
   });
 
@@ -45,7 +77,8 @@ describe("HybridClock", () => {
 
   it("rule 6: a frozen clock counts, and a full counter borrows the next millisecond", () => {
     const clock = new HybridClock({ now: () => today, tail });
-    for (let i = 0; i <= maxStampCounter; i++) expect(stampReading(clock.next())).toEqual({ ms: today, counter: i });
+    for (let i = 0; i <= maxStampCounter; i++)
+      expect(stampReading(clock.next())).toEqual({ ms: today, counter: i });
     expect(stampReading(clock.next())).toEqual({ ms: today + 1, counter: 0 });
     expect(stampReading(clock.next())).toEqual({ ms: today + 1, counter: 1 });
   });
@@ -60,29 +93,47 @@ describe("HybridClock", () => {
 
   it("rule 3: nothing is issued at or below the floor, so that a crash with a clock set back never issues a stamp again", () => {
     for (const now of [today - yearMs, today - 1, today, Number.NaN]) {
-      expect(stampReading(new HybridClock({ now: () => now, tail, floorMs: today }).next())).toEqual({ ms: today + 1, counter: 0 });
+      expect(stampReading(new HybridClock({ now: () => now, tail, floorMs: today }).next())).toEqual({
+        ms: today + 1,
+        counter: 0,
+      });
     }
-    expect(stampReading(new HybridClock({ now: () => today + 5, tail, floorMs: today }).next())).toEqual({ ms: today + 5, counter: 0 });
+    expect(stampReading(new HybridClock({ now: () => today + 5, tail, floorMs: today }).next())).toEqual({
+      ms: today + 5,
+      counter: 0,
+    });
   });
 
   it("a floor that is no time is passed over", () => {
     for (const floorMs of [Number.NaN, Infinity, -5, 2 ** 60]) {
-      expect(stampReading(new HybridClock({ now: () => today, tail, floorMs }).next())).toEqual({ ms: today, counter: 0 });
+      expect(stampReading(new HybridClock({ now: () => today, tail, floorMs }).next())).toEqual({
+        ms: today,
+        counter: 0,
+      });
     }
   });
 
   it("rule 6: what was observed before a stamp lies below it, at every counter", () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.integer({ min: today - 5, max: today + 5 }), fc.integer({ min: 0, max: maxStampCounter }), wall)), (seen) => {
-        let now = today;
-        const clock = new HybridClock({ now: () => now, tail });
-        for (const [ms, counter, next] of seen) {
-          now = next;
-          const stamp = makeStamp(ms, counter, otherTail);
-          clock.observe(stamp);
-          expect(clock.next() > stamp).toBe(true);
-        }
-      }),
+      fc.property(
+        fc.array(
+          fc.tuple(
+            fc.integer({ min: today - 5, max: today + 5 }),
+            fc.integer({ min: 0, max: maxStampCounter }),
+            wall,
+          ),
+        ),
+        (seen) => {
+          let now = today;
+          const clock = new HybridClock({ now: () => now, tail });
+          for (const [ms, counter, next] of seen) {
+            now = next;
+            const stamp = makeStamp(ms, counter, otherTail);
+            clock.observe(stamp);
+            expect(clock.next() > stamp).toBe(true);
+          }
+        },
+      ),
     );
   });
 
@@ -151,13 +202,21 @@ describe("effectiveStamp", () => {
   const received = { ms: today, counter: 7 };
 
   it("rule 6: an id that does not lie after its receipt stands, by milliseconds and counter", () => {
-    for (const id of [makeStamp(today, 7, tail), makeStamp(today, 6, tail), makeStamp(today - yearMs, maxStampCounter, tail)]) {
+    for (const id of [
+      makeStamp(today, 7, tail),
+      makeStamp(today, 6, tail),
+      makeStamp(today - yearMs, maxStampCounter, tail),
+    ]) {
       expect(effectiveStamp(id, received)).toBe(id);
     }
   });
 
   it("rule 6: an id after its receipt becomes the receipt with the id's tail", () => {
-    for (const id of [makeStamp(today, 8, tail), makeStamp(today + 1, 0, tail), makeStamp(maxStampMs, maxStampCounter, tail)]) {
+    for (const id of [
+      makeStamp(today, 8, tail),
+      makeStamp(today + 1, 0, tail),
+      makeStamp(maxStampMs, maxStampCounter, tail),
+    ]) {
       expect(effectiveStamp(id, received)).toBe(makeStamp(today, 7, tail));
     }
   });
@@ -165,8 +224,22 @@ describe("effectiveStamp", () => {
 
 /** One step of the world below. */
 const step = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("write" as const), device: fc.nat(2), count: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("push" as const), device: fc.nat(2), count: fc.integer({ min: 1, max: 6 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("write" as const),
+      device: fc.nat(2),
+      count: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("push" as const),
+      device: fc.nat(2),
+      count: fc.integer({ min: 1, max: 6 }),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("pull" as const), device: fc.nat(2) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("wall" as const), whose: fc.nat(3), to: wall }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const), device: fc.nat(2) }) },
@@ -196,7 +269,8 @@ describe("rule 6: what was seen before a write always loses to it", () => {
         const eff = new Map<string, string>();
         for (const now of steps) {
           if (now.do === "wall") walls[now.whose] = now.to;
-          else if (now.do === "restart") clocks[now.device] = open(now.device, (clocks[now.device] as HybridClock).lastMs);
+          else if (now.do === "restart")
+            clocks[now.device] = open(now.device, (clocks[now.device] as HybridClock).lastMs);
           else if (now.do === "write") {
             for (let i = 0; i < now.count; i++) {
               const id = (clocks[now.device] as HybridClock).next();

@@ -1,4 +1,11 @@
-import { type ClockReading, type Stamp, makeStamp, maxStampCounter, stampReading, stampTail } from "./stamp.js";
+import {
+  type ClockReading,
+  type Stamp,
+  makeStamp,
+  maxStampCounter,
+  stampReading,
+  stampTail,
+} from "./stamp.js";
 
 /**
  * The end of the year 9999. A clock that says more is broken, and is read as one that stands still: a
@@ -8,7 +15,9 @@ const lastSaneMs = 253_402_300_799_999;
 
 /** Adds one to a reading; a full counter borrows the next millisecond (DESIGN §5.1). */
 function successor(reading: ClockReading): ClockReading {
-  return reading.counter < maxStampCounter ? { ms: reading.ms, counter: reading.counter + 1 } : { ms: reading.ms + 1, counter: 0 };
+  return reading.counter < maxStampCounter
+    ? { ms: reading.ms, counter: reading.counter + 1 }
+    : { ms: reading.ms + 1, counter: 0 };
 }
 
 function isAfter(a: ClockReading, b: ClockReading): boolean {

@@ -16,13 +16,34 @@ describe("codes", () => {
   });
 
   it("rule 3: what a client can mend and send again is deferred, and never rejected for good", () => {
-    for (const code of ["stale_epoch", "schema_outdated", "locked", "busy"]) expect(codeEntry(code)).toMatchObject({ family: "deferred", retryable: true });
+    for (const code of ["stale_epoch", "schema_outdated", "locked", "busy"])
+      expect(codeEntry(code)).toMatchObject({ family: "deferred", retryable: true });
     for (const [, entry] of entries) if (entry.family === "rejected") expect(entry.retryable).toBe(false);
   });
 
   it("has every code that DESIGN §6 names", () => {
-    const rejected = ["invalid", "forbidden", "exists", "missing", "deleted", "not_unique", "unknown_domain", "unknown_action", "expectation_failed", "depends_on", "id_conflict"];
-    const space = ["revoked", "generation_changed", "cursor_ahead", "device_forked", "seq_gap", "schema_unsupported", "quota_exceeded"];
+    const rejected = [
+      "invalid",
+      "forbidden",
+      "exists",
+      "missing",
+      "deleted",
+      "not_unique",
+      "unknown_domain",
+      "unknown_action",
+      "expectation_failed",
+      "depends_on",
+      "id_conflict",
+    ];
+    const space = [
+      "revoked",
+      "generation_changed",
+      "cursor_ahead",
+      "device_forked",
+      "seq_gap",
+      "schema_unsupported",
+      "quota_exceeded",
+    ];
     for (const code of rejected) expect(codeEntry(code)?.family).toBe("rejected");
     for (const code of space) expect(codeEntry(code)?.family).toBe("space");
     expect(codeEntry("too_large")?.status).toBe(413);
@@ -30,6 +51,7 @@ describe("codes", () => {
   });
 
   it("a code of a newer server, or the name of what every object inherits, is none of ours", () => {
-    for (const code of ["from_the_future", "toString", "__proto__", "constructor", ""]) expect(codeEntry(code)).toBeUndefined();
+    for (const code of ["from_the_future", "toString", "__proto__", "constructor", ""])
+      expect(codeEntry(code)).toBeUndefined();
   });
 });

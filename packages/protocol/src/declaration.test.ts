@@ -14,12 +14,35 @@ describe("the wire is pinned", () => {
   });
 
   it("declares every message once, and requests name the version", () => {
-    const names = protocolDeclaration().split("\n").map((line) => line.split(" = ")[0]);
+    const names = protocolDeclaration()
+      .split("\n")
+      .map((line) => line.split(" = ")[0]);
     expect(new Set(names).size).toBe(names.length);
     expect(names).toEqual([
-      "createSpaceAnswer", "createSpaceRequest", "digestDecoder", "exchangeAnswer", "exchangeRequest", "infoAnswer", "membersAnswer", "outcomeDecoder", "problemDecoder",
-      "rowDecoder", "rowsAnswer", "serverMessage", "setMemberRequest", "socketAuth", "socketHello", "socketWatch", "spacesAnswer", "streamCheckpoint", "streamDone", "streamEnd",
-      "streamFailure", "streamLine", "streamSpace", "streamTime",
+      "createSpaceAnswer",
+      "createSpaceRequest",
+      "digestDecoder",
+      "exchangeAnswer",
+      "exchangeRequest",
+      "infoAnswer",
+      "membersAnswer",
+      "outcomeDecoder",
+      "problemDecoder",
+      "rowDecoder",
+      "rowsAnswer",
+      "serverMessage",
+      "setMemberRequest",
+      "socketAuth",
+      "socketHello",
+      "socketWatch",
+      "spacesAnswer",
+      "streamCheckpoint",
+      "streamDone",
+      "streamEnd",
+      "streamFailure",
+      "streamLine",
+      "streamSpace",
+      "streamTime",
     ]);
     expect(exchangeRequest.shape).toContain(`{protocol:${protocolVersion},`);
   });

@@ -9,7 +9,8 @@ export function protocolDeclaration(): string {
   const lines: string[] = [];
   for (const module of [request, answer, info, socket] as readonly { readonly [name: string]: unknown }[]) {
     for (const [name, member] of Object.entries(module)) {
-      if (typeof member === "object" && member !== null && "shape" in member) lines.push(`${name} = ${(member as Decoder<unknown>).shape}`);
+      if (typeof member === "object" && member !== null && "shape" in member)
+        lines.push(`${name} = ${(member as Decoder<unknown>).shape}`);
     }
   }
   return lines.sort().join("\n");

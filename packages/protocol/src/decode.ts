@@ -15,7 +15,9 @@ export interface Decoder<T> {
 
 export type Infer<D> = D extends Decoder<infer T> ? T : never;
 
-export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
+export type Decoded<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly message: string };
 
 class Failure {
   path = "";
@@ -30,7 +32,13 @@ export function decode<T>(decoder: Decoder<T>, value: unknown): Decoded<T> {
   try {
     return { ok: true, value: decoder.read(value) };
   } catch (failure) {
-    if (failure instanceof Failure) return { ok: false, message: clipMessage(`${failure.path.replace(/^\./, "") || "the message"}: expected ${failure.expected}`) };
+    if (failure instanceof Failure)
+      return {
+        ok: false,
+        message: clipMessage(
+          `${failure.path.replace(/^\./, "") || "the message"}: expected ${failure.expected}`,
+        ),
+      };
     return { ok: false, message: "the message cannot be read" };
   }
 }
@@ -52,7 +60,7 @@ export function clipMessage(message: string): string {
 }
 
 function fail(expected: string): never {
-  // eslint-disable-next-line no-throw-literal -- a private control value without the cost of a stack trace
+  // oxlint-disable-next-line typescript/only-throw-error -- a private control value without the cost of a stack trace
   throw new Failure(expected);
 }
 
@@ -69,14 +77,46 @@ function scalar<T>(shape: string, accepts: (value: unknown) => boolean, expected
   return { shape, read: (value) => (accepts(value) ? (value as T) : fail(expected)) };
 }
 
-export const boolean: Decoder<boolean> = /* @__PURE__ */ scalar("bool", (v) => typeof v === "boolean", "true or false");
-export const uint: Decoder<number> = /* @__PURE__ */ scalar("uint", (v) => Number.isSafeInteger(v) && (v as number) >= 0, "a whole number from 0 to 2^53-1");
-export const positive: Decoder<number> = /* @__PURE__ */ scalar("uint+", (v) => Number.isSafeInteger(v) && (v as number) > 0, "a whole number from 1 to 2^53-1");
-export const finite: Decoder<number> = /* @__PURE__ */ scalar("number", (v) => Number.isFinite(v), "a finite number");
-export const identifier: Decoder<string> = /* @__PURE__ */ scalar("id", (v) => typeof v === "string" && isIdentifier(v), "1–128 characters of A–Z a–z 0–9 . _ ~ : -");
-export const fieldName: Decoder<string> = /* @__PURE__ */ scalar("field", (v) => typeof v === "string" && isFieldName(v), "a field name of 1–128 characters of A–Z a–z 0–9 . _ ~ : -");
-export const stamp: Decoder<Stamp> = /* @__PURE__ */ scalar("stamp", (v) => typeof v === "string" && isStamp(v), "a lower-case UUID of version 7");
-export const digits32: Decoder<string> = /* @__PURE__ */ scalar("hex32", (v) => typeof v === "string" && /^[0-9a-f]{32}$/.test(v), "32 lower-case hex digits");
+export const boolean: Decoder<boolean> = /* @__PURE__ */ scalar(
+  "bool",
+  (v) => typeof v === "boolean",
+  "true or false",
+);
+export const uint: Decoder<number> = /* @__PURE__ */ scalar(
+  "uint",
+  (v) => Number.isSafeInteger(v) && (v as number) >= 0,
+  "a whole number from 0 to 2^53-1",
+);
+export const positive: Decoder<number> = /* @__PURE__ */ scalar(
+  "uint+",
+  (v) => Number.isSafeInteger(v) && (v as number) > 0,
+  "a whole number from 1 to 2^53-1",
+);
+export const finite: Decoder<number> = /* @__PURE__ */ scalar(
+  "number",
+  (v) => Number.isFinite(v),
+  "a finite number",
+);
+export const identifier: Decoder<string> = /* @__PURE__ */ scalar(
+  "id",
+  (v) => typeof v === "string" && isIdentifier(v),
+  "1–128 characters of A–Z a–z 0–9 . _ ~ : -",
+);
+export const fieldName: Decoder<string> = /* @__PURE__ */ scalar(
+  "field",
+  (v) => typeof v === "string" && isFieldName(v),
+  "a field name of 1–128 characters of A–Z a–z 0–9 . _ ~ : -",
+);
+export const stamp: Decoder<Stamp> = /* @__PURE__ */ scalar(
+  "stamp",
+  (v) => typeof v === "string" && isStamp(v),
+  "a lower-case UUID of version 7",
+);
+export const digits32: Decoder<string> = /* @__PURE__ */ scalar(
+  "hex32",
+  (v) => typeof v === "string" && /^[0-9a-f]{32}$/.test(v),
+  "32 lower-case hex digits",
+);
 export const setMember: Decoder<string | number | boolean> = /* @__PURE__ */ scalar(
   "member",
   (v) => typeof v === "boolean" || Number.isFinite(v) || (typeof v === "string" && v.isWellFormed()),
@@ -85,7 +125,11 @@ export const setMember: Decoder<string | number | boolean> = /* @__PURE__ */ sca
 
 /** Text of at most so many characters, without lone surrogates. */
 export function text(maxChars: number): Decoder<string> {
-  return scalar(`text${maxChars}`, (v) => typeof v === "string" && v.length <= maxChars && v.isWellFormed(), `well-formed text of at most ${maxChars} characters`);
+  return scalar(
+    `text${maxChars}`,
+    (v) => typeof v === "string" && v.length <= maxChars && v.isWellFormed(),
+    `well-formed text of at most ${maxChars} characters`,
+  );
 }
 
 export function literal<const T extends string | number | boolean>(expected: T): Decoder<T> {
@@ -93,7 +137,11 @@ export function literal<const T extends string | number | boolean>(expected: T):
 }
 
 export function oneOf<const T extends string>(...names: readonly T[]): Decoder<T> {
-  return scalar(names.map((name) => JSON.stringify(name)).join("|"), (v) => names.includes(v as T), names.join(" or "));
+  return scalar(
+    names.map((name) => JSON.stringify(name)).join("|"),
+    (v) => names.includes(v as T),
+    names.join(" or "),
+  );
 }
 
 function checkJson(value: unknown, depth: number): void {
@@ -108,7 +156,8 @@ function checkJson(value: unknown, depth: number): void {
     for (const item of value) checkJson(item, depth - 1);
   } else {
     for (const name of Object.keys(value)) {
-      if (!isSafeMember(name) || !name.isWellFormed()) fail(`a member name other than ${JSON.stringify(name.slice(0, 40))}`);
+      if (!isSafeMember(name) || !name.isWellFormed())
+        fail(`a member name other than ${JSON.stringify(name.slice(0, 40))}`);
       checkJson((value as Record<string, unknown>)[name], depth - 1);
     }
   }
@@ -129,7 +178,8 @@ export function array<T>(item: Decoder<T>, maxItems: number): Decoder<readonly T
     read(value) {
       if (!Array.isArray(value)) fail("a list");
       if ((value as unknown[]).length > maxItems) fail(`at most ${maxItems} items`);
-      for (let i = 0; i < (value as unknown[]).length; i++) within(`[${i}]`, () => item.read((value as unknown[])[i]));
+      for (let i = 0; i < (value as unknown[]).length; i++)
+        within(`[${i}]`, () => item.read((value as unknown[])[i]));
       return value as T[];
     },
   };
@@ -140,7 +190,12 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** An object used as a map, every name decoded by `name` and every value by `item`; `required` is a name that it must have. */
-export function map<T>(name: Decoder<string>, item: Decoder<T>, maxItems: number, required?: string): Decoder<{ readonly [name: string]: T }> {
+export function map<T>(
+  name: Decoder<string>,
+  item: Decoder<T>,
+  maxItems: number,
+  required?: string,
+): Decoder<{ readonly [name: string]: T }> {
   return {
     shape: `{${name.shape}:${item.shape};${maxItems}${required === undefined ? "" : `;${required}`}}`,
     read(value) {
@@ -169,17 +224,27 @@ export const optional = <T>(decoder: Decoder<T>): Optional<T> => ({ optional: de
 
 type Members = { readonly [name: string]: Decoder<unknown> | Optional<unknown> };
 type ReadMembers<M extends Members> = {
-  readonly [K in keyof M as M[K] extends Optional<unknown> ? never : K]: M[K] extends Decoder<infer T> ? T : never;
-} & { readonly [K in keyof M as M[K] extends Optional<unknown> ? K : never]?: M[K] extends Optional<infer T> ? T : never };
+  readonly [K in keyof M as M[K] extends Optional<unknown> ? never : K]: M[K] extends Decoder<infer T>
+    ? T
+    : never;
+} & {
+  readonly [K in keyof M as M[K] extends Optional<unknown> ? K : never]?: M[K] extends Optional<infer T>
+    ? T
+    : never;
+};
 type Flat<T> = { [K in keyof T]: T[K] };
 
 function members<M extends Members>(declared: M, exact: boolean): Decoder<Flat<ReadMembers<M>>> {
   const names = Object.keys(declared);
   const decoders = names.map((name) => {
     const member = declared[name] as Decoder<unknown> | Optional<unknown>;
-    return "optional" in member ? { name, decoder: member.optional, required: false } : { name, decoder: member, required: true };
+    return "optional" in member
+      ? { name, decoder: member.optional, required: false }
+      : { name, decoder: member, required: true };
   });
-  const shape = decoders.map(({ name, decoder, required }) => `${name}${required ? "" : "?"}:${decoder.shape}`).join(",");
+  const shape = decoders
+    .map(({ name, decoder, required }) => `${name}${required ? "" : "?"}:${decoder.shape}`)
+    .join(",");
   return {
     shape: exact ? `{${shape}}` : `{${shape},…}`,
     read(value) {
@@ -213,13 +278,18 @@ function members<M extends Members>(declared: M, exact: boolean): Decoder<Flat<R
 }
 
 /** An object with these members and no others; what clients send is read so. */
-export const object = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> => members(declared, true);
+export const object = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> =>
+  members(declared, true);
 
 /** An object with at least these members; what servers send is read so, since a newer one may say more. */
-export const openObject = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> => members(declared, false);
+export const openObject = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> =>
+  members(declared, false);
 
 /** One of several objects, told apart by the value of a member. */
-export function tagged<V extends { readonly [value: string]: Decoder<unknown> }>(tag: string, variants: V): Decoder<Infer<V[keyof V]>> {
+export function tagged<V extends { readonly [value: string]: Decoder<unknown> }>(
+  tag: string,
+  variants: V,
+): Decoder<Infer<V[keyof V]>> {
   return {
     shape: Object.keys(variants)
       .map((name) => (variants[name] as Decoder<unknown>).shape)
@@ -227,14 +297,17 @@ export function tagged<V extends { readonly [value: string]: Decoder<unknown> }>
     read(value) {
       if (!isPlainObject(value)) return fail("an object");
       const name = value[tag];
-      if (typeof name !== "string" || !Object.hasOwn(variants, name)) return within(`.${tag}`, () => fail(`one of ${Object.keys(variants).join(", ")}`));
+      if (typeof name !== "string" || !Object.hasOwn(variants, name))
+        return within(`.${tag}`, () => fail(`one of ${Object.keys(variants).join(", ")}`));
       return (variants[name] as Decoder<unknown>).read(value) as Infer<V[keyof V]>;
     },
   };
 }
 
 /** A tuple of fixed length. */
-export function tuple<const D extends readonly Decoder<unknown>[]>(...items: D): Decoder<{ readonly [I in keyof D]: Infer<D[I]> }> {
+export function tuple<const D extends readonly Decoder<unknown>[]>(
+  ...items: D
+): Decoder<{ readonly [I in keyof D]: Infer<D[I]> }> {
   return {
     shape: `(${items.map((item) => item.shape).join(",")})`,
     read(value) {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DigestSum, type Sha256, elementHash, portableSha256, recordContent, rowElement } from "./digest.js";
 import { type Json, canonicalJson } from "./json.js";
@@ -24,12 +24,30 @@ function byDefinition(domain: string, key: string, version: number, fieldsAndSta
 
 const created = "018f0000-0000-7000-8000-000000000001";
 const renamed = "018f0000-0000-7001-8000-000000000002";
-const bridge: RecordRow = { domain: "project", key: "p1", version: 131, modifiedAt: 1_795_000_000_223, fields: { note: "ü", name: "Bridge 7" }, stamps: { name: renamed, "*": created } };
+const bridge: RecordRow = {
+  domain: "project",
+  key: "p1",
+  version: 131,
+  modifiedAt: 1_795_000_000_223,
+  fields: { note: "ü", name: "Bridge 7" },
+  stamps: { name: renamed, "*": created },
+};
 
 const identifier = fc.stringMatching(/^[A-Za-z0-9._~:-]{1,12}$/);
 const row = fc
-  .record({ domain: fc.constant("d"), key: identifier, version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), fields: fc.dictionary(identifier, fc.jsonValue()), stamp: fc.constantFrom(created, renamed) })
-  .map(({ stamp, fields, ...rest }): RecordRow => ({ ...rest, modifiedAt: 1, fields: fields as Record<string, Json>, stamps: { "*": stamp } }));
+  .record({
+    domain: fc.constant("d"),
+    key: identifier,
+    version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    fields: fc.dictionary(identifier, fc.jsonValue()),
+    stamp: fc.constantFrom(created, renamed),
+  })
+  .map(({ stamp, fields, ...rest }): RecordRow => ({
+    ...rest,
+    modifiedAt: 1,
+    fields: fields as Record<string, Json>,
+    stamps: { "*": stamp },
+  }));
 
 describe("rule 10: digest", () => {
   it("rule 10: a row's element is what DESIGN §5.4 says, worked out by hand", () => {
@@ -42,7 +60,12 @@ describe("rule 10: digest", () => {
   it("rule 10: agrees with the definition on any row, with either SHA-256", () => {
     fc.assert(
       fc.property(row, (any) => {
-        const expected = byDefinition(any.domain, any.key, any.version, canonicalJson({ fields: any.fields, stamps: any.stamps }));
+        const expected = byDefinition(
+          any.domain,
+          any.key,
+          any.version,
+          canonicalJson({ fields: any.fields, stamps: any.stamps }),
+        );
         expect(rowElement(portableSha256, any)).toBe(expected);
         expect(rowElement(nodeSha256, any)).toBe(expected);
       }),
@@ -51,8 +74,12 @@ describe("rule 10: digest", () => {
 
   it("rule 10: SHA-256 gives the vectors of FIPS 180-4, also for text outside ASCII", () => {
     const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-    expect(hex(portableSha256("abc"))).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    expect(hex(portableSha256(new Uint8Array(0)))).toBe("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    expect(hex(portableSha256("abc"))).toBe(
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    );
+    expect(hex(portableSha256(new Uint8Array(0)))).toBe(
+      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    );
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), (text) => {
         expect(hex(portableSha256(text))).toBe(hex(nodeSha256(text)));
@@ -61,7 +88,8 @@ describe("rule 10: digest", () => {
   });
 
   it("rule 10: every part of a row counts: domain, key, version, fields and stamps", () => {
-    const element = (change: Partial<RecordRow>): bigint => rowElement(portableSha256, { ...bridge, ...change });
+    const element = (change: Partial<RecordRow>): bigint =>
+      rowElement(portableSha256, { ...bridge, ...change });
     const all = [
       element({}),
       element({ domain: "projects" }),
@@ -79,7 +107,9 @@ describe("rule 10: digest", () => {
 
   it("rule 10: what moves from the domain's name to the key's does not go unseen", () => {
     const content = recordContent("{}", "{}");
-    expect(elementHash(portableSha256, "ab", "c", 1, content)).not.toBe(elementHash(portableSha256, "a", "bc", 1, content));
+    expect(elementHash(portableSha256, "ab", "c", 1, content)).not.toBe(
+      elementHash(portableSha256, "a", "bc", 1, content),
+    );
   });
 
   it("rule 10: two sides that hold the same versions with other content do not agree", () => {
@@ -92,21 +122,40 @@ describe("rule 10: digest", () => {
 
   it("rule 10: adding and removing commute, and equal a count from nothing", () => {
     fc.assert(
-      fc.property(fc.uniqueArray(row, { selector: (r) => r.key, maxLength: 12 }), fc.func(fc.nat()), fc.func(fc.boolean()), (rows, weight, stays) => {
-        const steps = rows.flatMap((r) => (stays(r.key) ? [[r, 1]] : [[r, 1], [r, -1]]) as [RecordRow, 1 | -1][]);
-        const live = new DigestSum();
-        for (const [r, by] of steps.sort((a, b) => weight([a[0].key, a[1]]) - weight([b[0].key, b[1]]))) {
-          if (by === 1) live.add(rowElement(portableSha256, r));
-          else live.remove(rowElement(portableSha256, r));
-        }
-        const kept = rows.filter((r) => stays(r.key));
-        let sum = 0n;
-        for (const r of kept) sum += byDefinition(r.domain, r.key, r.version, canonicalJson({ fields: r.fields, stamps: r.stamps }));
-        expect(live.count).toBe(kept.length);
-        expect(live.sum).toBe((sum % 2n ** 128n).toString(16).padStart(32, "0"));
-        const stored = new DigestSum(live.count, live.sum);
-        expect([stored.count, stored.sum]).toEqual([live.count, live.sum]);
-      }),
+      fc.property(
+        fc.uniqueArray(row, { selector: (r) => r.key, maxLength: 12 }),
+        fc.func(fc.nat()),
+        fc.func(fc.boolean()),
+        (rows, weight, stays) => {
+          const steps = rows.flatMap(
+            (r) =>
+              (stays(r.key)
+                ? [[r, 1]]
+                : [
+                    [r, 1],
+                    [r, -1],
+                  ]) as [RecordRow, 1 | -1][],
+          );
+          const live = new DigestSum();
+          for (const [r, by] of steps.sort((a, b) => weight([a[0].key, a[1]]) - weight([b[0].key, b[1]]))) {
+            if (by === 1) live.add(rowElement(portableSha256, r));
+            else live.remove(rowElement(portableSha256, r));
+          }
+          const kept = rows.filter((r) => stays(r.key));
+          let sum = 0n;
+          for (const r of kept)
+            sum += byDefinition(
+              r.domain,
+              r.key,
+              r.version,
+              canonicalJson({ fields: r.fields, stamps: r.stamps }),
+            );
+          expect(live.count).toBe(kept.length);
+          expect(live.sum).toBe((sum % 2n ** 128n).toString(16).padStart(32, "0"));
+          const stored = new DigestSum(live.count, live.sum);
+          expect([stored.count, stored.sum]).toEqual([live.count, live.sum]);
+        },
+      ),
     );
   });
 
@@ -122,12 +171,16 @@ describe("rule 10: digest", () => {
   });
 
   it("rule 10: -0 in a field hashes as 0, since JSON has one zero", () => {
-    expect(rowElement(portableSha256, { ...bridge, fields: { n: -0 } })).toBe(rowElement(portableSha256, { ...bridge, fields: { n: 0 } }));
+    expect(rowElement(portableSha256, { ...bridge, fields: { n: -0 } })).toBe(
+      rowElement(portableSha256, { ...bridge, fields: { n: 0 } }),
+    );
   });
 
   it("rule 10: the largest version and the longest names fit", () => {
     const long = "k".repeat(128);
     const content = recordContent("{}", "{}");
-    expect(elementHash(portableSha256, long, long, Number.MAX_SAFE_INTEGER, content)).toBe(byDefinition(long, long, Number.MAX_SAFE_INTEGER, content));
+    expect(elementHash(portableSha256, long, long, Number.MAX_SAFE_INTEGER, content)).toBe(
+      byDefinition(long, long, Number.MAX_SAFE_INTEGER, content),
+    );
   });
 });

@@ -57,7 +57,13 @@ export function recordContent(fieldsText: string, stampsText: string): string {
  *
  * @param content what `recordContent` gives.
  */
-export function elementHash(hash: Sha256, domain: string, key: string, version: number, content: string): bigint {
+export function elementHash(
+  hash: Sha256,
+  domain: string,
+  key: string,
+  version: number,
+  content: string,
+): bigint {
   const rowHash = hash(content);
   // Identifiers are ASCII (DESIGN §5.3), so their length in characters is their length in bytes.
   const bytes = new Uint8Array(4 + domain.length + 4 + key.length + 4 + 8 + 32);
@@ -74,7 +80,13 @@ export function elementHash(hash: Sha256, domain: string, key: string, version: 
 
 /** The element hash of a row as it came over the wire. */
 export function rowElement(hash: Sha256, row: RecordRow): bigint {
-  return elementHash(hash, row.domain, row.key, row.version, recordContent(canonicalJson(row.fields), canonicalJson(row.stamps)));
+  return elementHash(
+    hash,
+    row.domain,
+    row.key,
+    row.version,
+    recordContent(canonicalJson(row.fields), canonicalJson(row.stamps)),
+  );
 }
 
 function writeText(bytes: Uint8Array, view: DataView, at: number, text: string): number {

@@ -1,5 +1,22 @@
 import {
-  type Decoder, array, choose, fieldName, finite, identifier, json, literal, map, object, oneOf, optional, positive, setMember, stamp, tagged, tuple, uint,
+  type Decoder,
+  array,
+  choose,
+  fieldName,
+  finite,
+  identifier,
+  json,
+  literal,
+  map,
+  object,
+  oneOf,
+  optional,
+  positive,
+  setMember,
+  stamp,
+  tagged,
+  tuple,
+  uint,
 } from "./decode.js";
 import type { Json } from "./json.js";
 import { limits } from "./limits.js";
@@ -12,17 +29,37 @@ const onRecord = { domain: identifier, key: identifier };
 export const opDecoder: Decoder<Op> = tagged("op", {
   create: object({ op: literal("create"), ...onRecord, set: fields }),
   put: object({ op: literal("put"), ...onRecord, set: fields }),
-  update: object({ op: literal("update"), ...onRecord, set: optional(fields), unset: optional(array(fieldName, limits.maxFields)) }),
+  update: object({
+    op: literal("update"),
+    ...onRecord,
+    set: optional(fields),
+    unset: optional(array(fieldName, limits.maxFields)),
+  }),
   increment: object({ op: literal("increment"), ...onRecord, by: map(fieldName, finite, limits.maxFields) }),
-  add: object({ op: oneOf("add"), ...onRecord, values: map(fieldName, array(setMember, limits.maxSetMembers), limits.maxFields) }),
-  remove: object({ op: oneOf("remove"), ...onRecord, values: map(fieldName, array(setMember, limits.maxSetMembers), limits.maxFields) }),
+  add: object({
+    op: oneOf("add"),
+    ...onRecord,
+    values: map(fieldName, array(setMember, limits.maxSetMembers), limits.maxFields),
+  }),
+  remove: object({
+    op: oneOf("remove"),
+    ...onRecord,
+    values: map(fieldName, array(setMember, limits.maxSetMembers), limits.maxFields),
+  }),
   delete: object({ op: literal("delete"), ...onRecord }),
   restore: object({ op: literal("restore"), ...onRecord, set: fields }),
-  deleteMany: object({ op: literal("deleteMany"), domain: identifier, keys: optional(array(identifier, limits.maxKeysPerOp)), upTo: optional(uint) }),
+  deleteMany: object({
+    op: literal("deleteMany"),
+    domain: identifier,
+    keys: optional(array(identifier, limits.maxKeysPerOp)),
+    upTo: optional(uint),
+  }),
 });
 
 const bySeq = object({ seq: positive });
-const expectedVersion: Decoder<ExpectedVersion> = choose<ExpectedVersion>(`uint|${bySeq.shape}`, (value) => (typeof value === "number" ? uint : bySeq));
+const expectedVersion: Decoder<ExpectedVersion> = choose<ExpectedVersion>(`uint|${bySeq.shape}`, (value) =>
+  typeof value === "number" ? uint : bySeq,
+);
 const expectation: Decoder<Expectation> = tuple(identifier, identifier, expectedVersion);
 
 const head = {
@@ -37,22 +74,31 @@ const actionEvent = object({ ...head, action: identifier, args: json });
 const voidEvent = object({ ...head, void: literal(true) });
 
 /** An event as a device sends it: ops, an action, or void. */
-export const eventDecoder: Decoder<WireEvent> = choose<WireEvent>(`${opsEvent.shape}|${actionEvent.shape}|${voidEvent.shape}`, (value) => {
-  if (typeof value === "object" && value !== null) {
-    if (Object.hasOwn(value, "void")) return voidEvent;
-    if (Object.hasOwn(value, "action")) return actionEvent;
-  }
-  return opsEvent;
-});
+export const eventDecoder: Decoder<WireEvent> = choose<WireEvent>(
+  `${opsEvent.shape}|${actionEvent.shape}|${voidEvent.shape}`,
+  (value) => {
+    if (typeof value === "object" && value !== null) {
+      if (Object.hasOwn(value, "void")) return voidEvent;
+      if (Object.hasOwn(value, "action")) return actionEvent;
+    }
+    return opsEvent;
+  },
+);
 
 /** The part of an event that must be sound for the event to get an outcome of its own. */
-export const eventIdentityDecoder: Decoder<{ readonly id: string; readonly seq: number }> = choose(`id:stamp,seq:uint+`, (value) => ({
-  shape: "",
-  read: () => {
-    const event = (typeof value === "object" && value !== null ? value : {}) as { id?: unknown; seq?: unknown };
-    return { id: stamp.read(event.id), seq: positive.read(event.seq) };
-  },
-}));
+export const eventIdentityDecoder: Decoder<{ readonly id: string; readonly seq: number }> = choose(
+  `id:stamp,seq:uint+`,
+  (value) => ({
+    shape: "",
+    read: () => {
+      const event = (typeof value === "object" && value !== null ? value : {}) as {
+        id?: unknown;
+        seq?: unknown;
+      };
+      return { id: stamp.read(event.id), seq: positive.read(event.seq) };
+    },
+  }),
+);
 
 /**
  * What decoding a single op cannot see: that no (domain, key) is named twice, that an update names each
@@ -67,19 +113,24 @@ export function opsConflict(ops: readonly Op[]): string | undefined {
   const domains = new Set<string>();
   for (const op of ops) {
     if (op.op === "deleteMany") {
-      if ((op.keys === undefined) === (op.upTo === undefined)) return "a deleteMany takes either keys or upTo";
-      if (op.upTo !== undefined && domains.has(op.domain)) return `a deleteMany by version is the only op on ${op.domain} in its event`;
+      if ((op.keys === undefined) === (op.upTo === undefined))
+        return "a deleteMany takes either keys or upTo";
+      if (op.upTo !== undefined && domains.has(op.domain))
+        return `a deleteMany by version is the only op on ${op.domain} in its event`;
       if (op.upTo !== undefined) swept.add(op.domain);
     }
     if (op.op === "update") {
       const twice = fieldNamedTwice(op);
-      if (twice !== undefined) return `the update of ${op.domain}/${op.key} names the field ${twice} more than once`;
+      if (twice !== undefined)
+        return `the update of ${op.domain}/${op.key} names the field ${twice} more than once`;
     }
-    if (swept.has(op.domain) && domains.has(op.domain)) return `a deleteMany by version is the only op on ${op.domain} in its event`;
+    if (swept.has(op.domain) && domains.has(op.domain))
+      return `a deleteMany by version is the only op on ${op.domain} in its event`;
     domains.add(op.domain);
     for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) {
       const name = `${op.domain}/${key}`;
-      if (named.has(name)) return `the event has more than one op on ${name}; put them into one op, or into two events`;
+      if (named.has(name))
+        return `the event has more than one op on ${name}; put them into one op, or into two events`;
       named.add(name);
     }
   }

@@ -1,12 +1,30 @@
 import {
-  type Decoder, type Infer, array, boolean, choose, digits32, fieldName, identifier, json, literal, map, openObject, optional, positive, stamp, text, uint,
+  type Decoder,
+  type Infer,
+  array,
+  boolean,
+  choose,
+  digits32,
+  fieldName,
+  identifier,
+  json,
+  literal,
+  map,
+  openObject,
+  optional,
+  positive,
+  stamp,
+  text,
+  uint,
 } from "./decode.js";
 import { limits } from "./limits.js";
 import type { Row } from "./row.js";
 
 const anyText = text(limits.maxMessageChars);
 const row = { domain: identifier, key: identifier, version: positive, modifiedAt: uint };
-const stampName: Decoder<string> = choose<string>("field|*", (value) => (value === "*" ? literal("*") : fieldName));
+const stampName: Decoder<string> = choose<string>("field|*", (value) =>
+  value === "*" ? literal("*") : fieldName,
+);
 const stamps = map(stampName, stamp, limits.maxFields + 1, "*");
 const recordRow = openObject({ ...row, fields: map(fieldName, json, limits.maxFields), stamps });
 const tombstone = openObject({ ...row, deleted: literal(true) });
@@ -31,13 +49,33 @@ const effect = {
 };
 const refusal = { code: identifier, message: anyText };
 
-const applied = openObject({ ...outcomeHead, status: literal("applied"), ...effect, omitted: optional(array(omittedRow, limits.maxOpsPerEvent * limits.maxKeysPerOp)) });
+const applied = openObject({
+  ...outcomeHead,
+  status: literal("applied"),
+  ...effect,
+  omitted: optional(array(omittedRow, limits.maxOpsPerEvent * limits.maxKeysPerOp)),
+});
 const rejected = openObject({ ...outcomeHead, status: literal("rejected"), ...refusal });
 const voided = openObject({ ...outcomeHead, status: literal("void") });
-const deferred = openObject({ ...outcomeHead, status: literal("deferred"), ...refusal, retryAfterMs: optional(uint) });
+const deferred = openObject({
+  ...outcomeHead,
+  status: literal("deferred"),
+  ...refusal,
+  retryAfterMs: optional(uint),
+});
 /** A retry: `of` says which outcome the event got first, whose members are given again (none when its body has expired). */
-const duplicateApplied = openObject({ ...outcomeHead, status: literal("duplicate"), of: literal("applied"), ...effect });
-const duplicateRejected = openObject({ ...outcomeHead, status: literal("duplicate"), of: literal("rejected"), ...refusal });
+const duplicateApplied = openObject({
+  ...outcomeHead,
+  status: literal("duplicate"),
+  of: literal("applied"),
+  ...effect,
+});
+const duplicateRejected = openObject({
+  ...outcomeHead,
+  status: literal("duplicate"),
+  of: literal("rejected"),
+  ...refusal,
+});
 const duplicateVoid = openObject({ ...outcomeHead, status: literal("duplicate"), of: literal("void") });
 const duplicateExpired = openObject({ ...outcomeHead, status: literal("duplicate"), of: literal("expired") });
 
@@ -45,20 +83,39 @@ export type AppliedOutcome = Infer<typeof applied>;
 export type RejectedOutcome = Infer<typeof rejected>;
 export type VoidOutcome = Infer<typeof voided>;
 export type DeferredOutcome = Infer<typeof deferred>;
-export type DuplicateOutcome = Infer<typeof duplicateApplied> | Infer<typeof duplicateRejected> | Infer<typeof duplicateVoid> | Infer<typeof duplicateExpired>;
+export type DuplicateOutcome =
+  | Infer<typeof duplicateApplied>
+  | Infer<typeof duplicateRejected>
+  | Infer<typeof duplicateVoid>
+  | Infer<typeof duplicateExpired>;
 export type Outcome = AppliedOutcome | RejectedOutcome | VoidOutcome | DeferredOutcome | DuplicateOutcome;
 
-const byStatus: { readonly [status: string]: Decoder<Outcome> } = { applied, rejected, void: voided, deferred };
-const duplicateOf: { readonly [status: string]: Decoder<Outcome> } = { applied: duplicateApplied, rejected: duplicateRejected, void: duplicateVoid, expired: duplicateExpired };
+const byStatus: { readonly [status: string]: Decoder<Outcome> } = {
+  applied,
+  rejected,
+  void: voided,
+  deferred,
+};
+const duplicateOf: { readonly [status: string]: Decoder<Outcome> } = {
+  applied: duplicateApplied,
+  rejected: duplicateRejected,
+  void: duplicateVoid,
+  expired: duplicateExpired,
+};
 
 /** The outcome of one event (DESIGN §6). */
 export const outcomeDecoder: Decoder<Outcome> = choose<Outcome>(
   [...Object.values(byStatus), ...Object.values(duplicateOf)].map((decoder) => decoder.shape).join("|"),
   (value) => {
-    const { status, of } = (typeof value === "object" && value !== null ? value : {}) as { status?: unknown; of?: unknown };
+    const { status, of } = (typeof value === "object" && value !== null ? value : {}) as {
+      status?: unknown;
+      of?: unknown;
+    };
     const known = status === "duplicate" ? duplicateOf : byStatus;
     const name = status === "duplicate" ? of : status;
-    return typeof name === "string" && Object.hasOwn(known, name) ? (known[name] as Decoder<Outcome>) : rejected;
+    return typeof name === "string" && Object.hasOwn(known, name)
+      ? (known[name] as Decoder<Outcome>)
+      : rejected;
   },
 );
 
@@ -101,17 +158,30 @@ const pageEnd = {
 };
 const digests = optional(map(identifier, digestDecoder, limits.maxDomains));
 
-const spaceSuccess = openObject({ ...settledSpace, rows: array(rowDecoder, limits.maxAnswerRows), ...pageEnd, more: boolean, digests });
+const spaceSuccess = openObject({
+  ...settledSpace,
+  rows: array(rowDecoder, limits.maxAnswerRows),
+  ...pageEnd,
+  more: boolean,
+  digests,
+});
 const spaceFailure = openObject({ space: identifier, error: spaceError });
 export type SpaceSuccess = Infer<typeof spaceSuccess>;
 export type SpaceFailure = Infer<typeof spaceFailure>;
 export type SpaceAnswer = SpaceSuccess | SpaceFailure;
-const spaceAnswer: Decoder<SpaceAnswer> = choose<SpaceAnswer>(`${spaceFailure.shape}|${spaceSuccess.shape}`, (value) =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, "error") ? spaceFailure : spaceSuccess,
+const spaceAnswer: Decoder<SpaceAnswer> = choose<SpaceAnswer>(
+  `${spaceFailure.shape}|${spaceSuccess.shape}`,
+  (value) =>
+    typeof value === "object" && value !== null && Object.hasOwn(value, "error")
+      ? spaceFailure
+      : spaceSuccess,
 );
 
 /** The answer of an exchange as one JSON text. */
-export const exchangeAnswer = openObject({ time: uint, spaces: array(spaceAnswer, limits.maxSpacesPerRequest) });
+export const exchangeAnswer = openObject({
+  time: uint,
+  spaces: array(spaceAnswer, limits.maxSpacesPerRequest),
+});
 export type ExchangeAnswer = Infer<typeof exchangeAnswer>;
 
 /**
@@ -127,8 +197,17 @@ export const streamCheckpoint = openObject({ type: literal("checkpoint"), ...pag
 export const streamEnd = openObject({ type: literal("end"), head: uint, lastSeq: uint, ...pageEnd, digests });
 export const streamFailure = openObject({ type: literal("failure"), space: identifier, error: spaceError });
 export const streamDone = openObject({ type: literal("done") });
-const streamLines = { time: streamTime, space: streamSpace, checkpoint: streamCheckpoint, end: streamEnd, failure: streamFailure, done: streamDone };
-export type StreamLine = { [K in keyof typeof streamLines]: Infer<(typeof streamLines)[K]> }[keyof typeof streamLines] | (Row & { readonly type?: undefined });
+const streamLines = {
+  time: streamTime,
+  space: streamSpace,
+  checkpoint: streamCheckpoint,
+  end: streamEnd,
+  failure: streamFailure,
+  done: streamDone,
+};
+export type StreamLine =
+  | { [K in keyof typeof streamLines]: Infer<(typeof streamLines)[K]> }[keyof typeof streamLines]
+  | (Row & { readonly type?: undefined });
 
 /** One line of a streamed answer. */
 export const streamLine: Decoder<StreamLine> = choose<StreamLine>(
@@ -137,10 +216,18 @@ export const streamLine: Decoder<StreamLine> = choose<StreamLine>(
     .join("|"),
   (value) => {
     const type = (value as { type?: unknown } | null)?.type;
-    return typeof type === "string" && Object.hasOwn(streamLines, type) ? (streamLines[type as keyof typeof streamLines] as Decoder<StreamLine>) : (rowDecoder as Decoder<StreamLine>);
+    return typeof type === "string" && Object.hasOwn(streamLines, type)
+      ? streamLines[type as keyof typeof streamLines]
+      : rowDecoder;
   },
 );
 
 /** The body of an error of a whole request: `application/problem+json` (RFC 9457) with a code of ours. */
-export const problemDecoder = openObject({ code: identifier, title: anyText, status: uint, detail: optional(anyText), retryAfterMs: optional(uint) });
+export const problemDecoder = openObject({
+  code: identifier,
+  title: anyText,
+  status: uint,
+  detail: optional(anyText),
+  retryAfterMs: optional(uint),
+});
 export type Problem = Infer<typeof problemDecoder>;

@@ -1,9 +1,27 @@
-import { type Decoder, type Infer, array, choose, identifier, literal, map, object, oneOf, optional, positive, text, tuple, uint } from "./decode.js";
+import {
+  type Decoder,
+  type Infer,
+  array,
+  choose,
+  identifier,
+  literal,
+  map,
+  object,
+  oneOf,
+  optional,
+  positive,
+  text,
+  tuple,
+  uint,
+} from "./decode.js";
 import { eventDecoder } from "./event-decoder.js";
 import { limits } from "./limits.js";
 
 /** Events are decoded one by one, so that a malformed one is rejected alone and its neighbours go on (DESIGN §6). */
-const undecodedEvent: Decoder<unknown> = choose<unknown>(eventDecoder.shape, () => ({ shape: "", read: (value) => value }));
+const undecodedEvent: Decoder<unknown> = choose<unknown>(eventDecoder.shape, () => ({
+  shape: "",
+  read: (value) => value,
+}));
 
 const spaceRequest = object({
   space: identifier,
@@ -38,7 +56,13 @@ export type Role = "owner" | "writer" | "reader";
 export const setMemberRequest = object({ role: oneOf<Role>("owner", "writer", "reader") });
 
 /** What a client says over the socket (DESIGN §6.1). */
-export const socketHello = object({ type: literal("hello"), token: text(limits.maxTokenChars), device: identifier });
+export const socketHello = object({
+  type: literal("hello"),
+  token: text(limits.maxTokenChars),
+  device: identifier,
+});
 export const socketAuth = object({ type: literal("auth"), token: text(limits.maxTokenChars) });
-export const socketWatch = object({ type: literal("watch"), spaces: map(identifier, array(identifier, limits.maxDomains), limits.maxWatchedSpaces) });
-
+export const socketWatch = object({
+  type: literal("watch"),
+  spaces: map(identifier, array(identifier, limits.maxDomains), limits.maxWatchedSpaces),
+});

@@ -2,12 +2,31 @@ import { describe, expect, it } from "vitest";
 import { isFieldName, isIdentifier, isSafeMember } from "./identifier.js";
 
 describe("identifiers", () => {
-  it.each(["a", "A-Z_0.9~:", "...", "-", ":", "x".repeat(128), "toString", "0"])("%j names a thing", (text) => {
-    expect(isIdentifier(text)).toBe(true);
-    expect(isFieldName(text)).toBe(true);
-  });
+  it.each(["a", "A-Z_0.9~:", "...", "-", ":", "x".repeat(128), "toString", "0"])(
+    "%j names a thing",
+    (text) => {
+      expect(isIdentifier(text)).toBe(true);
+      expect(isFieldName(text)).toBe(true);
+    },
+  );
 
-  it.each(["", "x".repeat(129), "a/b", "a b", "a\n", "\na", "é", "\ud800", "a*", "*", "a\u0000", "＿", "__proto__", "constructor", "prototype"])("%j does not", (text) => {
+  it.each([
+    "",
+    "x".repeat(129),
+    "a/b",
+    "a b",
+    "a\n",
+    "\na",
+    "é",
+    "\ud800",
+    "a*",
+    "*",
+    "a\u0000",
+    "＿",
+    "__proto__",
+    "constructor",
+    "prototype",
+  ])("%j does not", (text) => {
     expect(isIdentifier(text)).toBe(false);
     expect(isFieldName(text)).toBe(false);
   });
@@ -15,7 +34,9 @@ describe("identifiers", () => {
   it("the steps of a path are no names, since no URL carries them", () => {
     for (const text of [".", ".."]) {
       expect(isIdentifier(text)).toBe(false);
-      expect(new URL(`http://host/v1/spaces/${encodeURIComponent(text)}/members`).pathname).not.toContain(`/${text}/`);
+      expect(new URL(`http://host/v1/spaces/${encodeURIComponent(text)}/members`).pathname).not.toContain(
+        `/${text}/`,
+      );
     }
   });
 

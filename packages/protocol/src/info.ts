@@ -1,9 +1,24 @@
-import { type Infer, array, boolean, choose, identifier, literal, map, openObject, optional, positive, text, uint } from "./decode.js";
+import {
+  type Infer,
+  array,
+  boolean,
+  choose,
+  identifier,
+  literal,
+  map,
+  openObject,
+  optional,
+  positive,
+  text,
+  uint,
+} from "./decode.js";
 import { rowDecoder } from "./exchange-answer.js";
 import type { Role } from "./exchange-request.js";
 import { limits } from "./limits.js";
 
-const role = choose<Role>('"owner"|"writer"|"reader"', (value) => literal(value === "owner" ? "owner" : value === "writer" ? "writer" : "reader"));
+const role = choose<Role>('"owner"|"writer"|"reader"', (value) =>
+  literal(value === "owner" ? "owner" : value === "writer" ? "writer" : "reader"),
+);
 
 /** `GET /v1/info`: the server's time, limits and the heads of my spaces. */
 export const infoAnswer = openObject({
@@ -13,17 +28,42 @@ export const infoAnswer = openObject({
   /** The schema version of the server, where it has one. */
   schema: optional(uint),
   user: text(limits.maxNameChars),
-  limits: openObject({ maxEventsPerRequest: positive, maxBodyBytes: positive, maxBatchBytes: positive, maxPageRows: positive }),
-  spaces: map(identifier, openObject({ role, generation: identifier, head: uint, members: uint }), limits.maxListed),
+  limits: openObject({
+    maxEventsPerRequest: positive,
+    maxBodyBytes: positive,
+    maxBatchBytes: positive,
+    maxPageRows: positive,
+  }),
+  spaces: map(
+    identifier,
+    openObject({ role, generation: identifier, head: uint, members: uint }),
+    limits.maxListed,
+  ),
 });
 export type Info = Infer<typeof infoAnswer>;
 
 /** `GET /v1/spaces` */
-export const spacesAnswer = openObject({ spaces: array(openObject({ space: identifier, role, head: uint, generation: identifier }), limits.maxListed) });
+export const spacesAnswer = openObject({
+  spaces: array(
+    openObject({ space: identifier, role, head: uint, generation: identifier }),
+    limits.maxListed,
+  ),
+});
 /** `POST /v1/spaces` */
 export const createSpaceAnswer = openObject({ space: identifier, role, generation: identifier });
 /** `GET /v1/spaces/:space/members` */
-export const membersAnswer = openObject({ members: array(openObject({ user: text(limits.maxNameChars), role, since: uint }), limits.maxListed) });
+export const membersAnswer = openObject({
+  members: array(openObject({ user: text(limits.maxNameChars), role, since: uint }), limits.maxListed),
+});
 /** `GET /v1/spaces/:space/rows` */
-export const rowsAnswer = openObject({ space: identifier, domain: identifier, generation: identifier, head: uint, cursor: uint, lastUpdateTime: uint, more: boolean, rows: array(rowDecoder, limits.maxAnswerRows) });
+export const rowsAnswer = openObject({
+  space: identifier,
+  domain: identifier,
+  generation: identifier,
+  head: uint,
+  cursor: uint,
+  lastUpdateTime: uint,
+  more: boolean,
+  rows: array(rowDecoder, limits.maxAnswerRows),
+});
 export type RowsAnswer = Infer<typeof rowsAnswer>;

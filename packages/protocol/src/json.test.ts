@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Json, canonicalJson, sameJson } from "./json.js";
 
@@ -18,13 +18,25 @@ describe("canonicalJson (RFC 8785)", () => {
       "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/",
       "literals": [null, true, false]
     }`) as Json;
-    expect(canonicalJson(value)).toBe(String.raw`{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}`);
+    expect(canonicalJson(value)).toBe(
+      String.raw`{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}`,
+    );
   });
 
   it("rule 10: sorts members by UTF-16 code units, as RFC 8785 §3.2.3 shows", () => {
-    const value = JSON.parse(String.raw`{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`) as Json;
+    const value = JSON.parse(
+      String.raw`{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`,
+    ) as Json;
     const names = [...canonicalJson(value).matchAll(/:"([^"]+)"/g)].map((match) => match[1]);
-    expect(names).toEqual(["Carriage Return", "One", "Control", "Latin Small Letter O With Diaeresis", "Euro Sign", "Emoji: Grinning Face", "Hebrew Letter Dalet With Dagesh"]);
+    expect(names).toEqual([
+      "Carriage Return",
+      "One",
+      "Control",
+      "Latin Small Letter O With Diaeresis",
+      "Euro Sign",
+      "Emoji: Grinning Face",
+      "Hebrew Letter Dalet With Dagesh",
+    ]);
   });
 
   it.each([
@@ -49,11 +61,15 @@ describe("canonicalJson (RFC 8785)", () => {
     ["41b3de4355555556", "333333333.3333334"],
     ["43143ff3c1cb0959", "1424953923781206.2"],
   ])("rule 10: writes the number of RFC 8785 appendix B with the bits %s as %s", (bits, text) => {
-    expect(canonicalJson(new DataView(Uint8Array.from(Buffer.from(bits, "hex")).buffer).getFloat64(0))).toBe(text);
+    expect(canonicalJson(new DataView(Uint8Array.from(Buffer.from(bits, "hex")).buffer).getFloat64(0))).toBe(
+      text,
+    );
   });
 
   it("rule 10: escapes control characters in the short form where there is one, and nothing else", () => {
-    expect(canonicalJson("\u0000\b\t\n\u000b\f\r\u001f\u007f\u2028\"\\/")).toBe('"\\u0000\\b\\t\\n\\u000b\\f\\r\\u001f\u007f\u2028\\"\\\\/"');
+    expect(canonicalJson('\u0000\b\t\n\u000b\f\r\u001f\u007f\u2028"\\/')).toBe(
+      '"\\u0000\\b\\t\\n\\u000b\\f\\r\\u001f\u007f\u2028\\"\\\\/"',
+    );
   });
 
   it("rule 10: does not depend on the order in which members were put, and loses nothing", () => {

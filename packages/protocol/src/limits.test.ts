@@ -10,9 +10,12 @@ describe("limits", () => {
   });
 
   it("each says what it bounds, and why", () => {
-    const reasoned = [...source.matchAll(/\/\*\* (.+) \*\/\n {2}(\w+):/g)].map((match) => [match[2], match[1] as string] as const);
+    const reasoned = [...source.matchAll(/\/\*\* (.+) \*\/\n {2}(\w+):/g)].map(
+      (match) => [match[2], match[1] as string] as const,
+    );
     expect(reasoned.map(([name]) => name)).toEqual(Object.keys(limits));
-    for (const [name, comment] of reasoned) expect(comment, name).toMatch(/^.{10,}[:;].{20,}\.$|^.{10,}, .+: .{20,}\.$/);
+    for (const [name, comment] of reasoned)
+      expect(comment, name).toMatch(/^.{10,}[:;].{20,}\.$|^.{10,}, .+: .{20,}\.$/);
   });
 
   it("fit into each other: a batch into a body, a delta into a page, a record into a batch", () => {

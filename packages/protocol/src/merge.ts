@@ -11,7 +11,9 @@ export type FieldKind = "lww" | "counter" | "set";
 export type FieldKinds = (field: string) => FieldKind | undefined;
 
 /** The part of a record that merging looks at. */
-export type MergeState = { readonly deleted?: undefined; readonly fields: Fields; readonly stamps: Stamps } | { readonly deleted: true };
+export type MergeState =
+  | { readonly deleted?: undefined; readonly fields: Fields; readonly stamps: Stamps }
+  | { readonly deleted: true };
 
 export type MergeRejection = "exists" | "missing" | "deleted" | "invalid" | "too_large";
 
@@ -23,7 +25,12 @@ export interface SupersededField {
 }
 
 export type MergeResult =
-  | { readonly ok: true; readonly changed: boolean; readonly state: MergeState; readonly superseded: readonly SupersededField[] }
+  | {
+      readonly ok: true;
+      readonly changed: boolean;
+      readonly state: MergeState;
+      readonly superseded: readonly SupersededField[];
+    }
   | { readonly ok: false; readonly code: MergeRejection; readonly message: string };
 
 const tombstone: MergeState = { deleted: true };
@@ -43,18 +50,25 @@ export const anyFieldKind: FieldKinds = () => undefined;
  * @param current the row before the op; undefined where the key was never used or its tombstone is gone.
  * @param stamp the effective stamp of the op's event (the id, while it is pending).
  */
-export function mergeRecord(current: MergeState | undefined, op: RecordOp, stamp: Stamp, kinds: FieldKinds): MergeResult {
+export function mergeRecord(
+  current: MergeState | undefined,
+  op: RecordOp,
+  stamp: Stamp,
+  kinds: FieldKinds,
+): MergeResult {
   switch (op.op) {
     case "create":
       if (current?.deleted) return gone(op.key);
-      if (current) return no("exists", `The key ${op.key} is taken: another record has it. Choose another key, or put.`);
+      if (current)
+        return no("exists", `The key ${op.key} is taken: another record has it. Choose another key, or put.`);
       return incarnate(op.set, stamp, kinds);
     case "put":
       if (current?.deleted) return gone(op.key);
       return current ? update(current, op.set, [], stamp, kinds) : incarnate(op.set, stamp, kinds);
     case "restore":
       if (!current) return absent(op.key);
-      if (!current.deleted) return no("exists", `The key ${op.key} is not deleted, so there is nothing to restore.`);
+      if (!current.deleted)
+        return no("exists", `The key ${op.key} is not deleted, so there is nothing to restore.`);
       return incarnate(op.set, stamp, kinds);
     case "delete":
       if (!current) return absent(op.key);
@@ -63,7 +77,9 @@ export function mergeRecord(current: MergeState | undefined, op: RecordOp, stamp
       if (!current) return absent(op.key);
       if (current.deleted) return gone(op.key);
       if (op.op === "update") return update(current, op.set ?? {}, op.unset ?? [], stamp, kinds);
-      return op.op === "increment" ? increment(current, op.by, kinds) : changeMembers(current, op.op, op.values, kinds);
+      return op.op === "increment"
+        ? increment(current, op.by, kinds)
+        : changeMembers(current, op.op, op.values, kinds);
   }
 }
 
@@ -71,14 +87,16 @@ type Live = Extract<MergeState, { fields: Fields }>;
 
 const no = (code: MergeRejection, message: string): MergeResult => ({ ok: false, code, message });
 const absent = (key: string): MergeResult => no("missing", `There is no record with the key ${key}.`);
-const gone = (key: string): MergeResult => no("deleted", `The record ${key} was deleted; restore it to bring the key back.`);
+const gone = (key: string): MergeResult =>
+  no("deleted", `The record ${key} was deleted; restore it to bring the key back.`);
 
 function incarnate(set: Fields, stamp: Stamp, kinds: FieldKinds): MergeResult {
   const fields: Record<string, Json> = {};
   for (const field of Object.keys(set)) {
     const value = set[field] as Json;
     const kind = kinds(field);
-    if (kind === "counter" && typeof value !== "number") return no("invalid", `${field} is a counter and starts from a number.`);
+    if (kind === "counter" && typeof value !== "number")
+      return no("invalid", `${field} is a counter and starts from a number.`);
     if (kind === "set") {
       const members = toMembers(value);
       if (!members) return no("invalid", `${field} is a set and starts from a list of scalars.`);
@@ -88,18 +106,28 @@ function incarnate(set: Fields, stamp: Stamp, kinds: FieldKinds): MergeResult {
   return written(fields, { "*": stamp }, []);
 }
 
-function update(current: Live, set: Fields, unset: readonly string[], stamp: Stamp, kinds: FieldKinds): MergeResult {
+function update(
+  current: Live,
+  set: Fields,
+  unset: readonly string[],
+  stamp: Stamp,
+  kinds: FieldKinds,
+): MergeResult {
   const fields: Record<string, Json> = { ...current.fields };
   const stamps: Record<string, Stamp> = { ...current.stamps };
+  const created = current.stamps["*"] ?? "";
   const superseded: SupersededField[] = [];
   let changed = false;
   const named = Object.keys(set);
   for (const field of unset.length === 0 ? named : [...named, ...unset]) {
     const kind = kinds(field);
     if (kind === "counter" || kind === "set") {
-      return no("invalid", `${field} is a ${kind}: change it with ${kind === "counter" ? "increment" : "add and remove"}.`);
+      return no(
+        "invalid",
+        `${field} is a ${kind}: change it with ${kind === "counter" ? "increment" : "add and remove"}.`,
+      );
     }
-    const standing = own(stamps, field) ?? (stamps["*"] as Stamp);
+    const standing = own(stamps, field) ?? created;
     if (stamp < standing) {
       superseded.push({ field, by: standing });
       continue;
@@ -141,8 +169,12 @@ function changeMembers(
     if ((kind !== undefined && kind !== "set") || !before) return no("invalid", `${field} is not a set.`);
     const named = values[field] as readonly SetMember[];
     const removed = new Set(op === "remove" ? named : []);
-    const after = op === "add" ? (toMembers([...before, ...named]) as SetMember[]) : before.filter((member) => !removed.has(member));
-    if (after.length > limits.maxSetMembers) return no("too_large", `${field} would have more than ${limits.maxSetMembers} members.`);
+    const after =
+      op === "add"
+        ? (toMembers([...before, ...named]) as SetMember[])
+        : before.filter((member) => !removed.has(member));
+    if (after.length > limits.maxSetMembers)
+      return no("too_large", `${field} would have more than ${limits.maxSetMembers} members.`);
     fields[field] = after;
   }
   return written(fields, current.stamps, []);
@@ -154,7 +186,10 @@ function changeMembers(
  */
 function written(fields: Fields, stamps: Stamps, superseded: readonly SupersededField[]): MergeResult {
   if (Object.keys(fields).length > limits.maxFields || Object.keys(stamps).length > limits.maxFields + 1) {
-    return no("too_large", `A record has at most ${limits.maxFields} fields, counting those that were unset.`);
+    return no(
+      "too_large",
+      `A record has at most ${limits.maxFields} fields, counting those that were unset.`,
+    );
   }
   return { ok: true, changed: true, state: { fields, stamps }, superseded };
 }

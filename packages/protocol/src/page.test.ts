@@ -17,7 +17,10 @@ const source = readFileSync(new URL("limits.ts", import.meta.url), "utf8");
 const decoders = new Map<string, Decoder<unknown>>();
 for (const [name, member] of Object.entries({ ...answer, ...event, ...info, ...request, ...socket })) {
   if (typeof member !== "object" || member === null || !("shape" in member)) continue;
-  decoders.set(name.replace(/Decoder$/, "").replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), member as Decoder<unknown>);
+  decoders.set(
+    name.replace(/Decoder$/, "").replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+    member,
+  );
 }
 
 interface Example {
@@ -28,11 +31,19 @@ interface Example {
 const examples: Example[] = [];
 for (const match of page.matchAll(/^```(json|ndjson)(?: ([\w-]+))?\n([\s\S]*?)^```$/gm)) {
   const [, form, decoder = "", body = ""] = match;
-  examples.push({ line: page.slice(0, match.index).split("\n").length, decoder, texts: form === "ndjson" ? body.trimEnd().split("\n") : [body] });
+  examples.push({
+    line: page.slice(0, match.index).split("\n").length,
+    decoder,
+    texts: form === "ndjson" ? body.trimEnd().split("\n") : [body],
+  });
 }
 
 const section = (heading: string): string => page.split(`\n## ${heading}\n`)[1]?.split("\n#")[0] ?? "";
-const table = (heading: string): string => section(heading).split("\n").filter((line) => line.startsWith("|")).join("\n");
+const table = (heading: string): string =>
+  section(heading)
+    .split("\n")
+    .filter((line) => line.startsWith("|"))
+    .join("\n");
 
 describe("docs/protocol.md", () => {
   it.each(examples)("line $line is a valid $decoder", ({ decoder, texts }) => {
@@ -41,21 +52,49 @@ describe("docs/protocol.md", () => {
     for (const text of texts) {
       const result = decodeText(known, text);
       if (!result.ok) throw new Error(result.message);
-      if (decoder === "event" && "ops" in (result.value as WireEvent)) expect(event.opsConflict((result.value as { ops: Op[] }).ops)).toBeUndefined();
+      if (decoder === "event" && "ops" in (result.value as WireEvent))
+        expect(event.opsConflict((result.value as { ops: Op[] }).ops)).toBeUndefined();
       if (decoder === "exchange-request") {
-        for (const space of (result.value as { spaces: { events?: unknown[] }[] }).spaces) for (const each of space.events ?? []) expect(decodeText(event.eventDecoder, JSON.stringify(each))).toMatchObject({ ok: true });
+        for (const space of (result.value as { spaces: { events?: unknown[] }[] }).spaces)
+          for (const each of space.events ?? [])
+            expect(decodeText(event.eventDecoder, JSON.stringify(each))).toMatchObject({ ok: true });
       }
     }
   });
 
   it("has an example of every shape", () => {
     const shown = new Set(examples.map((example) => example.decoder));
-    const parts = ["event-identity", "stream-time", "stream-space", "stream-checkpoint", "stream-end", "stream-failure", "stream-done"];
+    const parts = [
+      "event-identity",
+      "stream-time",
+      "stream-space",
+      "stream-checkpoint",
+      "stream-end",
+      "stream-failure",
+      "stream-done",
+    ];
     expect([...decoders.keys()].filter((name) => !shown.has(name) && !parts.includes(name))).toEqual([]);
-    const lines = examples.filter((example) => example.decoder === "stream-line").flatMap((example) => example.texts);
-    for (const type of ["time", "space", "checkpoint", "end", "failure", "done"]) expect(lines.some((line) => line.startsWith(`{"type":"${type}"`))).toBe(true);
-    const ops = new Set(examples.filter((example) => example.decoder === "op").map((example) => (JSON.parse(example.texts[0] as string) as Op).op));
-    expect([...ops].sort()).toEqual(["add", "create", "delete", "deleteMany", "increment", "put", "remove", "restore", "update"]);
+    const lines = examples
+      .filter((example) => example.decoder === "stream-line")
+      .flatMap((example) => example.texts);
+    for (const type of ["time", "space", "checkpoint", "end", "failure", "done"])
+      expect(lines.some((line) => line.startsWith(`{"type":"${type}"`))).toBe(true);
+    const ops = new Set(
+      examples
+        .filter((example) => example.decoder === "op")
+        .map((example) => (JSON.parse(example.texts[0] as string) as Op).op),
+    );
+    expect([...ops].sort()).toEqual([
+      "add",
+      "create",
+      "delete",
+      "deleteMany",
+      "increment",
+      "put",
+      "remove",
+      "restore",
+      "update",
+    ]);
   });
 
   it("has the twelve rules, in order", () => {
@@ -65,19 +104,29 @@ describe("docs/protocol.md", () => {
 
   it("the table of codes is the table in the code", () => {
     const rows = Object.entries(codes as { readonly [code: string]: CodeEntry }).map(
-      ([code, entry]) => `| \`${code}\` | ${entry.family} | ${entry.status ?? ""} | ${entry.retryable ? "yes" : ""} | ${entry.help} |`,
+      ([code, entry]) =>
+        `| \`${code}\` | ${entry.family} | ${entry.status ?? ""} | ${entry.retryable ? "yes" : ""} | ${entry.help} |`,
     );
-    expect(table("Codes")).toBe(["| Code | Family | HTTP | Retry | Help |", "|---|---|---|---|---|", ...rows].join("\n"));
+    expect(table("Codes")).toBe(
+      ["| Code | Family | HTTP | Retry | Help |", "|---|---|---|---|---|", ...rows].join("\n"),
+    );
   });
 
   it("the table of limits is the table in the code", () => {
-    const reasons = new Map([...source.matchAll(/\/\*\* (.+) \*\/\n {2}(\w+):/g)].map((match) => [match[2], match[1]]));
-    const rows = Object.entries(limits).map(([name, value]) => `| \`${name}\` | ${value} | ${reasons.get(name)} |`);
+    const reasons = new Map(
+      [...source.matchAll(/\/\*\* (.+) \*\/\n {2}(\w+):/g)].map((match) => [match[2], match[1]]),
+    );
+    const rows = Object.entries(limits).map(
+      ([name, value]) => `| \`${name}\` | ${value} | ${reasons.get(name)} |`,
+    );
     expect(table("Limits")).toBe(["| Limit | Value | What and why |", "|---|---|---|", ...rows].join("\n"));
   });
 
   it("the close codes are those of the code", () => {
-    const rows = [...section("The socket").matchAll(/^\| (\d+) \| `(\w+)` \|/gm)].map((match) => [match[2], Number(match[1])]);
+    const rows = [...section("The socket").matchAll(/^\| (\d+) \| `(\w+)` \|/gm)].map((match) => [
+      match[2],
+      Number(match[1]),
+    ]);
     expect(Object.fromEntries(rows)).toEqual(socket.socketCloseCodes);
   });
 });

@@ -25,12 +25,18 @@ describe("random names", () => {
 
   it("skips the bytes that would favour some characters", () => {
     let first = true;
-    const random = { bytes: (count: number) => new Uint8Array(count).fill(first ? ((first = false), 255) : 37) };
+    const random = {
+      bytes: (count: number) => new Uint8Array(count).fill(first ? ((first = false), 255) : 37),
+    };
     expect(randomIdentifier(random)).toBe("1".repeat(20));
   });
 
   it("a UUID has version 4 and variant 10", () => {
-    expect(randomUuid({ bytes: (count) => new Uint8Array(count) })).toBe("00000000-0000-4000-8000-000000000000");
-    expect(randomUuid({ bytes: (count) => new Uint8Array(count).fill(255) })).toBe("ffffffff-ffff-4fff-bfff-ffffffffffff");
+    expect(randomUuid({ bytes: (count) => new Uint8Array(count) })).toBe(
+      "00000000-0000-4000-8000-000000000000",
+    );
+    expect(randomUuid({ bytes: (count) => new Uint8Array(count).fill(255) })).toBe(
+      "ffffffff-ffff-4fff-bfff-ffffffffffff",
+    );
   });
 });

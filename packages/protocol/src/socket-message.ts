@@ -1,4 +1,17 @@
-import { type Decoder, type Infer, array, choose, identifier, literal, map, openObject, optional, positive, text, uint } from "./decode.js";
+import {
+  type Decoder,
+  type Infer,
+  array,
+  choose,
+  identifier,
+  literal,
+  map,
+  openObject,
+  optional,
+  positive,
+  text,
+  uint,
+} from "./decode.js";
 import { rowDecoder } from "./exchange-answer.js";
 import { limits } from "./limits.js";
 
@@ -25,9 +38,19 @@ const domains = array(identifier, limits.maxDomains);
 
 const welcome = openObject({ type: literal("welcome"), time: uint });
 /** A space has moved to `index`; `by` is the device that wrote, so that it can stay quiet. */
-const poke = openObject({ type: literal("poke"), space: identifier, domains, index: positive, by: optional(identifier) });
+const poke = openObject({
+  type: literal("poke"),
+  space: identifier,
+  domains,
+  index: positive,
+  by: optional(identifier),
+});
 /** The newest index of each domain watched; heals lost pokes. */
-const heads = openObject({ type: literal("heads"), time: uint, spaces: map(identifier, map(identifier, uint, limits.maxDomains), limits.maxWatchedSpaces) });
+const heads = openObject({
+  type: literal("heads"),
+  time: uint,
+  spaces: map(identifier, map(identifier, uint, limits.maxDomains), limits.maxWatchedSpaces),
+});
 const revoked = openObject({ type: literal("revoked"), space: identifier });
 /**
  * All watched rows of one event. `from` is the previous index that touched a watched domain; it is applied
@@ -35,16 +58,29 @@ const revoked = openObject({ type: literal("revoked"), space: identifier });
  * `index` (DESIGN §6.1).
  */
 const delta = openObject({
-  type: literal("delta"), space: identifier, generation: identifier, domains, from: uint, index: positive, lastSeq: uint, by: optional(identifier),
+  type: literal("delta"),
+  space: identifier,
+  generation: identifier,
+  domains,
+  from: uint,
+  index: positive,
+  lastSeq: uint,
+  by: optional(identifier),
   rows: array(rowDecoder, limits.maxDeltaRows),
 });
-const refused = openObject({ type: literal("error"), code: identifier, message: text(limits.maxMessageChars) });
+const refused = openObject({
+  type: literal("error"),
+  code: identifier,
+  message: text(limits.maxMessageChars),
+});
 
 export type DeltaMessage = Infer<typeof delta>;
 export type PokeMessage = Infer<typeof poke>;
 export type HeadsMessage = Infer<typeof heads>;
 const messages = { welcome, poke, heads, revoked, delta, error: refused };
-export type ServerMessage = { [K in keyof typeof messages]: Infer<(typeof messages)[K]> }[keyof typeof messages];
+export type ServerMessage = {
+  [K in keyof typeof messages]: Infer<(typeof messages)[K]>;
+}[keyof typeof messages];
 
 /** What a server says over the socket; an unknown type decodes to undefined and is passed over. */
 export const serverMessage: Decoder<ServerMessage | undefined> = choose<ServerMessage | undefined>(
@@ -54,6 +90,8 @@ export const serverMessage: Decoder<ServerMessage | undefined> = choose<ServerMe
   (value) => {
     const type = (value as { type?: unknown } | null)?.type;
     if (typeof type !== "string") return welcome;
-    return Object.hasOwn(messages, type) ? (messages[type as keyof typeof messages] as Decoder<ServerMessage>) : { shape: "", read: () => undefined };
+    return Object.hasOwn(messages, type)
+      ? messages[type as keyof typeof messages]
+      : { shape: "", read: () => undefined };
   },
 );

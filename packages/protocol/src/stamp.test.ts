@@ -1,9 +1,24 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isStamp, isTail, makeStamp, makeTail, maxStampCounter, maxStampMs, stampReading, stampTail } from "./stamp.js";
+import {
+  isStamp,
+  isTail,
+  makeStamp,
+  makeTail,
+  maxStampCounter,
+  maxStampMs,
+  stampReading,
+  stampTail,
+} from "./stamp.js";
 
-const ms = fc.oneof(fc.constantFrom(0, 1, 2 ** 32 - 1, 2 ** 32, maxStampMs), fc.maxSafeInteger().map((n) => Math.abs(n) % (maxStampMs + 1)));
-const counter = fc.oneof(fc.constantFrom(0, 1, maxStampCounter), fc.integer({ min: 0, max: maxStampCounter }));
+const ms = fc.oneof(
+  fc.constantFrom(0, 1, 2 ** 32 - 1, 2 ** 32, maxStampMs),
+  fc.maxSafeInteger().map((n) => Math.abs(n) % (maxStampMs + 1)),
+);
+const counter = fc.oneof(
+  fc.constantFrom(0, 1, maxStampCounter),
+  fc.integer({ min: 0, max: maxStampCounter }),
+);
 const tail = fc.uint8Array({ minLength: 8, maxLength: 8 }).map(makeTail);
 const parts = fc.tuple(ms, counter, tail);
 
@@ -47,7 +62,9 @@ describe("rule 6: stamps", () => {
 
   it("holds at its bounds", () => {
     expect(makeStamp(0, 0, makeTail(new Uint8Array(8)))).toBe("00000000-0000-7000-8000-000000000000");
-    expect(makeStamp(maxStampMs, maxStampCounter, makeTail(new Uint8Array(8).fill(255)))).toBe("ffffffff-ffff-7fff-bfff-ffffffffffff");
+    expect(makeStamp(maxStampMs, maxStampCounter, makeTail(new Uint8Array(8).fill(255)))).toBe(
+      "ffffffff-ffff-7fff-bfff-ffffffffffff",
+    );
   });
 
   it.each([

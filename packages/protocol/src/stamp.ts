@@ -30,7 +30,10 @@ export function makeStamp(ms: number, counter: number, tail: string): Stamp {
 }
 
 export function stampReading(stamp: Stamp): ClockReading {
-  return { ms: Number.parseInt(stamp.slice(0, 8) + stamp.slice(9, 13), 16), counter: Number.parseInt(stamp.slice(15, 18), 16) };
+  return {
+    ms: Number.parseInt(stamp.slice(0, 8) + stamp.slice(9, 13), 16),
+    counter: Number.parseInt(stamp.slice(15, 18), 16),
+  };
 }
 
 /** The random part that tells writer sessions apart. */
