@@ -12,7 +12,7 @@ import {
 export type Expect = (actual: unknown) => { toEqual: (expected: unknown) => unknown };
 
 /** One storage under test, with a name that no other test uses. */
-export interface World {
+interface World {
   readonly factory: ClientStorageFactory;
   /** Opens a handle; the suite closes it. */
   readonly open: () => Promise<ClientStorage>;
