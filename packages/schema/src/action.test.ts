@@ -7,7 +7,14 @@ const schema = defineSchema({
   domains: { project: records({ fields: z.object({ name: z.string() }) }) },
   actions: (action) => ({
     rename: action(
-      z.object({ id: z.string(), name: z.string().default("none"), at: z.iso.datetime().transform((text) => new Date(text)).optional() }),
+      z.object({
+        id: z.string(),
+        name: z.string().default("none"),
+        at: z.iso
+          .datetime()
+          .transform((text) => new Date(text))
+          .optional(),
+      }),
       async (tx, { id, name, at }, ctx) => {
         tx.project.update(id, { name: `${name} by ${ctx.user}` });
         return at?.getTime();
@@ -30,7 +37,11 @@ describe("actions (DESIGN §5.2)", () => {
       args: { id: "p", at: "2026-01-01T00:00:00Z" },
     });
     expect(rename.validate({})).toMatchObject({ ok: false, issues: [{ path: ["id"] }] });
-    expectTypeOf<ActionArgs<typeof rename>>().toEqualTypeOf<{ id: string; name?: string | undefined; at?: string | undefined }>();
+    expectTypeOf<ActionArgs<typeof rename>>().toEqualTypeOf<{
+      id: string;
+      name?: string | undefined;
+      at?: string | undefined;
+    }>();
     expectTypeOf<ActionValue<typeof rename>["at"]>().toEqualTypeOf<Date | undefined>();
   });
 
@@ -41,7 +52,10 @@ describe("actions (DESIGN §5.2)", () => {
   });
 
   it("refuses arguments that the wire could not carry", () => {
-    expect(schema.actions.rename.validate({ id: "p", extra: 1n })).toMatchObject({ ok: false, issues: [{ path: ["extra"] }] });
+    expect(schema.actions.rename.validate({ id: "p", extra: 1n })).toMatchObject({
+      ok: false,
+      issues: [{ path: ["extra"] }],
+    });
     expect(schema.actions.rename.validate(undefined)).toMatchObject({ ok: false, issues: [{ path: [] }] });
   });
 

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { EventContext, Json } from "@landfall/protocol";
-import type { Typed } from "./domain-types.js";
+import type { Nothing, Typed } from "./domain-types.js";
 import { copyJson } from "./json-copy.js";
 import type { Tx } from "./tx.js";
 import { type Invalid, runValidator } from "./validation.js";
@@ -39,12 +39,15 @@ export type ActionValue<A extends Action> = StandardSchemaV1.InferOutput<NonNull
 export type ActionResult<A extends Action> = NonNullable<A["~types"]>["result"];
 
 /** Makes actions over the domains of a schema. `defineSchema` hands one to `actions`. */
-export type DefineAction<D extends { readonly [name: string]: Typed }> = <Args extends StandardSchemaV1, Result>(
+export type DefineAction<D extends { readonly [name: string]: Typed }> = <
+  Args extends StandardSchemaV1,
+  Result,
+>(
   args: Args,
   run: (tx: Tx<D>, args: StandardSchemaV1.InferOutput<Args>, context: ActionContext) => Promise<Result>,
 ) => Action<Args, Result>;
 
-export const defineAction: DefineAction<Record<never, never>> = (validator, run) =>
+export const defineAction: DefineAction<Nothing> = (validator, run) =>
   Object.freeze({
     validate(args: unknown) {
       const copied = copyJson(args);
@@ -52,5 +55,6 @@ export const defineAction: DefineAction<Record<never, never>> = (validator, run)
       const checked = runValidator(validator, copied.value);
       return checked.ok ? { ...checked, args: copied.value } : checked;
     },
-    run: async (tx: object, args: unknown, context: ActionContext) => run(tx, args as Parameters<typeof run>[1], context),
+    run: async (tx: object, args: unknown, context: ActionContext) =>
+      run(tx, args as Parameters<typeof run>[1], context),
   });

@@ -2,10 +2,11 @@ import { isIdentifier } from "@landfall/protocol";
 import { type Action, type DefineAction, defineAction } from "./action.js";
 import { checkDomain, checkParents } from "./domain-checks.js";
 import { type Child, type Domain, describeDomain } from "./domain.js";
-import type { TypesOf } from "./domain-types.js";
+import type { Nothing, TypesOf } from "./domain-types.js";
 import { type Migrations, checkMigrations } from "./migration.js";
+import { own } from "./own.js";
 import type { RecordsDomain } from "./records.js";
-import { SchemaError, checkOptions } from "./schema-error.js";
+import { checkOptions, refuse } from "./schema-error.js";
 
 export type DomainMap = { readonly [name: string]: RecordsDomain };
 export type ActionMap = { readonly [name: string]: Action };
@@ -40,8 +41,8 @@ export interface SchemaOptions<D extends DomainMap, A extends ActionMap> {
   readonly migrations?: Migrations<keyof NoInfer<D> & string>;
 }
 
-/** Members that a space's handle and a promise have: a domain of that name could not be reached. */
-const takenNames = ["actions", "commit", "inbox", "then"];
+/** Members that a space's handle and a promise have, now or by design: a domain of that name could not be reached. */
+const takenNames = ["actions", "commit", "explain", "id", "inbox", "then", "write"];
 
 /**
  * Declares what an app keeps and does, for client and server (DESIGN §5.2). Everything is checked here,
@@ -49,15 +50,15 @@ const takenNames = ["actions", "commit", "inbox", "then"];
  *
  * @throws SchemaError that says what is wrong, why, and what to do.
  */
-export function defineSchema<D extends DomainMap, A extends ActionMap = Record<never, never>>(
+export function defineSchema<D extends DomainMap, A extends ActionMap = Nothing>(
   options: SchemaOptions<D, A>,
 ): Schema<D, A> {
   checkOptions("defineSchema", options, ["version", "domains", "actions", "migrations"]);
-  const { version, domains: declared, migrations = {} } = options;
-  if (!Number.isSafeInteger(version) || version < 1) {
-    throw new SchemaError(`defineSchema: version must be a whole number from 1, because events name it; it is ${String(version)}.`);
-  }
-  const domains = describeDomains(declared);
+  const { version } = options;
+  const migrations = options.migrations ?? {};
+  if (!Number.isSafeInteger(version) || version < 1)
+    refuse("version", `events name it, so it is a whole number from 1, not ${String(version)}.`);
+  const domains = describeDomains(options.domains);
   const actions = describeActions(options.actions);
   checkMigrations(migrations, version, Object.keys(domains));
   return Object.freeze({
@@ -65,44 +66,55 @@ export function defineSchema<D extends DomainMap, A extends ActionMap = Record<n
     domains: domains as Schema<D, A>["domains"],
     actions: actions as A,
     migrations: Object.freeze({ ...migrations }),
-    domain: (name: string) => (Object.hasOwn(domains, name) ? domains[name] : undefined),
-    action: (name: string) => (Object.hasOwn(actions, name) ? actions[name] : undefined),
+    domain: (name: string) => own(domains, name),
+    action: (name: string) => own(actions, name),
   });
 }
 
-function checkName(what: string, name: string): void {
-  if (!isIdentifier(name)) {
-    throw new SchemaError(`${what} "${name}": names have 1–128 characters of A–Z a–z 0–9 . _ ~ : - and are not __proto__, constructor or prototype. Rename it.`);
-  }
+function checkName(where: string, name: string): void {
+  if (!isIdentifier(name))
+    refuse(
+      where,
+      "a name has 1–128 characters of A–Z a–z 0–9 . _ ~ : - and is not __proto__, constructor or prototype. Rename it.",
+    );
 }
 
 function describeDomains(declared: DomainMap): { readonly [name: string]: Domain } {
-  if (typeof declared !== "object" || declared === null) {
-    throw new SchemaError("defineSchema: domains must be an object of domains by name, such as { project: records({ … }) }.");
-  }
-  const entries = Object.entries(declared);
+  const entries = Object.entries(
+    declared ?? refuse("defineSchema", "domains are missing, such as { project: records({ … }) }."),
+  );
   for (const [name, domain] of entries) {
-    checkName("domain", name);
-    if (takenNames.includes(name)) throw new SchemaError(`domain "${name}": the handle of a space uses this name itself. Rename the domain.`);
-    checkDomain(`domain "${name}"`, domain);
+    const where = `domain "${name}"`;
+    checkName(where, name);
+    if (takenNames.includes(name))
+      refuse(where, "the handle of a space uses this name itself. Rename the domain.");
+    checkDomain(where, domain);
   }
   checkParents(declared);
   const childrenOf = (parent: string): Child[] =>
-    entries.flatMap(([name, { options }]) => (options.parent?.domain === parent ? [Object.freeze({ ...options.parent, domain: name })] : []));
-  return Object.freeze(Object.fromEntries(entries.map(([name, { options }]) => [name, describeDomain(name, options, childrenOf(name))])));
+    entries.flatMap(([domain, { options }]) =>
+      options.parent?.domain === parent ? Object.freeze({ ...options.parent, domain }) : [],
+    );
+  return Object.freeze(
+    Object.fromEntries(
+      entries.map(([name, { options }]) => [name, describeDomain(name, options, childrenOf(name))]),
+    ),
+  );
 }
 
-function describeActions(define: unknown): { readonly [name: string]: Action } {
-  if (define === undefined) return Object.freeze({});
-  if (typeof define !== "function") {
-    throw new SchemaError(
-      "defineSchema: actions must be a function, because only the action that it is handed knows the domains: actions: (action) => ({ closeProject: action(args, async (tx, args, ctx) => { … }) }).",
+function describeActions(define: unknown = () => ({})): { readonly [name: string]: Action } {
+  const spelling = "(action) => ({ closeProject: action(args, async (tx, args, ctx) => { … }) })";
+  if (typeof define !== "function")
+    refuse(
+      "actions",
+      `only the action that this function is handed knows the domains. Write actions: ${spelling}.`,
     );
-  }
   const actions = { ...(define as (action: unknown) => { readonly [name: string]: Action })(defineAction) };
   for (const [name, action] of Object.entries(actions)) {
-    checkName("action", name);
-    if (typeof action?.run !== "function") throw new SchemaError(`action "${name}" must be made with the action that the function is handed: action(args, async (tx, args, ctx) => { … }).`);
+    const where = `action "${name}"`;
+    checkName(where, name);
+    if (typeof action?.run !== "function")
+      refuse(where, `it is not made with the action that is handed in. Write actions: ${spelling}.`);
   }
   return Object.freeze(actions);
 }

@@ -1,91 +1,112 @@
 import { isFieldName } from "@landfall/protocol";
-import type { RecordsDomain, RecordsOptions } from "./records.js";
-import { SchemaError, checkOptions, didYouMean, refuseUnbuilt } from "./schema-error.js";
-
-const optionNames = ["fields", "merge", "parent", "unique", "indexes", "delivery", "local", "residency"];
+import { own } from "./own.js";
+import type { RecordsDomain, DeclaredOptions } from "./records.js";
+import { checkOptions, refuse, refuseUnknown } from "./schema-error.js";
 
 /** Refuses a declaration that is not of records, or whose options cannot stand by themselves. */
 export function checkDomain(where: string, declared: unknown): void {
-  const { kind, options } = (declared ?? {}) as Partial<RecordsDomain>;
-  if (kind !== "records") {
-    if (kind === "log" || kind === "documents") refuseUnbuilt(where, kind);
-    throw new SchemaError(`${where} must be declared with records({ fields: … }).`);
+  const { kind, options } = (declared ?? {}) as {
+    readonly kind?: unknown;
+    readonly options?: DeclaredOptions;
+  };
+  if (kind !== "records" || !options) refuseUnknown(where, "kind", String(kind), ["records({ fields: … })"]);
+  checkOptions(where, options, [
+    "fields",
+    "merge",
+    "parent",
+    "unique",
+    "indexes",
+    "delivery",
+    "local",
+    "residency",
+  ]);
+  const { fields, merge = {}, delivery = "watch", local = false, residency = "memory" } = options;
+  if (typeof (fields as DeclaredOptions["fields"] | undefined)?.["~standard"]?.validate !== "function") {
+    refuse(
+      where,
+      "fields must be one Standard Schema validator of the whole record, such as z.object({ … }). Fields one by one, with text(), .sealed() or blob(), are not built yet.",
+    );
   }
-  checkOptions(where, options, optionNames);
-  const given = options as RecordsOptions;
-  checkValidator(where, given.fields);
-  for (const [field, marker] of Object.entries(given.merge ?? {})) {
-    checkField(`${where}, merge`, field);
-    if (marker?.merge !== "counter" && marker?.merge !== "set") {
-      throw new SchemaError(`${where}, merge "${field}": fields merge as counter() or set(); leave out those where the last writer wins.`);
-    }
+  for (const [field, marker] of Object.entries(merge)) {
+    checkField(where, field);
+    if (!["counter", "set"].includes(marker?.merge))
+      refuse(
+        where,
+        `merge marks "${field}" with something else than counter() or set(). Leave it out where the last writer wins.`,
+      );
   }
-  checkLists(where, "unique", given);
-  checkLists(where, "indexes", given);
-  checkChoice(where, "delivery", given.delivery, ["auto", "watch"]);
-  checkChoice(where, "local", given.local, [true, false]);
-  if (given.residency !== undefined && given.residency !== "memory") refuseUnbuilt(where, "residency");
-  const shared = (["parent", "unique", "delivery"] as const).find((option) => given.local && given[option] !== undefined);
-  if (shared) throw new SchemaError(`${where}: a local domain never leaves the device, and "${shared}" is kept by the server. Leave one of them out.`);
-}
-
-function checkValidator(where: string, fields: unknown): void {
-  const standard = fields as { readonly "~standard"?: { readonly validate?: unknown } } | undefined | null;
-  if (typeof standard?.["~standard"]?.validate === "function") return;
-  throw new SchemaError(
-    `${where}: fields must be one Standard Schema validator of the whole record, such as z.object({ … }). Fields declared one by one, with text(), .sealed() or blob(), are not built yet.`,
-  );
+  checkLists(where, "unique", options, ["counter", "set"]);
+  checkLists(where, "indexes", options, ["set"]);
+  checkChoice(where, "delivery", delivery, ["auto", "watch"]);
+  checkChoice(where, "local", local, [true, false]);
+  if (residency !== "memory") refuseUnknown(where, "option", "residency", []);
+  for (const option of ["parent", "unique", "delivery"] as const) {
+    if (local && options[option])
+      refuse(
+        where,
+        `a local domain never leaves the device, and "${option}" is for the server. Leave one of them out.`,
+      );
+  }
 }
 
 function checkField(where: string, field: unknown): void {
-  if (typeof field !== "string" || !isFieldName(field) || field === "key") {
-    throw new SchemaError(`${where}: "${String(field)}" cannot be the name of a field. Name one of the validator's.`);
-  }
+  if (typeof field !== "string" || !isFieldName(field) || field === "key")
+    refuse(where, `"${String(field)}" cannot be the name of a field. Name one of the validator's.`);
 }
 
 function checkChoice(where: string, option: string, value: unknown, choices: readonly unknown[]): void {
-  if (value === undefined || choices.includes(value)) return;
-  throw new SchemaError(`${where}: ${option} is ${choices.map((choice) => JSON.stringify(choice)).join(" or ")}, not ${JSON.stringify(value)}.`);
+  if (!choices.includes(value))
+    refuse(where, `${option} is one of ${JSON.stringify(choices)}, not ${JSON.stringify(value)}.`);
 }
 
 /** `unique` and `indexes`: lists of lists of fields, each list once, each field once in its list. */
-function checkLists(where: string, option: "unique" | "indexes", { [option]: lists, merge = {} }: RecordsOptions): void {
-  if (lists === undefined) return;
+function checkLists(
+  where: string,
+  option: "unique" | "indexes",
+  { [option]: lists = [], merge = {} }: DeclaredOptions,
+  refused: readonly string[],
+): void {
   if (!Array.isArray(lists) || !lists.every((names) => Array.isArray(names) && names.length > 0)) {
-    throw new SchemaError(`${where}: ${option} is a list of lists of fields, such as [["status", "due"]].`);
+    refuse(where, `${option} is a list of lists of fields, such as [["status", "due"]].`);
   }
-  const refused = option === "unique" ? ["counter", "set"] : ["set"];
-  for (const names of lists) {
-    for (const field of names) {
-      checkField(`${where}, ${option}`, field);
-      const marker = Object.hasOwn(merge, field) ? merge[field]?.merge : undefined;
-      if (marker && refused.includes(marker)) throw new SchemaError(`${where}, ${option}: "${field}" is a ${marker}, which cannot be one of these. Leave it out.`);
-    }
+  for (const field of lists.flat()) {
+    checkField(where, field);
+    const kind = own(merge, field)?.merge;
+    if (kind && refused.includes(kind))
+      refuse(where, `${option} cannot hold "${field}", which is a ${kind}. Leave it out.`);
   }
-  const texts = lists.map((names) => JSON.stringify(names));
-  if (new Set(texts).size < texts.length || lists.some((names) => new Set(names).size < names.length)) {
-    throw new SchemaError(`${where}: ${option} names the same fields twice. Leave one out.`);
-  }
+  const repeats = (list: readonly unknown[]): boolean => new Set(list).size < list.length;
+  if (lists.some(repeats) || repeats(lists.map(String)))
+    refuse(where, `${option} names the same fields twice. Leave one out.`);
 }
 
-/** Refuses parents that are not there, are local, or have parents themselves: there is one level. */
+/** Refuses parents that are not there, are local, or have parents themselves. */
 export function checkParents(domains: { readonly [name: string]: RecordsDomain }): void {
-  const known = Object.keys(domains);
   for (const [name, { options }] of Object.entries(domains)) {
     const { parent, merge = {} } = options;
     if (parent === undefined) continue;
     const where = `domain "${name}", parent`;
     checkOptions(where, parent, ["domain", "field", "onDelete"]);
     checkField(where, parent.field);
-    if (Object.hasOwn(merge, parent.field)) throw new SchemaError(`${where}: the field "${parent.field}" holds a key, so it cannot be a counter or a set.`);
-    if (parent.onDelete === undefined) throw new SchemaError(`${where}: say what becomes of details whose parent is deleted: onDelete is "cascade", "restrict" or "keep".`);
-    checkChoice(where, "onDelete", parent.onDelete, ["cascade", "restrict", "keep"]);
-    const target = Object.hasOwn(domains, parent.domain) ? domains[parent.domain] : undefined;
-    if (!target) throw new SchemaError(`${where}: there is no domain "${parent.domain}".${didYouMean(String(parent.domain), known)}`);
-    if (parent.domain === name) throw new SchemaError(`${where}: a domain cannot be its own parent. There is one level of master and detail.`);
-    if (target.options.local) throw new SchemaError(`${where}: "${parent.domain}" is local, and the server does not know it. Name a domain that syncs.`);
-    if (target.options.parent) {
-      throw new SchemaError(`${where}: "${parent.domain}" has a parent itself, "${target.options.parent.domain}". There is one level of master and detail: leave one of the two out.`);
+    if (own(merge, parent.field))
+      refuse(where, `"${parent.field}" holds a key, so it cannot be a counter or a set.`);
+    checkChoice(where, "onDelete, what becomes of details whose parent is deleted,", parent.onDelete, [
+      "cascade",
+      "restrict",
+      "keep",
+    ]);
+    const target = own(domains, parent.domain)?.options;
+    if (!target) refuseUnknown(where, "domain", parent.domain, Object.keys(domains));
+    if (target.local)
+      refuse(
+        where,
+        `"${parent.domain}" is local, and the server does not know it. Name a domain that syncs.`,
+      );
+    if (target.parent) {
+      refuse(
+        where,
+        `"${parent.domain}" has a parent itself, "${target.parent.domain}", and there is one level of master and detail. Leave one of the two out.`,
+      );
     }
   }
 }

@@ -2,6 +2,10 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { SetMember } from "@landfall/protocol";
 import type { CounterField, MergeField, SetField } from "./merge-field.js";
 
+/** No names at all: where nothing is declared, nothing can be named. */
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- an empty object is meant
+export type Nothing = Record<never, never>;
+
 /** What the compiler knows of a domain. */
 export interface DomainTypes {
   /** The fields of a stored record: the validator's output. */
@@ -27,7 +31,11 @@ type Flat<T> = T extends unknown ? { [K in keyof T]: T[K] } : never;
 /** The keys of every member of a union, not only the shared ones. */
 export type AllKeys<T> = T extends unknown ? keyof T & string : never;
 /** The value that a union has under a key, in those members that have it. */
-export type ValueAt<T, K extends PropertyKey> = T extends unknown ? (K extends keyof T ? T[K] : never) : never;
+export type ValueAt<T, K extends PropertyKey> = T extends unknown
+  ? K extends keyof T
+    ? T[K]
+    : never
+  : never;
 
 type KeysMerging<D extends Typed, M extends MergeField> = {
   [K in keyof TypesOf<D>["merge"]]: TypesOf<D>["merge"][K] extends M ? K : never;
@@ -45,7 +53,9 @@ export type SetKeys<D extends Typed> = KeysMerging<D, SetField>;
 export type LwwKeys<D extends Typed> = Exclude<AllKeys<FieldsOf<D>>, CounterKeys<D> | SetKeys<D>>;
 
 type MergedKeys<D extends Typed> = CounterKeys<D> | SetKeys<D>;
-type OmitFrom<T, K extends PropertyKey> = T extends unknown ? { [P in keyof T as P extends K ? never : P]: T[P] } : never;
+type OmitFrom<T, K extends PropertyKey> = T extends unknown
+  ? { [P in keyof T as P extends K ? never : P]: T[P] }
+  : never;
 type Loosen<T, K extends PropertyKey> = T extends unknown
   ? Flat<OmitFrom<T, K> & { [P in keyof T as P extends K ? P : never]?: T[P] }>
   : never;
@@ -61,13 +71,17 @@ export type PatchOf<D extends Typed> = [LwwKeys<D>] extends [never]
   ? never
   : { readonly [K in LwwKeys<D>]?: Exclude<ValueAt<FieldsOf<D>, K>, undefined> };
 
-type OptionalKeys<T> = T extends unknown ? { [K in keyof T]-?: object extends Pick<T, K> ? K : never }[keyof T] & string : never;
+type OptionalKeys<T> = T extends unknown
+  ? { [K in keyof T]-?: object extends Pick<T, K> ? K : never }[keyof T] & string
+  : never;
 
 /** The fields that `update` may unset: those that a record may lack. */
 export type UnsetOf<D extends Typed> = Extract<OptionalKeys<FieldsOf<D>>, LwwKeys<D>>;
 
 /** What `increment` takes: amounts by counter field; `never` where a domain has no counters. */
-export type IncrementOf<D extends Typed> = [CounterKeys<D>] extends [never] ? never : { readonly [K in CounterKeys<D>]?: number };
+export type IncrementOf<D extends Typed> = [CounterKeys<D>] extends [never]
+  ? never
+  : { readonly [K in CounterKeys<D>]?: number };
 
 /** The members of a set field's value. */
 type MemberOf<V> = V extends readonly (infer Member)[] ? Member & SetMember : never;
@@ -87,18 +101,25 @@ export type MergeFor<Fields> = {
 };
 
 /** JSON as an app's types have it, with optional members. */
-type LooseJson = string | number | boolean | null | undefined | readonly LooseJson[] | { readonly [name: string]: LooseJson };
+type LooseJson =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly LooseJson[]
+  | { readonly [name: string]: LooseJson };
 
 /** What JSON leaves of a type: `never` where a value cannot be stored. What could be anything is left to the check at run time. */
 type JsonOf<T> = unknown extends T
   ? T
   : T extends string | number | boolean | null | undefined
-  ? T
-  : T extends bigint | symbol | ((...args: never[]) => unknown)
-    ? never
-    : T extends object
-      ? { readonly [K in keyof T]: JsonOf<T[K]> }
-      : never;
+    ? T
+    : T extends bigint | symbol | ((...args: never[]) => unknown)
+      ? never
+      : T extends object
+        ? { readonly [K in keyof T]: JsonOf<T[K]> }
+        : never;
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
@@ -107,7 +128,9 @@ type TakenName = "key" | "$";
 
 /** The plain comparison comes first because it alone ends on types that contain themselves. */
 type IsJson<T> = T extends LooseJson ? true : T extends JsonOf<T> ? true : false;
-type NotJson<Fields> = { [K in AllKeys<Fields>]: IsJson<ValueAt<Fields, K>> extends true ? never : K }[AllKeys<Fields>];
+type NotJson<Fields> = {
+  [K in AllKeys<Fields>]: IsJson<ValueAt<Fields, K>> extends true ? never : K;
+}[AllKeys<Fields>];
 type IsInput<Output, Input> = Output extends Input ? true : Output extends DeepReadonly<Input> ? true : false;
 
 /** A sentence, as a type that nothing matches, where a validator cannot describe records; `unknown` where it can. */

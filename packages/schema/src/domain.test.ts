@@ -10,7 +10,13 @@ const { task, vote, free } = defineSchema({
   domains: {
     task: records({
       fields: z
-        .object({ name: z.string().trim().min(1), done: z.boolean().default(false), note: z.string().optional(), from: z.number().optional(), to: z.number().optional() })
+        .object({
+          name: z.string().trim().min(1),
+          done: z.boolean().default(false),
+          note: z.string().optional(),
+          from: z.number().optional(),
+          to: z.number().optional(),
+        })
         .refine(({ from = 0, to = 0 }) => from <= to, { message: "ends before it starts", path: ["to"] }),
     }),
     vote: records({
@@ -35,7 +41,12 @@ describe("validate: a whole record", () => {
     const result = task.validate({ name: 1 });
     expect(result).toMatchObject({ ok: false, issues: [{ path: ["name"] }] });
     expect(task.validate({ name: "a", from: 2, to: 1 })).toEqual(issue(["to"], "ends before it starts"));
-    expect(describeIssues([{ path: ["a", 0], message: "no" }, { path: [], message: "bad" }])).toBe("a.0: no; bad");
+    expect(
+      describeIssues([
+        { path: ["a", 0], message: "no" },
+        { path: [], message: "bad" },
+      ]),
+    ).toBe("a.0: no; bad");
   });
 
   it("refuses fields that the domain does not have, instead of dropping them", () => {
@@ -43,7 +54,10 @@ describe("validate: a whole record", () => {
   });
 
   it("leaves out what is undefined", () => {
-    expect(task.validate({ name: "a", note: undefined })).toEqual({ ok: true, value: { name: "a", done: false } });
+    expect(task.validate({ name: "a", note: undefined })).toEqual({
+      ok: true,
+      value: { name: "a", done: false },
+    });
   });
 
   it.each([null, undefined, 1, "x", [], true])("%s is no record", (input) => {
@@ -51,7 +65,10 @@ describe("validate: a whole record", () => {
   });
 
   it("leaves out, in silence, an old field that nobody touched", () => {
-    expect(task.validate({ name: "a", done: true, old: 1 }, ["name"])).toEqual({ ok: true, value: { name: "a", done: true } });
+    expect(task.validate({ name: "a", done: true, old: 1 }, ["name"])).toEqual({
+      ok: true,
+      value: { name: "a", done: true },
+    });
     expect(task.validate({ name: "a", old: 1 }, ["old"])).toEqual(issue(["old"], "no such field"));
   });
 
@@ -64,11 +81,11 @@ describe("validate: a whole record", () => {
 
   it.each([
     ["a date", { at: new Date(0) }, ["at"], "[object Date]"],
-    ["NaN", { n: Number.NaN }, ["n"], "NaN is not a JSON number"],
+    ["NaN", { n: Number.NaN }, ["n"], "NaN is not JSON"],
     ["infinity", { n: [1, Number.POSITIVE_INFINITY] }, ["n", 1], "Infinity"],
     ["a bigint", { n: 1n }, ["n"], "bigint"],
     ["a function", { f: { g: () => 1 } }, ["f", "g"], "function"],
-    ["a hole", { l: [undefined] }, ["l", 0], "Undefined"],
+    ["a hole", { l: [undefined] }, ["l", 0], "undefined"],
     ["a map", { m: new Map() }, ["m"], "[object Map]"],
     ["half a pair", { s: "\ud800" }, ["s"], "surrogate"],
     ["half a pair in a name", { s: { "\udc00": 1 } }, ["s", "\udc00"], "name"],
@@ -87,7 +104,8 @@ describe("validate: a whole record", () => {
     const loop: unknown[] = [];
     loop.push(loop, loop);
     expect(free.validate({ loop })).toMatchObject({ ok: false });
-    const many = (count: number): object => Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, i]));
+    const many = (count: number): object =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, i]));
     expect(free.validate(many(256)).ok).toBe(true);
     expect(free.validate(many(257))).toEqual(issue([], "at most 256 fields"));
   });
@@ -113,12 +131,20 @@ describe("validate: counters and sets", () => {
   });
 
   it("a set has each member once", () => {
-    expect(vote.validate({ title: "t", tags: ["b", "a", "b"] })).toMatchObject({ value: { tags: ["b", "a"] } });
+    expect(vote.validate({ title: "t", tags: ["b", "a", "b"] })).toMatchObject({
+      value: { tags: ["b", "a"] },
+    });
   });
 
   it.each([
-    ["count", "1", "finite number"], ["count", null, "finite number"], ["count", Number.NaN, "finite number"], ["count", 11, ""],
-    ["tags", "a", "list of strings"], ["tags", [null], "list of strings"], ["tags", [["a"]], "list of strings"], ["tags", { 0: "a" }, "list of strings"],
+    ["count", "1", "finite number"],
+    ["count", null, "finite number"],
+    ["count", Number.NaN, "finite number"],
+    ["count", 11, ""],
+    ["tags", "a", "list of strings"],
+    ["tags", [null], "list of strings"],
+    ["tags", [["a"]], "list of strings"],
+    ["tags", { 0: "a" }, "list of strings"],
   ])("%s cannot be %j", (field, value, message) => {
     expect(vote.validate({ title: "t", [field]: value })).toEqual(issue([field], message));
   });
@@ -127,7 +153,12 @@ describe("validate: counters and sets", () => {
     const checked = vote.validate({ title: "t", count: 2, tags: ["b", "a", "b"] });
     if (!checked.ok) throw new Error("valid");
     const stamp = "01900000-0000-7000-8000-000000000000";
-    const merged = mergeRecord(undefined, { op: "create", domain: "vote", key: "v", set: checked.value }, stamp, vote.fieldKind);
+    const merged = mergeRecord(
+      undefined,
+      { op: "create", domain: "vote", key: "v", set: checked.value },
+      stamp,
+      vote.fieldKind,
+    );
     expect(merged).toMatchObject({ ok: true, state: { fields: { title: "t", count: 2, tags: ["a", "b"] } } });
   });
 });
@@ -137,38 +168,62 @@ describe("validatePatch: an update over the record as it is", () => {
 
   it("gives the record as it will be, and the fields to set as validated", () => {
     expect(task.validatePatch(current, { set: { name: " b " }, unset: ["note"] })).toEqual({
-      ok: true, value: { name: "b", done: true, from: 3, to: 5 }, set: { name: "b" },
+      ok: true,
+      value: { name: "b", done: true, from: 3, to: 5 },
+      set: { name: "b" },
     });
     expect(task.validatePatch(current, {})).toEqual({ ok: true, value: current, set: {} });
   });
 
   it("does not write defaults that the patch does not name", () => {
-    expect(task.validatePatch({ name: "a" }, { set: { note: "x" } })).toEqual({ ok: true, value: { name: "a", done: false, note: "x" }, set: { note: "x" } });
+    expect(task.validatePatch({ name: "a" }, { set: { note: "x" } })).toEqual({
+      ok: true,
+      value: { name: "a", done: false, note: "x" },
+      set: { note: "x" },
+    });
   });
 
   it("holds the fields against each other", () => {
     expect(task.validatePatch(current, { set: { to: 2 } })).toEqual(issue(["to"], "ends before it starts"));
-    expect(task.validatePatch(current, { unset: ["name"] })).toMatchObject({ ok: false, issues: [{ path: ["name"] }] });
+    expect(task.validatePatch(current, { unset: ["name"] })).toMatchObject({
+      ok: false,
+      issues: [{ path: ["name"] }],
+    });
   });
 
   it("refuses what neither keeps nor clears, or both", () => {
-    expect(task.validatePatch(current, { set: { note: undefined } })).toEqual(issue(["note"], "name it in unset"));
-    expect(task.validatePatch(current, { set: { note: "x" }, unset: ["note"] })).toEqual(issue(["note"], "either set or unset"));
+    expect(task.validatePatch(current, { set: { note: undefined } })).toEqual(
+      issue(["note"], "name it in unset"),
+    );
+    expect(task.validatePatch(current, { set: { note: "x" }, unset: ["note"] })).toEqual(
+      issue(["note"], "either set or unset"),
+    );
     expect(task.validatePatch(current, { unset: ["done"] })).toEqual(issue(["done"], "has a default"));
     expect(task.validatePatch(current, { set: { nam: "x" } })).toEqual(issue(["nam"], "no such field"));
   });
 
   it("leaves counters and sets to their own ops", () => {
     const standing = { title: "t", count: 1, tags: ["a"] };
-    expect(vote.validatePatch(standing, { set: { count: 2 } })).toEqual(issue(["count"], "change it with increment"));
-    expect(vote.validatePatch(standing, { unset: ["tags"] })).toEqual(issue(["tags"], "change it with add and remove"));
-    expect(vote.validatePatch({ title: "t" }, { set: { title: "u" } })).toMatchObject({ ok: true, set: { title: "u" } });
+    expect(vote.validatePatch(standing, { set: { count: 2 } })).toEqual(
+      issue(["count"], "change it with increment"),
+    );
+    expect(vote.validatePatch(standing, { unset: ["tags"] })).toEqual(
+      issue(["tags"], "change it with add and remove"),
+    );
+    expect(vote.validatePatch({ title: "t" }, { set: { title: "u" } })).toMatchObject({
+      ok: true,
+      set: { title: "u" },
+    });
   });
 });
 
 describe("validatePut: a record that may be there already", () => {
   it("sets all but counters and sets", () => {
-    expect(vote.validatePut({ title: "t" })).toEqual({ ok: true, value: { title: "t", count: 0, tags: [] }, set: { title: "t" } });
+    expect(vote.validatePut({ title: "t" })).toEqual({
+      ok: true,
+      value: { title: "t", count: 0, tags: [] },
+      set: { title: "t" },
+    });
     expect(vote.validatePut({ title: "t", count: 1 })).toEqual(issue(["count"], "put leaves it alone"));
     expect(task.validatePut({ name: "a" })).toMatchObject({ ok: true, set: { name: "a", done: false } });
     expect(task.validatePut({})).toMatchObject({ ok: false, issues: [{ path: ["name"] }] });
@@ -189,16 +244,29 @@ describe("any Standard Schema validator will do", () => {
   });
 
   it("paths in either form are read", () => {
-    expect(made(() => ({ issues: [{ message: "m", path: [{ key: "a" }, 0, Symbol.for("s")] }] }))).toEqual(issue(["a", 0, "Symbol(s)"], "m"));
+    expect(made(() => ({ issues: [{ message: "m", path: [{ key: "a" }, 0, Symbol.for("s")] }] }))).toEqual(
+      issue(["a", 0, "Symbol(s)"], "m"),
+    );
   });
 
   it("one that throws is an issue", () => {
-    expect(made(() => { throw new Error("boom"); })).toEqual(issue([], "The validator failed: Error: boom"));
+    expect(
+      made(() => {
+        throw new Error("boom");
+      }),
+    ).toEqual(issue([], "The validator failed: Error: boom"));
   });
 
   it("one that answers later is an issue, and its rejection ends nothing", () => {
-    expect(made(async () => { throw new Error("late"); })).toEqual(issue([], "asynchronous"));
-    const slow = defineSchema({ version: 1, domains: { d: records({ fields: z.object({ a: z.string().refine(async () => true) }) }) } });
+    expect(
+      made(async () => {
+        throw new Error("late");
+      }),
+    ).toEqual(issue([], "asynchronous"));
+    const slow = defineSchema({
+      version: 1,
+      domains: { d: records({ fields: z.object({ a: z.string().refine(async () => true) }) }) },
+    });
     expect(slow.domains.d.validate({ a: "x" })).toEqual(issue([], "asynchronous"));
   });
 });

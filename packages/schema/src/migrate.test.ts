@@ -2,7 +2,16 @@ import type { Fields, Json, Op } from "@landfall/protocol";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type Migrations, type Schema, defineSchema, migrateAction, migrateFieldName, migrateFields, migrateOps, records } from "./index.js";
+import {
+  type Migrations,
+  type Schema,
+  defineSchema,
+  migrateAction,
+  migrateFieldName,
+  migrateFields,
+  migrateOps,
+  records,
+} from "./index.js";
 
 const define = (version: number, migrations: Migrations<"task">): Schema =>
   defineSchema({ version, domains: { task: records({ fields: z.looseObject({}) }) }, migrations });
@@ -11,13 +20,22 @@ const double = (value: Json): Json => (value as number) * 2;
 
 /** Version 3 changed nothing by itself. */
 const schema = define(4, {
-  2: { domains: { task: { rename: { title: "name", a: "b", b: "a" }, drop: ["x"], add: { status: "open" } } } },
+  2: {
+    domains: { task: { rename: { title: "name", a: "b", b: "a" }, drop: ["x"], add: { status: "open" } } },
+  },
   4: {
-    domains: { task: { rename: { name: "label" }, map: { size: double, tags: (tags) => (tags as string[]).map((tag) => tag.toLowerCase()) } } },
+    domains: {
+      task: {
+        rename: { name: "label" },
+        map: { size: double, tags: (tags) => (tags as string[]).map((tag) => tag.toLowerCase()) },
+      },
+    },
     actions: { close: (args) => ({ action: "finish", args: { ids: [(args as { id: string }).id] } }) },
   },
 });
-const value = <T>(result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string }): T => {
+const value = <T>(
+  result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string },
+): T => {
   if (!result.ok) throw new Error(result.message);
   return result.value;
 };
@@ -26,7 +44,13 @@ const ops = (from: number, ...list: Op[]): readonly Op[] => value(migrateOps(sch
 describe("migrateFields: whole records", () => {
   it("runs every version in between, and only those", () => {
     const old = { title: "t", a: 1, b: 2, x: 3, size: 4 };
-    expect(value(migrateFields(schema, 1, "task", old))).toEqual({ label: "t", a: 2, b: 1, size: 8, status: "open" });
+    expect(value(migrateFields(schema, 1, "task", old))).toEqual({
+      label: "t",
+      a: 2,
+      b: 1,
+      size: 8,
+      status: "open",
+    });
     expect(value(migrateFields(schema, 2, "task", { name: "t", x: 3 }))).toEqual({ label: "t", x: 3 });
     expect(value(migrateFields(schema, 4, "task", old))).toBe(old);
     expect(old).toEqual({ title: "t", a: 1, b: 2, x: 3, size: 4 });
@@ -37,19 +61,26 @@ describe("migrateFields: whole records", () => {
   });
 
   it("a renamed field takes the place of one of its new name", () => {
-    expect(value(migrateFields(schema, 1, "task", { name: "old", title: "t", status: "" }))).toMatchObject({ label: "t" });
-    expect(value(migrateFields(schema, 1, "task", { title: "t", name: "old", status: "" }))).toMatchObject({ label: "t" });
+    expect(value(migrateFields(schema, 1, "task", { name: "old", title: "t", status: "" }))).toMatchObject({
+      label: "t",
+    });
+    expect(value(migrateFields(schema, 1, "task", { title: "t", name: "old", status: "" }))).toMatchObject({
+      label: "t",
+    });
   });
 
   it("leaves other domains alone, whatever their names", () => {
-    for (const domain of ["other", "__proto__", "toString"]) expect(value(migrateFields(schema, 1, domain, { title: "t" }))).toEqual({ title: "t" });
+    for (const domain of ["other", "__proto__", "toString"])
+      expect(value(migrateFields(schema, 1, domain, { title: "t" }))).toEqual({ title: "t" });
   });
 });
 
-describe("migrateOps: the outbox is migrated, never dropped (DESIGN §5.2)", () => {
+describe("rule 8: the outbox is migrated, never dropped (DESIGN §5.2)", () => {
   it("creates, puts and restores are whole records", () => {
     for (const op of ["create", "put", "restore"] as const) {
-      expect(ops(1, { op, ...on, set: { title: "t", x: 1 } })).toEqual([{ op, ...on, set: { label: "t", status: "open" } }]);
+      expect(ops(1, { op, ...on, set: { title: "t", x: 1 } })).toEqual([
+        { op, ...on, set: { label: "t", status: "open" } },
+      ]);
     }
   });
 
@@ -57,23 +88,42 @@ describe("migrateOps: the outbox is migrated, never dropped (DESIGN §5.2)", () 
     expect(ops(1, { op: "update", ...on, set: { title: "t", size: 2 }, unset: ["a", "x", "note"] })).toEqual([
       { op: "update", ...on, set: { label: "t", size: 4 }, unset: ["b", "note"] },
     ]);
-    expect(ops(1, { op: "update", ...on, unset: ["title"] })).toEqual([{ op: "update", ...on, unset: ["label"] }]);
-    expect(ops(1, { op: "update", ...on, set: { title: "t" } })).toEqual([{ op: "update", ...on, set: { label: "t" } }]);
+    expect(ops(1, { op: "update", ...on, unset: ["title"] })).toEqual([
+      { op: "update", ...on, set: {}, unset: ["label"] },
+    ]);
+    expect(ops(1, { op: "update", ...on, set: { title: "t" } })).toEqual([
+      { op: "update", ...on, set: { label: "t" }, unset: [] },
+    ]);
   });
 
   it("increments and set changes move to the new names", () => {
-    expect(ops(1, { op: "increment", ...on, by: { a: 1, size: 3, x: 9 } })).toEqual([{ op: "increment", ...on, by: { b: 1, size: 3 } }]);
-    expect(ops(3, { op: "add", ...on, values: { tags: ["A"] } })).toEqual([{ op: "add", ...on, values: { tags: ["a"] } }]);
-    expect(ops(3, { op: "remove", ...on, values: { tags: ["A"] } })).toEqual([{ op: "remove", ...on, values: { tags: ["a"] } }]);
+    expect(ops(1, { op: "increment", ...on, by: { a: 1, size: 3, x: 9 } })).toEqual([
+      { op: "increment", ...on, by: { b: 1, size: 3 } },
+    ]);
+    expect(ops(3, { op: "add", ...on, values: { tags: ["A"] } })).toEqual([
+      { op: "add", ...on, values: { tags: ["a"] } },
+    ]);
+    expect(ops(3, { op: "remove", ...on, values: { tags: ["A"] } })).toEqual([
+      { op: "remove", ...on, values: { tags: ["a"] } },
+    ]);
   });
 
   it("an op that was only about dropped fields has nothing left to do", () => {
-    expect(ops(1, { op: "update", ...on, set: { x: 1 }, unset: [] }, { op: "increment", ...on, by: { x: 1 } }, { op: "add", ...on, values: { x: ["y"] } })).toEqual([]);
+    expect(
+      ops(
+        1,
+        { op: "update", ...on, set: { x: 1 }, unset: [] },
+        { op: "increment", ...on, by: { x: 1 } },
+        { op: "add", ...on, values: { x: ["y"] } },
+      ),
+    ).toEqual([]);
   });
 
   it("deletes, and ops of domains that are gone, stay as they are", () => {
     const kept: Op[] = [
-      { op: "delete", ...on }, { op: "deleteMany", domain: "task", keys: ["k"] }, { op: "deleteMany", domain: "task", upTo: 3 },
+      { op: "delete", ...on },
+      { op: "deleteMany", domain: "task", keys: ["k"] },
+      { op: "deleteMany", domain: "task", upTo: 3 },
       { op: "create", domain: "gone", key: "k", set: { title: "t" } },
     ];
     expect(ops(1, ...kept)).toEqual(kept);
@@ -86,7 +136,10 @@ describe("migrateOps: the outbox is migrated, never dropped (DESIGN §5.2)", () 
       fc.property(fields, fields, fc.integer({ min: 1, max: 4 }), (record, set, from) => {
         const whole = value(migrateFields(schema, from, "task", { ...record, ...set }));
         const [op] = ops(from, { op: "update", ...on, set });
-        const updated = { ...value(migrateFields(schema, from, "task", record)), ...(op?.op === "update" ? op.set : {}) };
+        const updated = {
+          ...value(migrateFields(schema, from, "task", record)),
+          ...(op?.op === "update" ? op.set : {}),
+        };
         // A field whose name another took over is dropped from the update and kept nowhere: both ways agree on that too.
         expect(updated).toEqual(whole);
       }),
@@ -101,11 +154,12 @@ describe("functions, for what renaming cannot say", () => {
         task: {
           rename: { fullName: "name" },
           fields: (old) => {
-            const [first = "", last = ""] = String(old["name"]).split(" ");
+            const [first = "", last = ""] = (old["name"] as string).split(" ");
             delete old["name"];
             return { ...old, first, last };
           },
-          update: ({ name, ...rest }) => (typeof name === "string" ? { ...rest, first: name.split(" ")[0] ?? "" } : rest),
+          update: ({ name, ...rest }) =>
+            typeof name === "string" ? { ...rest, first: name.split(" ")[0] ?? "" } : rest,
         },
       },
     },
@@ -115,21 +169,34 @@ describe("functions, for what renaming cannot say", () => {
     const old: Fields = { fullName: "Ann Lee", age: 3 };
     expect(value(migrateFields(split, 1, "task", old))).toEqual({ first: "Ann", last: "Lee", age: 3 });
     expect(old).toEqual({ fullName: "Ann Lee", age: 3 });
-    expect(value(migrateOps(split, 1, [{ op: "update", ...on, set: { fullName: "Bo", age: 4 } }]))).toEqual([{ op: "update", ...on, set: { first: "Bo", age: 4 } }]);
+    expect(value(migrateOps(split, 1, [{ op: "update", ...on, set: { fullName: "Bo", age: 4 } }]))).toEqual([
+      { op: "update", ...on, set: { first: "Bo", age: 4 }, unset: [] },
+    ]);
   });
 });
 
 describe("migrateAction", () => {
   it("renames calls and reshapes their arguments", () => {
-    expect(value(migrateAction(schema, 1, { action: "close", args: { id: "p" } }))).toEqual({ action: "finish", args: { ids: ["p"] } });
-    expect(value(migrateAction(schema, 4, { action: "close", args: { id: "p" } }))).toEqual({ action: "close", args: { id: "p" } });
-    expect(value(migrateAction(schema, 1, { action: "toString", args: null }))).toEqual({ action: "toString", args: null });
+    expect(value(migrateAction(schema, 1, { action: "close", args: { id: "p" } }))).toEqual({
+      action: "finish",
+      args: { ids: ["p"] },
+    });
+    expect(value(migrateAction(schema, 4, { action: "close", args: { id: "p" } }))).toEqual({
+      action: "close",
+      args: { id: "p" },
+    });
+    expect(value(migrateAction(schema, 1, { action: "toString", args: null }))).toEqual({
+      action: "toString",
+      args: null,
+    });
   });
 });
 
 describe("migrateFieldName: stamps move with their fields", () => {
   it("follows renames to the end, or to the drop", () => {
-    const names = ["title", "a", "x", "name", "other"].map((field) => value(migrateFieldName(schema, 1, "task", field)));
+    const names = ["title", "a", "x", "name", "other"].map((field) =>
+      value(migrateFieldName(schema, 1, "task", field)),
+    );
     expect(names).toEqual(["label", "b", undefined, undefined, "other"]);
     expect(value(migrateFieldName(schema, 3, "task", "name"))).toBe("label");
     expect(value(migrateFieldName(schema, 1, "other", "title"))).toBe("title");
@@ -138,13 +205,23 @@ describe("migrateFieldName: stamps move with their fields", () => {
 
 describe("migrations are total", () => {
   it("what was made under a later version waits for an update", () => {
-    expect(migrateOps(schema, 5, [])).toEqual({ ok: false, reason: "newer", message: "Made under schema version 5; this side has 4. Update it." });
+    expect(migrateOps(schema, 5, [])).toEqual({
+      ok: false,
+      reason: "newer",
+      message: "Made under schema version 5; this side has 4. Update it.",
+    });
     expect(migrateFields(schema, Number.NaN, "task", {})).toMatchObject({ reason: "newer" });
     expect(migrateOps(schema, 0, []).ok).toBe(true);
   });
 
   const broken: readonly (readonly [string, unknown, string])[] = [
-    ["throws", () => { throw new Error("boom"); }, "boom"],
+    [
+      "throws",
+      () => {
+        throw new Error("boom");
+      },
+      "boom",
+    ],
     ["gives nothing", () => undefined, "not JSON"],
     ["gives a list", () => [], "object of fields"],
     ["gives a date", () => ({ at: new Date(0) }), "at: [object Date]"],
@@ -152,15 +229,25 @@ describe("migrations are total", () => {
   ];
   it.each(broken)("a function that %s is a failure with a reason", (_, change, message) => {
     const fn = change as () => Fields;
-    const failing = define(2, { 2: { domains: { task: { fields: fn, update: fn } }, actions: { close: fn as never } } });
+    const failing = define(2, {
+      2: { domains: { task: { fields: fn, update: fn } }, actions: { close: fn as never } },
+    });
     const failed = { ok: false, reason: "failed", message: expect.stringContaining(message) as string };
     expect(migrateFields(failing, 1, "task", {})).toEqual(failed);
     expect(migrateOps(failing, 1, [{ op: "update", ...on, set: { a: 1 } }])).toEqual(failed);
-    expect(migrateAction(failing, 1, { action: "close", args: {} })).toMatchObject({ ok: false, reason: "failed" });
+    expect(migrateAction(failing, 1, { action: "close", args: {} })).toMatchObject({
+      ok: false,
+      reason: "failed",
+    });
   });
 
   it("a map that fails, or gives what is not JSON, is a failure", () => {
-    for (const map of [() => { throw new Error("boom"); }, () => Number.NaN]) {
+    for (const map of [
+      () => {
+        throw new Error("boom");
+      },
+      () => Number.NaN,
+    ]) {
       const failing = define(2, { 2: { domains: { task: { map: { a: map } } } } });
       expect(migrateFields(failing, 1, "task", { a: 1 })).toMatchObject({ ok: false, reason: "failed" });
       expect(migrateFields(failing, 1, "task", { b: 1 })).toEqual({ ok: true, value: { b: 1 } });

@@ -1,6 +1,7 @@
 import { type Fields, type Json, type Op, isFieldName } from "@landfall/protocol";
 import type { Schema } from "./define-schema.js";
 import { copyJson } from "./json-copy.js";
+import { own } from "./own.js";
 import type { ActionCall, DomainMigration, Migration } from "./migration.js";
 import { describeIssues } from "./validation.js";
 
@@ -26,35 +27,44 @@ class Failure extends Error {}
  * is left out. Total.
  */
 export function migrateOps(schema: Schema, fromVersion: number, ops: readonly Op[]): Migrated<readonly Op[]> {
-  return migrating(schema, fromVersion, ops, (current, { domains = {} }) =>
+  return migrating(schema, fromVersion, ops, (current, { domains }) =>
     current.flatMap((op) => {
-      const changes = Object.hasOwn(domains, op.domain) ? domains[op.domain] : undefined;
-      const migrated = changes ? migrateOp(changes, op) : op;
-      return migrated ? [migrated] : [];
+      const changes = own(domains, op.domain);
+      return changes ? migrateOp(changes, op) : op;
     }),
   );
 }
 
 /** Brings the fields of a whole record of a domain, stored under `fromVersion`, to the schema's version. Total. */
-export function migrateFields(schema: Schema, fromVersion: number, domain: string, fields: Fields): Migrated<Fields> {
-  return migrating(schema, fromVersion, fields, (current, { domains = {} }) => {
-    const changes = Object.hasOwn(domains, domain) ? domains[domain] : undefined;
+export function migrateFields(
+  schema: Schema,
+  fromVersion: number,
+  domain: string,
+  fields: Fields,
+): Migrated<Fields> {
+  return migrating(schema, fromVersion, fields, (current, { domains }) => {
+    const changes = own(domains, domain);
     return changes ? wholeFields(changes, current) : current;
   });
 }
 
 /** The name that a field of `fromVersion` has now, or undefined where it was dropped; stamps move along with it. Total. */
-export function migrateFieldName(schema: Schema, fromVersion: number, domain: string, field: string): Migrated<string | undefined> {
-  return migrating<string | undefined>(schema, fromVersion, field, (current, { domains = {} }) => {
-    const changes = Object.hasOwn(domains, domain) ? domains[domain] : undefined;
+export function migrateFieldName(
+  schema: Schema,
+  fromVersion: number,
+  domain: string,
+  field: string,
+): Migrated<string | undefined> {
+  return migrating<string | undefined>(schema, fromVersion, field, (current, { domains }) => {
+    const changes = own(domains, domain);
     return changes && current !== undefined ? nameIn(changes, current) : current;
   });
 }
 
 /** Brings the call of an action made under `fromVersion` to the schema's version. Total. */
 export function migrateAction(schema: Schema, fromVersion: number, call: ActionCall): Migrated<ActionCall> {
-  return migrating(schema, fromVersion, call, (current, { actions = {} }) => {
-    const change = Object.hasOwn(actions, current.action) ? actions[current.action] : undefined;
+  return migrating(schema, fromVersion, call, (current, { actions }) => {
+    const change = own(actions, current.action);
     if (!change) return current;
     const next = change(json(current.args));
     if (typeof next?.action !== "string") throw new Failure("a migrated call needs the name of an action");
@@ -63,9 +73,18 @@ export function migrateAction(schema: Schema, fromVersion: number, call: ActionC
 }
 
 /** Takes a value through every version after `fromVersion`. */
-function migrating<T>(schema: Schema, fromVersion: number, value: T, step: (value: T, migration: Migration) => T): Migrated<T> {
+function migrating<T>(
+  schema: Schema,
+  fromVersion: number,
+  value: T,
+  step: (value: T, migration: Migration) => T,
+): Migrated<T> {
   if (!(fromVersion <= schema.version)) {
-    return { ok: false, reason: "newer", message: `Made under schema version ${fromVersion}; this side has ${schema.version}. Update it.` };
+    return {
+      ok: false,
+      reason: "newer",
+      message: `Made under schema version ${fromVersion}; this side has ${schema.version}. Update it.`,
+    };
   }
   let current = value;
   for (let version = Math.max(2, Math.floor(fromVersion) + 1); version <= schema.version; version++) {
@@ -75,13 +94,18 @@ function migrating<T>(schema: Schema, fromVersion: number, value: T, step: (valu
       current = step(current, migration);
     } catch (error) {
       const why = error instanceof Failure ? error.message : String(error);
-      return { ok: false, reason: "failed", message: `The migration to schema version ${version} failed: ${why}` };
+      return {
+        ok: false,
+        reason: "failed",
+        message: `The migration to schema version ${version} failed: ${why}`,
+      };
     }
   }
   return { ok: true, value: current };
 }
 
-function migrateOp(changes: DomainMigration, op: Op): Op | undefined {
+/** The op as the next version has it; an empty list where nothing is left of it. */
+function migrateOp(changes: DomainMigration, op: Op): Op | readonly [] {
   switch (op.op) {
     case "create":
     case "put":
@@ -91,17 +115,16 @@ function migrateOp(changes: DomainMigration, op: Op): Op | undefined {
       const mapped = mapFields(changes, op.set ?? {});
       const set = changes.update ? fieldsFrom(changes.update, mapped) : mapped;
       const unset = (op.unset ?? []).flatMap((field) => nameIn(changes, field) ?? []);
-      if (unset.length === 0 && isEmpty(set)) return undefined;
-      return { op: op.op, domain: op.domain, key: op.key, ...(isEmpty(set) ? {} : { set }), ...(unset.length === 0 ? {} : { unset }) };
+      return isEmpty(set) && isEmpty(unset) ? [] : { ...op, set, unset };
     }
     case "increment": {
       const by = renamed(changes, op.by);
-      return isEmpty(by) ? undefined : { ...op, by };
+      return isEmpty(by) ? [] : { ...op, by };
     }
     case "add":
     case "remove": {
       const values = mapFields(changes, op.values) as typeof op.values;
-      return isEmpty(values) ? undefined : { ...op, values };
+      return isEmpty(values) ? [] : { ...op, values };
     }
     default:
       return op;
@@ -125,23 +148,25 @@ function mapFields(changes: DomainMigration, old: Fields): Fields {
 }
 
 function renamed<T>(changes: DomainMigration, old: { readonly [field: string]: T }): Record<string, T> {
-  return Object.fromEntries(
-    Object.entries(old).flatMap(([field, value]) => {
-      const name = nameIn(changes, field);
-      return name === undefined ? [] : [[name, value] as const];
-    }),
-  );
+  const fields: Record<string, T> = {};
+  for (const [field, value] of Object.entries(old)) {
+    const name = nameIn(changes, field);
+    if (name !== undefined) fields[name] = value;
+  }
+  return fields;
 }
 
 /** A field that another one is renamed to, and that is not renamed itself, makes room for it. */
 function nameIn({ drop = [], rename = {} }: DomainMigration, field: string): string | undefined {
-  if (Object.hasOwn(rename, field)) return rename[field];
-  return drop.includes(field) || Object.values(rename).includes(field) ? undefined : field;
+  return (
+    own(rename, field) ?? (drop.includes(field) || Object.values(rename).includes(field) ? undefined : field)
+  );
 }
 
 function fieldsFrom(change: (fields: Record<string, Json>) => Fields, old: Fields): Fields {
   const fields = json(change(json(old) as Record<string, Json>));
-  if (typeof fields !== "object" || fields === null || Array.isArray(fields)) throw new Failure("it did not give an object of fields");
+  if (typeof fields !== "object" || fields === null || Array.isArray(fields))
+    throw new Failure("it did not give an object of fields");
   const wrong = Object.keys(fields).find((field) => !isFieldName(field));
   if (wrong !== undefined) throw new Failure(`"${wrong}" cannot be the name of a field`);
   return fields as Fields;

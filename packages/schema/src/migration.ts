@@ -1,5 +1,6 @@
 import { type Fields, type Json, isFieldName } from "@landfall/protocol";
-import { SchemaError, checkOptions, didYouMean } from "./schema-error.js";
+import { own } from "./own.js";
+import { checkOptions, refuse, refuseUnknown } from "./schema-error.js";
 
 /**
  * How one domain's fields of the version before become fields of this one, in the order below. The first
@@ -33,48 +34,46 @@ export interface Migration<DomainName extends string = string> {
 }
 
 /** Migrations by the version that they lead to. A version that only adds domains, optional fields or actions needs none. */
-export type Migrations<DomainName extends string = string> = { readonly [version: number]: Migration<DomainName> };
-
-const domainOptions = ["drop", "rename", "map", "add", "fields", "update"];
+export type Migrations<DomainName extends string = string> = {
+  readonly [version: number]: Migration<DomainName>;
+};
 
 /** Refuses migrations that could not run, or would never run. */
 export function checkMigrations(migrations: Migrations, version: number, domains: readonly string[]): void {
-  if (typeof migrations !== "object" || migrations === null) throw new SchemaError("migrations must be an object by version, such as { 2: { domains: { … } } }.");
-  for (const [text, migration] of Object.entries(migrations)) {
-    const to = Number(text);
-    if (!Number.isInteger(to) || to < 2 || to > version) {
-      throw new SchemaError(`migrations: ${text} is not a version that a schema of version ${version} can come to. Use whole numbers from 2 to ${version}.`);
-    }
+  for (const [to, migration] of Object.entries(migrations)) {
     const where = `migrations ${to}`;
+    if (!Number.isInteger(+to) || +to < 2 || +to > version)
+      refuse(where, `a schema of version ${version} has migrations to whole numbers from 2 to ${version}.`);
     checkOptions(where, migration, ["domains", "actions"]);
     for (const [name, changes] of Object.entries(migration.domains ?? {})) {
-      if (!domains.includes(name)) {
-        throw new SchemaError(`${where}: there is no domain "${name}", so this would never run.${didYouMean(name, domains)} A domain that was removed needs no migration.`);
-      }
+      if (!domains.includes(name)) refuseUnknown(where, "domain", name, domains);
       checkDomainMigration(`${where}, domain "${name}"`, changes as DomainMigration);
     }
-    for (const [name, migrate] of Object.entries(migration.actions ?? {})) checkFunction(`${where}, action "${name}"`, migrate);
+    checkFunctions(where, migration.actions ?? {});
   }
 }
 
 function checkDomainMigration(where: string, changes: DomainMigration): void {
-  checkOptions(where, changes, domainOptions);
+  checkOptions(where, changes, ["drop", "rename", "map", "add", "fields", "update"]);
   const { drop = [], rename = {}, map = {}, add = {}, fields, update } = changes;
   const targets = Object.values(rename);
-  for (const name of [...drop, ...Object.keys(rename), ...targets, ...Object.keys(map), ...Object.keys(add)]) {
-    if (!isFieldName(name)) throw new SchemaError(`${where}: "${name}" cannot be the name of a field. Correct it.`);
+  for (const name of [...drop, ...Object.keys({ ...rename, ...map, ...add }), ...targets]) {
+    if (!isFieldName(name)) refuse(where, `"${name}" cannot be the name of a field. Correct it.`);
   }
-  const twice = targets.find((name, i) => targets.indexOf(name) !== i) ?? drop.find((name) => Object.hasOwn(rename, name));
-  if (twice !== undefined) throw new SchemaError(`${where}: "${twice}" comes from two fields, or is both dropped and renamed. Keep one.`);
-  for (const [name, change] of Object.entries(map)) checkFunction(`${where}, map "${name}"`, change);
+  const twice =
+    targets.find((name, i) => targets.indexOf(name) !== i) ?? drop.find((name) => own(rename, name));
+  if (twice) refuse(where, `"${twice}" comes from two fields, or is both dropped and renamed. Keep one.`);
   if (!fields !== !update) {
-    throw new SchemaError(
-      `${where}: fields and update come together, because edits made under the old version are updates, and they must not be lost. Write both, or say it with rename, drop, map and add, which work on records and updates alike.`,
+    refuse(
+      where,
+      "fields and update come together: edits made under the old version are updates, and must not be lost. Write both, or use rename, drop, map and add, which work on both.",
     );
   }
-  for (const change of [fields, update]) if (change) checkFunction(where, change);
+  checkFunctions(where, fields ? { ...map, fields, update } : map);
 }
 
-function checkFunction(where: string, change: unknown): void {
-  if (typeof change !== "function") throw new SchemaError(`${where}: a function from the old to the new is needed here.`);
+function checkFunctions(where: string, changes: object): void {
+  for (const [name, change] of Object.entries(changes)) {
+    if (typeof change !== "function") refuse(where, `"${name}" must be a function from the old to the new.`);
+  }
 }

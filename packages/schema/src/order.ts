@@ -10,12 +10,20 @@ export type OrderBy<Fields> =
   | "key"
   | readonly (readonly [field: AllKeys<Fields> | "key", direction: "asc" | "desc"])[];
 
-/** Values of different kinds stand in this order; absent and null are one. */
-const kinds = ["undefined", "boolean", "number", "string", "list", "object"];
-
+/** Where values of a kind stand among those of others; absent and null are one kind. */
 export function kindOf(value: unknown): number {
-  if (value === null || value === undefined) return 0;
-  return kinds.indexOf(Array.isArray(value) ? "list" : typeof value);
+  switch (typeof value) {
+    case "boolean":
+      return 1;
+    case "number":
+      return 2;
+    case "string":
+      return 3;
+    case "object":
+      return value === null ? 0 : Array.isArray(value) ? 4 : 5;
+    default:
+      return 0;
+  }
 }
 
 /**
@@ -27,8 +35,8 @@ export function compareValues(a: unknown, b: unknown): number {
   const kind = kindOf(a);
   const apart = kind - kindOf(b);
   if (apart !== 0 || kind === 0) return apart;
-  if (kind === kinds.length - 1) return compareLists(sortedMembers(a as object), sortedMembers(b as object));
-  if (Array.isArray(a)) return compareLists(a, b as readonly unknown[]);
+  if (kind === 4) return compareLists(a as readonly unknown[], b as readonly unknown[]);
+  if (kind === 5) return compareLists(sortedMembers(a as object), sortedMembers(b as object));
   return (a as string) < (b as string) ? -1 : (a as string) > (b as string) ? 1 : 0;
 }
 
@@ -48,7 +56,8 @@ function compareLists(a: readonly unknown[], b: readonly unknown[]): number {
 export function compareBy<Fields extends object>(
   orderBy: OrderBy<Fields> = "key",
 ): (a: Fields & Queried, b: Fields & Queried) => number {
-  const steps: readonly (readonly [string, "asc" | "desc"])[] = typeof orderBy === "string" ? [[orderBy, "asc"]] : orderBy;
+  const steps: readonly (readonly [string, "asc" | "desc"])[] =
+    typeof orderBy === "string" ? [[orderBy, "asc"]] : orderBy;
   return (a, b) => {
     for (const [field, direction] of steps) {
       const apart = compareValues(a[field as keyof typeof a], b[field as keyof typeof b]);

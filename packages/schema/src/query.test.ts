@@ -3,15 +3,47 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type OrderBy, type Where, SchemaError, compareBy, compareValues, matches, select } from "./index.js";
 
-type Row = { key: string; name: string; size?: number | null; tags: string[]; at?: { x: number; y?: number } };
+type Row = {
+  key: string;
+  name: string;
+  size?: number | null;
+  tags: string[];
+  at?: { x: number; y?: number };
+};
 const row = (key: string, fields: Partial<Row> = {}): Row => ({ key, name: key, tags: [], ...fields });
 
-const json = fc.jsonValue({ maxDepth: 3, noUnicodeString: false } as fc.JsonSharedConstraints) as fc.Arbitrary<Json>;
-const value = fc.oneof(fc.constantFrom<Json>(null, true, false, 0, -1, 2, 10, "", "a", "b", "10", [], [1], {}, { a: 1 }), json);
+const json = fc.jsonValue({ maxDepth: 3 }).map((text) => text as Json);
+const value = fc.oneof(
+  fc.constantFrom<Json>(null, true, false, 0, -1, 2, 10, "", "a", "b", "10", [], [1], {}, { a: 1 }),
+  json,
+);
 
 describe("compareValues: the order that every query uses", () => {
   it("goes by kind, then by value", () => {
-    const sorted: Json[] = [null, false, true, -1, 0, 2, 10, "", "10", "2", "B", "a", "ä", [], [1], [1, 2], [2], {}, { a: 1 }, { a: 2 }, { a: 2, b: 0 }, { b: 0 }];
+    const sorted: Json[] = [
+      null,
+      false,
+      true,
+      -1,
+      0,
+      2,
+      10,
+      "",
+      "10",
+      "2",
+      "B",
+      "a",
+      "ä",
+      [],
+      [1],
+      [1, 2],
+      [2],
+      {},
+      { a: 1 },
+      { a: 2 },
+      { a: 2, b: 0 },
+      { b: 0 },
+    ];
     expect([...sorted].reverse().sort(compareValues)).toEqual(sorted);
     expect(compareValues(undefined, null)).toBe(0);
     expect(compareValues(undefined, false)).toBeLessThan(0);
@@ -22,7 +54,11 @@ describe("compareValues: the order that every query uses", () => {
       fc.property(value, value, value, (a, b, c) => {
         expect(Math.sign(compareValues(a, b)) + Math.sign(compareValues(b, a))).toBe(0);
         expect(compareValues(a, b) === 0).toBe(sameJson(a, b));
-        if (compareValues(a, b) <= 0 && compareValues(b, c) <= 0) expect(compareValues(a, c)).toBeLessThanOrEqual(0);
+        const [least, , most] = [a, b, c].sort(compareValues) as [Json, Json, Json];
+        expect(compareValues(least, most)).toBeLessThanOrEqual(0);
+        expect(
+          [a, b, c].every((one) => compareValues(least, one) <= 0 && compareValues(one, most) <= 0),
+        ).toBe(true);
       }),
       { numRuns: 1000 },
     );
@@ -32,16 +68,41 @@ describe("compareValues: the order that every query uses", () => {
 describe("matches", () => {
   const one = row("a", { name: "n", size: 5, tags: ["x"], at: { x: 1, y: 2 } });
   const yes: Where<Row>[] = [
-    {}, { name: "n" }, { key: "a" }, { size: 5 }, { tags: ["x"] }, { tags: { has: "x" } }, { at: { eq: { y: 2, x: 1 } } }, { size: {} },
-    { size: { gt: 4, lt: 6, gte: 5, lte: 5, ne: 4, eq: 5, in: [1, 5] } }, { name: { gte: "n" }, size: { ne: null } }, { key: { in: ["a", "b"] } },
+    {},
+    { name: "n" },
+    { key: "a" },
+    { size: 5 },
+    { tags: ["x"] },
+    { tags: { has: "x" } },
+    { at: { eq: { y: 2, x: 1 } } },
+    { size: {} },
+    { size: { gt: 4, lt: 6, gte: 5, lte: 5, ne: 4, eq: 5, in: [1, 5] } },
+    { name: { gte: "n" }, size: { ne: null } },
+    { key: { in: ["a", "b"] } },
   ];
   const no: Where<Row>[] = [
-    { name: "m" }, { key: "b" }, { size: null }, { tags: [] }, { tags: { has: "y" } }, { at: { eq: { x: 1 } } }, { name: "n", size: 6 },
-    { size: { gt: 5 } }, { size: { lt: 5 } }, { size: { gt: 4, lt: 5 } }, { size: { in: [] } }, { size: { in: undefined as never } }, { name: { ne: "n" } },
-    { size: { gt: "4" as never } }, { name: { lt: 5 as never } },
+    { name: "m" },
+    { key: "b" },
+    { size: null },
+    { tags: [] },
+    { tags: { has: "y" } },
+    { at: { eq: { x: 1 } } },
+    { name: "n", size: 6 },
+    { size: { gt: 5 } },
+    { size: { lt: 5 } },
+    { size: { gt: 4, lt: 5 } },
+    { size: { in: [] } },
+    { size: { in: undefined as never } },
+    { name: { ne: "n" } },
+    { size: { gt: "4" as never } },
+    { name: { lt: 5 as never } },
   ];
-  it.each(yes.map((where) => [JSON.stringify(where), where] as const))("%s holds", (_, where) => expect(matches(where, one)).toBe(true));
-  it.each(no.map((where) => [JSON.stringify(where), where] as const))("%s does not hold", (_, where) => expect(matches(where, one)).toBe(false));
+  it.each(yes.map((where) => [JSON.stringify(where), where] as const))("%s holds", (_, where) =>
+    expect(matches(where, one)).toBe(true),
+  );
+  it.each(no.map((where) => [JSON.stringify(where), where] as const))("%s does not hold", (_, where) =>
+    expect(matches(where, one)).toBe(false),
+  );
 
   it("an absent field equals null, and is in no order", () => {
     for (const absent of [row("a"), row("a", { size: null })]) {
@@ -49,14 +110,17 @@ describe("matches", () => {
       expect(matches<Row>({ size: undefined }, absent)).toBe(true);
       expect(matches<Row>({ size: { in: [1, null] } }, absent)).toBe(true);
       expect(matches<Row>({ size: { ne: null } }, absent)).toBe(false);
-      for (const where of [{ lt: 1 }, { lte: 1 }, { gt: 1 }, { gte: 1 }, { lte: null as never }]) expect(matches<Row>({ size: where }, absent)).toBe(false);
+      for (const where of [{ lt: 1 }, { lte: 1 }, { gt: 1 }, { gte: 1 }, { lte: null as never }])
+        expect(matches<Row>({ size: where }, absent)).toBe(false);
     }
     expect(matches<Row>(undefined, row("a"))).toBe(true);
   });
 
   it("a comparison that does not exist is refused", () => {
     expect(() => matches<Row>({ name: { equals: "x" } as never }, one)).toThrow(SchemaError);
-    expect(() => matches<Row>({ size: { let: 1 } as never }, one)).toThrow('Did you mean "lt"?');
+    expect(() => matches<Row>({ size: { let: 1 } as never }, one)).toThrow(
+      'there is no comparison "let". They are eq,',
+    );
   });
 });
 
@@ -68,7 +132,16 @@ describe("select: one answer on every side", () => {
     expect(keys(select(rows, {}))).toBe("abcd");
     expect(keys(select(rows, { orderBy: "size" }))).toBe("dbca");
     expect(keys(select(rows, { orderBy: [["size", "desc"]] }))).toBe("abcd");
-    expect(keys(select(rows, { orderBy: [["size", "desc"], ["key", "desc"]] }))).toBe("acbd");
+    expect(
+      keys(
+        select(rows, {
+          orderBy: [
+            ["size", "desc"],
+            ["key", "desc"],
+          ],
+        }),
+      ),
+    ).toBe("acbd");
   });
 
   it("pages with limit and after", () => {
@@ -99,20 +172,45 @@ describe("select: one answer on every side", () => {
     const direction = fc.constantFrom("asc" as const, "desc" as const);
     const naiveRank = (n: number | undefined): number => n ?? -1;
     fc.assert(
-      fc.property(fc.array(record, { maxLength: 12 }), fc.constantFrom("x", "y"), direction, direction, fc.nat(11), fc.nat(5), fc.infiniteStream(fc.nat()), (list, name, bySize, byName, at, limit, seeds) => {
-        const all = list.map((fields, i): Row => ({ key: `k${String.fromCharCode(97 + i)}`, tags: [], ...fields }));
-        const orderBy: OrderBy<Row> = [["size", bySize], ["name", byName]];
-        const naive = [...all].sort((a, b) => {
-          const sizes = naiveRank(a.size ?? undefined) - naiveRank(b.size ?? undefined);
-          const names = a.name === b.name ? 0 : a.name < b.name ? -1 : 1;
-          return (bySize === "asc" ? sizes : -sizes) || (byName === "asc" ? names : -names) || (a.key < b.key ? -1 : 1);
-        });
-        const pivot = naive[at];
-        const expected = naive.filter((r, i) => r.name === name && (!pivot || i > at)).slice(0, limit);
-        const shuffled = all.map((r) => [seeds.next().value as number, r] as const).sort(([a], [b]) => a - b).map(([, r]) => r);
-        expect(select(shuffled, { where: { name }, orderBy, limit, ...(pivot && { after: pivot.key }) })).toEqual(expected);
-        expect([...shuffled].sort(compareBy<Row>(orderBy))).toEqual(naive);
-      }),
+      fc.property(
+        fc.array(record, { maxLength: 12 }),
+        fc.constantFrom("x", "y"),
+        direction,
+        direction,
+        fc.nat(11),
+        fc.nat(5),
+        fc.infiniteStream(fc.nat()),
+        (list, name, bySize, byName, at, limit, seeds) => {
+          const all = list.map((fields, i): Row => ({
+            key: `k${String.fromCharCode(97 + i)}`,
+            tags: [],
+            ...fields,
+          }));
+          const orderBy: OrderBy<Row> = [
+            ["size", bySize],
+            ["name", byName],
+          ];
+          const naive = [...all].sort((a, b) => {
+            const sizes = naiveRank(a.size ?? undefined) - naiveRank(b.size ?? undefined);
+            const names = a.name === b.name ? 0 : a.name < b.name ? -1 : 1;
+            return (
+              (bySize === "asc" ? sizes : -sizes) ||
+              (byName === "asc" ? names : -names) ||
+              (a.key < b.key ? -1 : 1)
+            );
+          });
+          const pivot = naive[at];
+          const expected = naive.filter((r, i) => r.name === name && (!pivot || i > at)).slice(0, limit);
+          const shuffled = all
+            .map((r) => [seeds.next().value as number, r] as const)
+            .sort(([a], [b]) => a - b)
+            .map(([, r]) => r);
+          expect(
+            select(shuffled, { where: { name }, orderBy, limit, ...(pivot && { after: pivot.key }) }),
+          ).toEqual(expected);
+          expect([...shuffled].sort(compareBy<Row>(orderBy))).toEqual(naive);
+        },
+      ),
     );
   });
 });

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { AllKeys, DomainTypes, FieldsRule, MergeFor, Typed, ValueAt } from "./domain-types.js";
+import type { AllKeys, DomainTypes, FieldsRule, MergeFor, Nothing, Typed, ValueAt } from "./domain-types.js";
 import type { MergeField } from "./merge-field.js";
 
 /**
@@ -26,10 +26,15 @@ type FieldsWithout<Fields, Merge, Kind> = Exclude<
   { [K in keyof Merge]: Merge[K] extends Kind ? K : never }[keyof Merge]
 >;
 
-/** What `records()` takes. */
+/**
+ * What `records()` takes.
+ *
+ * @typeParam F the validator. @typeParam M the marked fields. @typeParam L whether the domain is local.
+ * @typeParam P the name of the parent domain.
+ */
 export interface RecordsOptions<
-  F extends StandardSchemaV1 = StandardSchemaV1,
-  M = { readonly [field: string]: MergeField },
+  F extends StandardSchemaV1,
+  M,
   L extends boolean = boolean,
   P extends string = string,
 > {
@@ -42,7 +47,11 @@ export interface RecordsOptions<
   /** Combinations of fields that no two records may share; the server enforces them. */
   readonly unique?: readonly (readonly FieldsWithout<StandardSchemaV1.InferOutput<F>, M, MergeField>[])[];
   /** Combinations of fields that queries filter and order by. */
-  readonly indexes?: readonly (readonly FieldsWithout<StandardSchemaV1.InferOutput<F>, M, { readonly merge: "set" }>[])[];
+  readonly indexes?: readonly (readonly FieldsWithout<
+    StandardSchemaV1.InferOutput<F>,
+    M,
+    { readonly merge: "set" }
+  >[])[];
   /** Whether pokes go to everyone with access (`auto`) or to those who watch the domain (`watch`, the default). */
   readonly delivery?: "auto" | "watch";
   /** True where records never leave the device. */
@@ -51,14 +60,31 @@ export interface RecordsOptions<
   readonly residency?: "memory";
 }
 
+/** The options as client and server read them, where the fields are not known to the compiler. */
+export interface DeclaredOptions {
+  readonly fields: StandardSchemaV1;
+  readonly merge?: { readonly [field: string]: MergeField };
+  readonly parent?: ParentOptions;
+  readonly unique?: readonly (readonly string[])[];
+  readonly indexes?: readonly (readonly string[])[];
+  readonly delivery?: "auto" | "watch";
+  readonly local?: boolean;
+  readonly residency?: "memory";
+}
+
 /** A domain of keyed rows of fields, as `records()` declares it and `defineSchema` takes it. */
 export interface RecordsDomain<T extends DomainTypes = DomainTypes> extends Typed<T> {
   readonly kind: "records";
-  readonly options: RecordsOptions;
+  readonly options: DeclaredOptions;
 }
 
 /** Nothing is inferred from where a declaration is put, or every domain inside a `defineSchema` would be any domain. */
-interface DeclaredTypes<F extends StandardSchemaV1<unknown, object>, M extends object, L extends boolean, P extends string> {
+interface DeclaredTypes<
+  F extends StandardSchemaV1<unknown, object>,
+  M extends object,
+  L extends boolean,
+  P extends string,
+> {
   readonly fields: StandardSchemaV1.InferOutput<F>;
   readonly input: StandardSchemaV1.InferInput<F> & object;
   readonly merge: NoInfer<M>;
@@ -72,11 +98,11 @@ interface DeclaredTypes<F extends StandardSchemaV1<unknown, object>, M extends o
  */
 export function records<
   F extends StandardSchemaV1<unknown, object>,
-  const M extends MergeFor<StandardSchemaV1.InferOutput<F>> = Record<never, never>,
+  const M extends MergeFor<StandardSchemaV1.InferOutput<F>> = Nothing,
   L extends boolean = false,
   const P extends string = never,
 >(
   options: RecordsOptions<F, M, L, P> & { readonly fields: FieldsRule<F> },
 ): RecordsDomain<DeclaredTypes<F, M, L, P>> {
-  return Object.freeze({ kind: "records", options: options as unknown as RecordsOptions });
+  return Object.freeze({ kind: "records", options: options as unknown as DeclaredOptions });
 }

@@ -1,18 +1,36 @@
 import { describe, expect, it } from "vitest";
-import { SchemaError, didYouMean } from "./schema-error.js";
+import { SchemaError, refuseUnknown } from "./schema-error.js";
 
-describe("did you mean", () => {
+const known = ["fields", "merge", "unique", "indexes"];
+const messageFor = (name: string): string => {
+  try {
+    return refuseUnknown("here", "option", name, known);
+  } catch (error) {
+    return (error as SchemaError).message;
+  }
+};
+
+describe("an unknown name is refused", () => {
   it.each([
-    ["indexs", "indexes"], ["INDEXES", "indexes"], ["feilds", "fields"], ["merg", "merge"], ["uniqe", "unique"],
-  ])("%s is near %s", (name, near) => {
-    expect(didYouMean(name, ["fields", "merge", "unique", "indexes"])).toBe(` Did you mean "${near}"?`);
+    ["indexs", "indexes"],
+    ["INDEXES", "indexes"],
+    ["feilds", "fields"],
+    ["merg", "merge"],
+    ["uniqe", "unique"],
+    ["ufnique", "unique"],
+  ])("%s was probably %s", (name, near) => {
+    expect(messageFor(name)).toBe(
+      `here: there is no option "${name}". Did you mean "${near}"? Known are: fields, merge, unique, indexes.`,
+    );
   });
 
   it.each(["zzzzzz", "", "x", "ab"])("%j is near nothing", (name) => {
-    expect(didYouMean(name, ["fields", "merge", "unique", "indexes"])).toBe("");
+    expect(messageFor(name)).toBe(
+      `here: there is no option "${name}". Known are: fields, merge, unique, indexes.`,
+    );
   });
 
-  it("a SchemaError is an Error with its own name", () => {
+  it("with an Error of its own name", () => {
     expect(new SchemaError("x")).toBeInstanceOf(Error);
     expect(new SchemaError("x").name).toBe("SchemaError");
   });

@@ -1,4 +1,14 @@
-import type { FieldsOf, IncrementOf, InputOf, MembersOf, PatchOf, PutOf, Typed, TypesOf, UnsetOf } from "./domain-types.js";
+import type {
+  FieldsOf,
+  IncrementOf,
+  InputOf,
+  MembersOf,
+  PatchOf,
+  PutOf,
+  Typed,
+  TypesOf,
+  UnsetOf,
+} from "./domain-types.js";
 import type { Query } from "./query.js";
 
 /** A record as an action reads it: its fields and its key. */

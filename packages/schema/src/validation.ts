@@ -17,7 +17,9 @@ export function invalid(path: readonly (string | number)[], message: string): In
 
 /** Issues as one line for people: `name: Too short; due: Expected a number`. */
 export function describeIssues(issues: readonly Issue[]): string {
-  return issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`)).join("; ");
+  return issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`))
+    .join("; ");
 }
 
 /**
@@ -25,7 +27,10 @@ export function describeIssues(issues: readonly Issue[]): string {
  * promise, is an issue. Reads are synchronous and an action must give the same result at every run, so
  * nothing here can wait.
  */
-export function runValidator(validator: StandardSchemaV1, value: unknown): { readonly ok: true; readonly value: unknown } | Invalid {
+export function runValidator(
+  validator: StandardSchemaV1,
+  value: unknown,
+): { readonly ok: true; readonly value: unknown } | Invalid {
   let result: ReturnType<StandardSchemaV1["~standard"]["validate"]>;
   try {
     result = validator["~standard"].validate(value);
@@ -35,10 +40,16 @@ export function runValidator(validator: StandardSchemaV1, value: unknown): { rea
   if (result instanceof Promise) {
     // The answer comes too late to be used; a late rejection must not end the process either.
     result.catch(() => undefined);
-    return invalid([], "The validator is asynchronous. Use one that answers at once: no async refinements or transforms.");
+    return invalid(
+      [],
+      "The validator is asynchronous. Use one that answers at once: no async refinements or transforms.",
+    );
   }
   if (!result.issues) return { ok: true, value: result.value };
-  return { ok: false, issues: result.issues.map(({ path, message }) => ({ path: (path ?? []).map(pathStep), message })) };
+  return {
+    ok: false,
+    issues: result.issues.map(({ path, message }) => ({ path: (path ?? []).map(pathStep), message })),
+  };
 }
 
 function pathStep(step: PropertyKey | StandardSchemaV1.PathSegment): string | number {

@@ -1,6 +1,6 @@
 import type { AllKeys, ValueAt } from "./domain-types.js";
 import { type Queried, compareValues, kindOf } from "./order.js";
-import { SchemaError, didYouMean } from "./schema-error.js";
+import { refuse } from "./schema-error.js";
 
 /** Tests of one field. All that are given must hold. */
 export interface Comparison<V> {
@@ -26,8 +26,6 @@ export type Where<Fields> = { readonly [K in AllKeys<Fields>]?: Condition<Sought
   readonly key?: Condition<string>;
 };
 
-const comparisons = ["eq", "ne", "in", "lt", "lte", "gt", "gte", "has"];
-
 /**
  * Whether a record is as asked. Equality is of JSON values, and an absent field equals null. An order
  * (`lt`, `lte`, `gt`, `gte`) holds only between values of one kind, so that `{ lt: 5 }` finds numbers and
@@ -35,17 +33,22 @@ const comparisons = ["eq", "ne", "in", "lt", "lte", "gt", "gte", "has"];
  *
  * @throws SchemaError on a comparison that does not exist.
  */
-export function matches<Fields extends object>(where: Where<Fields> | undefined, record: Fields & Queried): boolean {
+export function matches<Fields extends object>(
+  where: Where<Fields> | undefined,
+  record: Fields & Queried,
+): boolean {
   for (const field in where) {
-    if (!holds((where as Record<string, unknown>)[field], (record as Record<string, unknown>)[field])) return false;
+    if (!holds((where as Record<string, unknown>)[field], (record as Record<string, unknown>)[field]))
+      return false;
   }
   return true;
 }
 
 function holds(condition: unknown, value: unknown): boolean {
-  if (typeof condition !== "object" || condition === null || Array.isArray(condition)) return compareValues(value, condition) === 0;
-  for (const [comparison, operand] of Object.entries(condition)) {
-    if (!compares(comparison, value, operand)) return false;
+  if (typeof condition !== "object" || condition === null || Array.isArray(condition))
+    return compareValues(value, condition) === 0;
+  for (const comparison in condition) {
+    if (!compares(comparison, value, (condition as Record<string, unknown>)[comparison])) return false;
   }
   return true;
 }
@@ -71,8 +74,9 @@ function compares(comparison: string, value: unknown, operand: unknown): boolean
     case "gte":
       return ordered && apart >= 0;
     default:
-      throw new SchemaError(
-        `where: there is no comparison "${comparison}".${didYouMean(comparison, comparisons)} They are ${comparisons.join(", ")}; an object to equal goes under "eq".`,
+      return refuse(
+        "where",
+        `there is no comparison "${comparison}". They are eq, ne, in, lt, lte, gt, gte and has; an object to equal goes under eq.`,
       );
   }
 }

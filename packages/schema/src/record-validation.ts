@@ -1,0 +1,164 @@
+import {
+  type FieldKind,
+  type Fields,
+  type Json,
+  type SetMember,
+  isFieldName,
+  limits,
+} from "@landfall/protocol";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { copyJson } from "./json-copy.js";
+import { type Invalid, invalid, runValidator } from "./validation.js";
+
+/** A record that holds, as plain JSON cut loose from what was given. */
+export interface ValidRecord {
+  readonly ok: true;
+  readonly value: Fields;
+}
+
+/** A write that holds: the record as it will be, and the fields that the op sets. */
+export interface ValidWrite extends ValidRecord {
+  readonly set: Fields;
+}
+
+/** The fields that an update gives and takes away. */
+export interface Patch {
+  readonly set?: { readonly [field: string]: unknown };
+  readonly unset?: readonly string[];
+}
+
+/** The fields that do not simply take the last write. */
+export type MergedFields = ReadonlyMap<string, FieldKind>;
+
+/**
+ * Validates whole records, as `Domain.validate` describes it.
+ *
+ * @param touched the fields that the write set or unset: all that are given, unless said.
+ */
+export function validateRecord(
+  validator: StandardSchemaV1,
+  merged: MergedFields,
+  input: unknown,
+  touched?: readonly string[],
+): ValidRecord | Invalid {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    return invalid([], "A record is an object of fields.");
+  }
+  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const completed: Record<string, unknown> = { ...withMergedFields(given, merged) };
+  for (const [field, kind] of merged) {
+    const value = completed[field];
+    if (kind === "counter") {
+      if (!Number.isFinite(value)) return invalid([field], "A counter holds a finite number.");
+    } else if (Array.isArray(value) && value.every(isSetMember)) completed[field] = [...new Set(value)];
+    else return invalid([field], "A set holds a list of strings, numbers and booleans.");
+  }
+  const checked = runValidator(validator, completed);
+  if (!checked.ok) return checked;
+  const copied = copyFields(checked.value);
+  if (!copied.ok) return copied;
+  return changedPresence(given, copied.value, touched ?? Object.keys(given)) ?? copied;
+}
+
+/** Validates what `put` is given, as `Domain.validatePut` describes it. */
+export function validatePut(
+  validator: StandardSchemaV1,
+  merged: MergedFields,
+  input: unknown,
+): ValidWrite | Invalid {
+  const checked = validateRecord(validator, merged, input);
+  if (!checked.ok) return checked;
+  const set = pick(checked.value, (field) => !merged.has(field));
+  return mergedNamed(merged, Object.keys(input as object), "put") ?? { ...checked, set };
+}
+
+/** Validates an update over a record, as `Domain.validatePatch` describes it. */
+export function validatePatch(
+  validator: StandardSchemaV1,
+  merged: MergedFields,
+  current: Fields,
+  { set = {}, unset = [] }: Patch,
+): ValidWrite | Invalid {
+  for (const [field, value] of Object.entries(set)) {
+    if (value === undefined) {
+      return invalid(
+        [field],
+        "Undefined neither sets nor clears a field: leave it out, or name it in unset.",
+      );
+    }
+    if (unset.includes(field)) return invalid([field], "A field is either set or unset, not both.");
+  }
+  const touched = [...Object.keys(set), ...unset];
+  const refused = mergedNamed(merged, touched, "update");
+  if (refused) return refused;
+  const patched = pick({ ...current, ...set }, (field) => !unset.includes(field));
+  const checked = validateRecord(validator, merged, patched, touched);
+  if (!checked.ok) return checked;
+  return { ...checked, set: pick(checked.value, (field) => Object.hasOwn(set, field)) };
+}
+
+/** The fields with an absent counter as 0 and an absent set as empty; the same object where none is absent. */
+export function withMergedFields<T>(
+  fields: { readonly [field: string]: T },
+  merged: MergedFields,
+): { readonly [field: string]: T | Json } {
+  let completed: Record<string, T | Json> | undefined;
+  for (const [field, kind] of merged) {
+    if (Object.hasOwn(fields, field)) continue;
+    completed ??= { ...fields };
+    completed[field] = kind === "counter" ? 0 : [];
+  }
+  return completed ?? fields;
+}
+
+function pick<T>(
+  fields: { readonly [field: string]: T },
+  wanted: (field: string) => boolean,
+): { readonly [field: string]: T } {
+  return Object.fromEntries(Object.entries(fields).filter(([field]) => wanted(field)));
+}
+
+const isSetMember = (value: unknown): value is SetMember =>
+  ["string", "number", "boolean"].includes(typeof value);
+
+function mergedNamed(merged: MergedFields, fields: readonly string[], op: string): Invalid | undefined {
+  for (const field of fields) {
+    const kind = merged.get(field);
+    if (!kind) continue;
+    const ways = kind === "counter" ? "increment" : "add and remove";
+    return invalid([field], `This is a ${kind}: ${op} leaves it alone; change it with ${ways}.`);
+  }
+  return undefined;
+}
+
+/** The validator's output as fields: each a storable name and a JSON value. */
+function copyFields(output: unknown): ValidRecord | Invalid {
+  if (typeof output !== "object" || output === null || Array.isArray(output)) {
+    return invalid([], "The validator's output is not an object of fields.");
+  }
+  const fields: Record<string, Json> = {};
+  const entries = Object.entries(output).filter(([, value]) => value !== undefined);
+  if (entries.length > limits.maxFields)
+    return invalid([], `A record has at most ${limits.maxFields} fields.`);
+  for (const [field, value] of entries) {
+    if (!isFieldName(field))
+      return invalid([field], "A field name has 1–128 characters of A–Z a–z 0–9 . _ ~ : -.");
+    if (field === "key")
+      return invalid([field], "A record shows its own key under this name; give the field another.");
+    const copied = copyJson(value, [field]);
+    if (!copied.ok) return copied;
+    fields[field] = copied.value;
+  }
+  return { ok: true, value: fields };
+}
+
+/** A touched field that the validator dropped was never declared; one that it brought back cannot be unset. */
+function changedPresence(given: object, value: Fields, touched: readonly string[]): Invalid | undefined {
+  for (const field of touched) {
+    if (Object.hasOwn(given, field) === Object.hasOwn(value, field)) continue;
+    return Object.hasOwn(value, field)
+      ? invalid([field], "This field has a default, so it cannot be unset; set it instead.")
+      : invalid([field], "The domain has no such field.");
+  }
+  return undefined;
+}
