@@ -79,9 +79,10 @@ export async function openAccount(
 
 /** Raises the fencing term: from here on every older leader changes nothing (DESIGN §8). */
 export async function raiseTerm(storage: ClientStorage): Promise<number> {
-  const term = Number((await storage.get("meta", "", termName)) ?? 0) + 1;
-  await storage.commit([put(termName, term)]);
-  return term;
+  const standing = Number((await storage.get("meta", "", termName)) ?? 0);
+  // Under the term that was read, so that of two who raise it at once only one succeeds.
+  await storage.commit([put(termName, standing + 1)], { space: "", term: standing });
+  return standing + 1;
 }
 
 const lastAccount = (app: string): string => `landfall:${app}:account`;
