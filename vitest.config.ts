@@ -1,10 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { plant } from "./tests/faults/plant.js";
 
 const packages = fileURLToPath(new URL("./packages/", import.meta.url));
 
 // Tests run on the sources: a subpath of a package is the same path under its src folder.
 export default defineConfig({
+  plugins: plant(process.env["LANDFALL_FAULT"]),
   resolve: {
     alias: [
       { find: /^#socket$/, replacement: `${packages}client/src/node-socket.ts` },

@@ -1,0 +1,5 @@
+import type { Fault } from "./fault.js";
+import { protocolFaults } from "./protocol-faults.js";
+
+/** Every fault that a test must catch; `node scripts/faults.mjs` plants them one after the other. */
+export const faults: readonly Fault[] = [...protocolFaults];

@@ -1,0 +1,331 @@
+import type { Fault } from "./fault.js";
+
+const clock = "packages/protocol/src/clock.ts";
+const merge = "packages/protocol/src/merge.ts";
+const digest = "packages/protocol/src/digest.ts";
+const json = "packages/protocol/src/json.ts";
+const decode = "packages/protocol/src/decode.ts";
+
+const clockTest = "packages/protocol/src/clock.test.ts";
+const mergeTest = "packages/protocol/src/merge.test.ts";
+const digestTest = "packages/protocol/src/digest.test.ts";
+const totalityTest = "packages/protocol/src/totality.test.ts";
+
+const wildClocks = { file: clockTest, title: "three devices and a server, all with wild clocks" };
+const mergeModel = { file: mergeTest, title: "agrees with a model that keeps every write" };
+
+export const protocolFaults: readonly Fault[] = [
+  {
+    name: "stamps-compare-without-counter",
+    rule: "rule 6",
+    file: clock,
+    find: "return a.ms > b.ms || (a.ms === b.ms && a.counter > b.counter);",
+    replace: "return a.ms > b.ms;",
+    test: wildClocks,
+    why: "Of two writes in one millisecond the earlier may win.",
+  },
+  {
+    name: "stamps-clamped-without-receive-counter",
+    rule: "rule 6",
+    file: clock,
+    find: "makeStamp(received.ms, received.counter, stampTail(id))",
+    replace: "makeStamp(received.ms, stampReading(id).counter, stampTail(id))",
+    test: wildClocks,
+    why: "Two writes of a clock that runs ahead get one stamp, or the later one loses.",
+  },
+  {
+    name: "stamps-never-clamped",
+    rule: "rule 6",
+    file: clock,
+    find: "return isAfter(stampReading(id), received) ? makeStamp(received.ms, received.counter, stampTail(id)) : id;",
+    replace: "return id;",
+    test: { file: clockTest, title: "a clock years ahead gains no more than the time that its event waited" },
+    why: "A clock that is years ahead wins over everybody for years.",
+  },
+  {
+    name: "receive-clock-stands-still",
+    rule: "rule 6",
+    file: clock,
+    find: "this.#commitMs > this.#last.ms ? { ms: this.#commitMs, counter: 0 } : successor(this.#last);",
+    replace: "this.#commitMs > this.#last.ms ? { ms: this.#commitMs, counter: 0 } : this.#last;",
+    test: {
+      file: clockTest,
+      title: "strictly increasing per event, its milliseconds per commit, whatever the server's clock does",
+    },
+    why: "Events of one commit are received at one reading, and their order is lost.",
+  },
+  {
+    name: "modified-at-repeats",
+    rule: "rule 6",
+    file: clock,
+    find: "Math.max(saneMs(nowMs), this.#last.ms + 1)",
+    replace: "Math.max(saneMs(nowMs), this.#last.ms)",
+    test: {
+      file: clockTest,
+      title: "strictly increasing per event, its milliseconds per commit, whatever the server's clock does",
+    },
+    why: "Two commits share a modifiedAt, and who pages by it skips one.",
+  },
+  {
+    name: "clock-goes-back",
+    rule: "rule 6",
+    file: clock,
+    find: "this.#last = ms > this.#last.ms ? { ms, counter: 0 } : successor(this.#last); return",
+    replace: "this.#last = ms !== this.#last.ms ? { ms, counter: 0 } : successor(this.#last); return",
+    test: { file: clockTest, title: "a clock set back does not take back what was issued" },
+    why: "After the clock was set back, a person's newer edit loses to the older one.",
+  },
+  {
+    name: "clock-floor-ignored",
+    rule: "rule 3",
+    file: clock,
+    find: "saneMs(options.floorMs ?? 0)",
+    replace: "0",
+    test: {
+      file: clockTest,
+      title:
+        "nothing is issued at or below the floor, so that a crash with a clock set back never issues a stamp again",
+    },
+    why: "After a crash and a clock set back, an id is issued twice and a write vanishes as a duplicate.",
+  },
+  {
+    name: "clock-does-not-observe",
+    rule: "rule 6",
+    file: clock,
+    find: "if (reading.ms <= lastSaneMs && isAfter(reading, this.#last)) this.#last = reading;",
+    replace: "",
+    test: wildClocks,
+    why: "A clock that is behind loses to what its person has just read and changed.",
+  },
+  {
+    name: "clock-counter-overflows",
+    rule: "rule 6",
+    file: clock,
+    find: "return reading.counter < maxStampCounter ? { ms: reading.ms, counter: reading.counter + 1 } : { ms: reading.ms + 1, counter: 0 };",
+    replace: "return { ms: reading.ms, counter: (reading.counter + 1) & maxStampCounter };",
+    test: {
+      file: clockTest,
+      title: "a frozen clock counts, and a full counter borrows the next millisecond",
+    },
+    why: "After 4096 events in a millisecond, stamps begin again.",
+  },
+  {
+    name: "broken-wall-clock-believed",
+    rule: "rule 6",
+    file: clock,
+    find: "(ms > 0 && ms <= lastSaneMs ? Math.floor(ms) : 0)",
+    replace: "Math.floor(ms)",
+    test: {
+      file: clockTest,
+      title: "stamps rise strictly whatever the wall clock does, and stay well-formed",
+    },
+    why: "A clock that says NaN or the year 12000 makes ids that nobody accepts.",
+  },
+  {
+    name: "unset-drops-its-stamp",
+    rule: "rule 6",
+    file: merge,
+    find: "else delete fields[field];",
+    replace: "else { delete fields[field]; delete stamps[field]; }",
+    test: { file: mergeTest, title: "an unset keeps its field's stamp, so that an older write stays beaten" },
+    why: "A value that was removed comes back with an older write.",
+  },
+  {
+    name: "delete-does-not-win",
+    rule: "rule 7",
+    file: merge,
+    find: "if (current.deleted) return gone(op.key); if",
+    replace:
+      'if (current.deleted) return incarnate(op.op === "update" ? (op.set ?? {}) : {}, stamp, kinds); if',
+    test: {
+      file: mergeTest,
+      title:
+        "a delete wins over what did not see it, whatever the stamps, and only a restore brings the key back",
+    },
+    why: "An edit made offline brings back what somebody deleted.",
+  },
+  {
+    name: "create-over-a-tombstone",
+    rule: "rule 7",
+    file: merge,
+    find: 'case "create": if (current?.deleted) return gone(op.key);',
+    replace: 'case "create": if (current?.deleted) return incarnate(op.set, stamp, kinds);',
+    test: {
+      file: mergeTest,
+      title:
+        "a delete wins over what did not see it, whatever the stamps, and only a restore brings the key back",
+    },
+    why: "A create sent again after the delete brings the record back.",
+  },
+  {
+    name: "create-stamp-moves",
+    rule: "rule 6",
+    file: merge,
+    find: "if (stamp > standing) stamps[field] = stamp;",
+    replace: 'if (stamp > standing) stamps["*"] = stamps[field] = stamp;',
+    test: mergeModel,
+    why: "A write to one field makes older writes of all others lose.",
+  },
+  {
+    name: "last-arrival-wins",
+    rule: "rule 6",
+    file: merge,
+    find: "if (stamp < standing) {",
+    replace: "if (stamp < created) {",
+    test: mergeModel,
+    why: "An edit made a week ago offline overwrites today's.",
+  },
+  {
+    name: "later-step-of-an-event-loses",
+    rule: "rule 6",
+    file: merge,
+    find: "if (stamp < standing) {",
+    replace: "if (stamp <= standing) {",
+    test: {
+      file: mergeTest,
+      title: "a later step of one event wins over an earlier one, and leaves no stamp of its own beside `*`",
+    },
+    why: "An action that changes a field twice keeps its first value.",
+  },
+  {
+    name: "superseded-in-silence",
+    rule: "rule 9",
+    file: merge,
+    find: "superseded.push({ field, by: standing });",
+    replace: "",
+    test: { file: mergeTest, title: "superseded names each field that lost and the stamp that won" },
+    why: "An edit that lost is gone without a word.",
+  },
+  {
+    name: "counter-overwritten",
+    rule: "rule 6",
+    file: merge,
+    find: "const after = before + (by[field] as number);",
+    replace: "const after = by[field] as number;",
+    test: { file: mergeTest, title: "counters and sets count once for each event and need no stamps" },
+    why: "Two people count at once, and one count is lost.",
+  },
+  {
+    name: "set-in-order-of-arrival",
+    rule: "rule 10",
+    file: merge,
+    find: "return [...byText.keys()].sort().map(",
+    replace: "return [...byText.keys()].map(",
+    test: { file: mergeTest, title: "the order of a set's members is a function of the members alone" },
+    why: "Two replicas with the same members have other bytes and other digests.",
+  },
+  {
+    name: "inherited-members-found",
+    rule: "rule 6",
+    file: merge,
+    find: "return Object.hasOwn(map, name) ? map[name] : undefined;",
+    replace: "return map[name];",
+    test: { file: mergeTest, title: "a field may have the name of what every object inherits" },
+    why: "A field called toString can never be written.",
+  },
+  {
+    name: "record-grows-without-bound",
+    rule: "§13",
+    file: merge,
+    find: "Object.keys(stamps).length > limits.maxFields + 1",
+    replace: "false",
+    test: {
+      file: mergeTest,
+      title: "a record cannot outgrow what a row may carry: fields, unset fields, members",
+    },
+    why: "A record is stored that no client can read, and its space never syncs again.",
+  },
+  {
+    name: "digest-without-content",
+    rule: "rule 10",
+    file: digest,
+    find: "const rowHash = hash(content);",
+    replace: 'const rowHash = hash("");',
+    test: {
+      file: digestTest,
+      title: "two sides that hold the same versions with other content do not agree",
+    },
+    why: "Half of all divergences are never noticed.",
+  },
+  {
+    name: "digest-without-version",
+    rule: "rule 10",
+    file: digest,
+    find: "BigInt(version)",
+    replace: "0n",
+    test: { file: digestTest, title: "every part of a row counts: domain, key, version, fields and stamps" },
+    why: "A row that an expectation would fail on passes for the same.",
+  },
+  {
+    name: "digest-never-forgets",
+    rule: "rule 10",
+    file: digest,
+    find: "this.#sum = (this.#sum - element + modulus) % modulus;",
+    replace: "",
+    test: { file: digestTest, title: "adding and removing commute, and equal a count from nothing" },
+    why: "Every delete looks like a divergence and starts a repair.",
+  },
+  {
+    name: "canonical-json-in-order-of-writing",
+    rule: "rule 10",
+    file: json,
+    find: "Object.keys(members).sort()",
+    replace: "Object.keys(members)",
+    test: {
+      file: "packages/protocol/src/json.test.ts",
+      title: "does not depend on the order in which members were put, and loses nothing",
+    },
+    why: "Equal rows have unequal digests, and repairs never end.",
+  },
+  {
+    name: "prototype-names-pass",
+    rule: "§13",
+    file: "packages/protocol/src/identifier.ts",
+    find: "return !reserved.has(name);",
+    replace: "return name.length >= 0;",
+    test: {
+      file: totalityTest,
+      title: "fields and values named like what reaches a prototype are refused in an op",
+    },
+    why: "A value called __proto__ changes every object of who copies it.",
+  },
+  {
+    name: "unknown-members-unchecked",
+    rule: "§13",
+    file: decode,
+    find: "checkJson(value[name], limits.maxDepth);",
+    replace: "",
+    test: {
+      file: totalityTest,
+      title: "an unknown member is harmless to whoever copies, spreads or stores the row",
+    },
+    why: "A row nested 100,000 deep passes, and breaks the storage that writes it down.",
+  },
+  {
+    name: "depth-unbounded",
+    rule: "§13",
+    file: decode,
+    find: "else if (depth <= 0)",
+    replace: "else if (depth <= -1_000_000)",
+    test: { file: totalityTest, title: "sizes are bounded: fields, members, nesting" },
+    why: "A deep value costs the stack of whoever walks it.",
+  },
+  {
+    name: "torn-messages-sent-back",
+    rule: "§13",
+    file: decode,
+    find: "return message.slice(0, limits.maxMessageChars).toWellFormed();",
+    replace: "return message;",
+    test: { file: totalityTest, title: "a message quotes its input without what could not be sent back" },
+    why: "The refusal of one event makes the whole answer unreadable, for ever.",
+  },
+  {
+    name: "set-and-unset-at-once",
+    rule: "§5.3",
+    file: "packages/protocol/src/event-decoder.ts",
+    find: "if (twice !== undefined)",
+    replace: "if (twice === null)",
+    test: { file: "packages/protocol/src/event-decoder.test.ts", title: "a field that is set and unset" },
+    why: "An op that contradicts itself is applied by guess.",
+  },
+];
