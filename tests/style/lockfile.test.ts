@@ -12,6 +12,10 @@ interface LockedPackage {
   readonly link?: boolean;
   readonly optional?: boolean;
   readonly hasInstallScript?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 const lockText = readFileSync(`${root}package-lock.json`, "utf8");
@@ -31,6 +35,26 @@ test("the lockfile names no registry, so that anyone's own serves", () => {
 
 test("every package from a registry is pinned by its hash", () => {
   expect(installed.filter(([, { integrity }]) => integrity === undefined).map(([path]) => path)).toEqual([]);
+});
+
+test("the lockfile has the programs for every system, else a clean install refuses it", () => {
+  const names = new Set(installed.map(([path]) => path.replace(/^.*node_modules\//, "")));
+  const missing = locked.flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies)
+      .filter((name) => !names.has(name))
+      .map((name) => `${path} may want ${name}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("the lockfile agrees with every package.json of the workspace", () => {
+  const kinds = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"] as const;
+  const workspaces = locked.filter(([path]) => !path.includes("node_modules/"));
+  expect(workspaces.length).toBeGreaterThan(1);
+  for (const [folder, entry] of workspaces) {
+    const manifest = JSON.parse(readFileSync(`${root}${folder}/package.json`, "utf8")) as LockedPackage;
+    for (const kind of kinds) expect(entry[kind] ?? {}, `${kind} of ${folder}`).toEqual(manifest[kind] ?? {});
+  }
 });
 
 test("no package needs an install script", () => {

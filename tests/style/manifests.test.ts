@@ -24,8 +24,9 @@ test.each(packageNames)("%s says in its package.json what others need to know", 
 
 test.each(packageNames)("%s depends on exact versions", (name) => {
   const { dependencies, optionalDependencies } = readManifest(`packages/${name}`);
-  const loose = Object.entries({ ...dependencies, ...optionalDependencies }).filter(([dependency, version]) =>
-    dependency.startsWith("@landfall/") ? version !== workspace.version : !/^\d+\.\d+\.\d+$/.test(version),
+  const loose = Object.entries({ ...dependencies, ...optionalDependencies }).filter(
+    ([dependency, version]) =>
+      dependency.startsWith("@landfall/") ? version !== workspace.version : !/^\d+\.\d+\.\d+$/.test(version),
   );
   expect(loose).toEqual([]);
 });
