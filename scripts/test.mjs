@@ -24,11 +24,24 @@ async function main() {
     console.log(help);
     return;
   }
-  await setUp();
-  if (chosen.some(({ needsBuild }) => needsBuild)) await build();
+  const needsBuild = chosen.some((step) => step.needsBuild);
+  const prepared = await runStep({
+    name: needsBuild ? "build" : "setup",
+    what: needsBuild ? "install and build" : "install",
+    quiet: false,
+    work: async () => {
+      await (needsBuild ? build() : setUp());
+      return { passed: 1, failed: 0, skipped: [] };
+    },
+  });
+  // Without an install, or with an old build, whatever else could be said would be about other code.
+  if (prepared.failed > 0) {
+    printTotals(prepared);
+    return;
+  }
   const quiet = chosen.filter((step) => step.quiet);
   /** @type {Outcome[]} */
-  const outcomes = [];
+  const outcomes = [prepared];
   const takeInTurn = async () => {
     for (let step = quiet.shift(); step !== undefined; step = quiet.shift())
       outcomes.push(await runStep(step));
@@ -52,7 +65,7 @@ function chooseSteps(args) {
   return steps.filter(({ name }) => wanted.includes(name));
 }
 
-/** @param {Step} step @returns {Promise<Outcome>} */
+/** @param {Pick<Step, "name" | "what" | "quiet" | "work">} step @returns {Promise<Outcome>} */
 async function runStep({ name, quiet, work, what }) {
   if (!quiet) console.log(`\n${name}: ${what}`);
   const started = performance.now();
