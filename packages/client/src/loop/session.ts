@@ -2,8 +2,11 @@ import type { ClockPort } from "@landfall/protocol";
 import { RemoteError } from "../remote/port.js";
 import { SyncError } from "./port.js";
 
+/** Why a token is wanted: none was given yet, the one given expires, or the server refused it. */
+export type CredentialsReason = "start" | "renew" | "refused";
+
 /** Gives a bearer token, or null when nobody is signed in; a throw means that it could not be found out now. */
-export type Credentials = () => string | null | Promise<string | null>;
+export type Credentials = (reason: CredentialsReason) => string | null | Promise<string | null>;
 
 /** Holds the token, so that `credentials` is asked at start, before expiry and on 401 (DESIGN §8). */
 export interface Session {
@@ -15,6 +18,8 @@ export interface Session {
   ask(): Promise<string | null>;
   /** The server said 401 to that token. */
   refuse(token: string): void;
+  /** Somebody else may have signed in: the token is asked for anew. */
+  forget(): void;
   /**
    * Runs a call with the token; asks for another once when the server refuses it.
    * @throws SyncError `signed-out`; what `run` throws.
@@ -38,6 +43,7 @@ function expiryMs(token: string): number | undefined {
 export function createSession(credentials: Credentials, clock: ClockPort): Session {
   let token: string | undefined;
   let renewAtMs: number | undefined;
+  let refused = false;
   let asking: Promise<string | null> | undefined;
   const session: Session = {
     get token() {
@@ -49,7 +55,8 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
     ask() {
       asking ??= (async () => {
         try {
-          const given = await credentials();
+          const given = await credentials(refused ? "refused" : token === undefined ? "start" : "renew");
+          refused = false;
           token = given ?? undefined;
           const expiry = given === null ? undefined : expiryMs(given);
           const leftMs = expiry === undefined ? 0 : expiry - clock.now();
@@ -61,8 +68,14 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
       })();
       return asking;
     },
-    refuse(refused) {
-      if (refused === token) token = undefined;
+    refuse(bad) {
+      if (bad !== token) return;
+      token = undefined;
+      refused = true;
+    },
+    forget() {
+      token = undefined;
+      renewAtMs = undefined;
     },
     async authorized(run) {
       const tryOnce = async (): Promise<ReturnType<typeof run>> => {

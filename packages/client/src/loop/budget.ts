@@ -1,0 +1,39 @@
+import { type Info, limits } from "@landfall/protocol";
+import type { Budget } from "./port.js";
+
+/** After so many answers in a row, a batch that was halved is doubled again. */
+const answersToGrow = 8;
+
+export interface BatchBudget {
+  readonly now: Budget;
+  /** What the server announced. */
+  limit(announced: Info["limits"]): void;
+  /** The batch was too large, or took too long: halves it. */
+  halve(): void;
+  /** The batch got through. */
+  passed(): void;
+}
+
+/** How much may go into one request: the server's limits at most, halved on 413, growing again (DESIGN §6). */
+export function createBudget(): BatchBudget {
+  let most: Budget = { events: limits.maxEventsPerRequest, bytes: limits.maxBatchBytes };
+  let share = 1;
+  let passes = 0;
+  return {
+    get now() {
+      return { events: Math.max(1, Math.floor(most.events * share)), bytes: Math.floor(most.bytes * share) };
+    },
+    limit({ maxEventsPerRequest, maxBatchBytes, maxBodyBytes }) {
+      // A tenth is left for the cursors and the envelope.
+      most = { events: maxEventsPerRequest, bytes: Math.min(maxBatchBytes, Math.floor(maxBodyBytes * 0.9)) };
+    },
+    halve() {
+      share /= 2;
+      passes = 0;
+    },
+    passed() {
+      passes += 1;
+      if (passes % answersToGrow === 0) share = Math.min(1, share * 2);
+    },
+  };
+}
