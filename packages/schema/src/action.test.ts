@@ -31,7 +31,7 @@ const context: ActionContext = { now: 1, random: () => 0.5, uuid: () => "u", use
 describe("actions (DESIGN §5.2)", () => {
   it("validates arguments; the event carries them as they were given", () => {
     const { rename } = schema.actions;
-    expect(rename.validate({ id: "p", at: "2026-01-01T00:00:00Z", name: undefined })).toEqual({
+    expect(rename.validate({ id: "p", at: "2026-01-01T00:00:00Z", name: undefined })).toStrictEqual({
       ok: true,
       value: { id: "p", name: "none", at: new Date("2026-01-01T00:00:00Z") },
       args: { id: "p", at: "2026-01-01T00:00:00Z" },

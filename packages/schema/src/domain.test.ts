@@ -72,6 +72,11 @@ describe("validate: a whole record", () => {
     expect(task.validate({ name: "a", old: 1 }, ["old"])).toEqual(issue(["old"], "no such field"));
   });
 
+  it("keeps no negative zero, which JSON would bend", () => {
+    const result = free.validate({ n: -0 });
+    expect(result.ok && Object.is(result.value["n"], 0)).toBe(true);
+  });
+
   it("keeps nothing of the app's objects", () => {
     const inner = { list: [1] };
     const result = free.validate({ inner });

@@ -175,6 +175,19 @@ describe("functions, for what renaming cannot say", () => {
   });
 });
 
+describe("functions may change what they are given", () => {
+  it("and what is stored stays as it was", () => {
+    const push = (old: Record<string, Json>): Fields => {
+      (old["list"] as Json[]).push(2);
+      return old;
+    };
+    const pushing = define(2, { 2: { domains: { task: { fields: push, update: push } } } });
+    const stored = { list: [1] };
+    expect(value(migrateFields(pushing, 1, "task", stored))).toEqual({ list: [1, 2] });
+    expect(stored).toEqual({ list: [1] });
+  });
+});
+
 describe("migrateAction", () => {
   it("renames calls and reshapes their arguments", () => {
     expect(value(migrateAction(schema, 1, { action: "close", args: { id: "p" } }))).toEqual({

@@ -95,6 +95,8 @@ describe("matches", () => {
     { size: { in: undefined as never } },
     { name: { ne: "n" } },
     { size: { gt: "4" as never } },
+    { size: { lt: "4" as never } },
+    { name: { gt: 5 as never } },
     { name: { lt: 5 as never } },
   ];
   it.each(yes.map((where) => [JSON.stringify(where), where] as const))("%s holds", (_, where) =>

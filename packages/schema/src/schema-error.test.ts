@@ -24,9 +24,15 @@ describe("an unknown name is refused", () => {
     );
   });
 
-  it.each(["zzzzzz", "", "x", "ab"])("%j is near nothing", (name) => {
+  it.each(["zzzzzz", "", "x", "ab", "fs"])("%j is near nothing", (name) => {
     expect(messageFor(name)).toBe(
       `here: there is no option "${name}". Known are: fields, merge, unique, indexes.`,
+    );
+  });
+
+  it("a short name is not near every other short name", () => {
+    expect(() => refuseUnknown("here", "comparison", "in", ["eq"])).toThrow(
+      'no comparison "in". Known are: eq.',
     );
   });
 
