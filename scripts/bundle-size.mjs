@@ -12,7 +12,12 @@ const app = `import { createClient } from "@landfall/client"; globalThis.client 
  * The minified and gzipped size of the client in an app: every chunk counts, also those that are loaded
  * later, each gzipped by itself as a server would send it.
  *
- * @returns {Promise<{ bytes: number, limitBytes: number, chunks: { name: string, bytes: number }[] }>}
+ * @returns {Promise<{
+ *   bytes: number,
+ *   limitBytes: number,
+ *   chunks: { name: string, bytes: number }[],
+ *   sources: { name: string, bytes: number }[],
+ * }>} `sources` are the files that most of it comes from, largest first, minified and not gzipped
  */
 export async function measureBundle() {
   if (!existsSync(`${root}/packages/client/dist/index.js`)) {
@@ -21,12 +26,13 @@ export async function measureBundle() {
     );
   }
   const { build } = await import("esbuild");
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     stdin: { contents: app, resolveDir: `${root}/tests`, sourcefile: "app.js" },
     bundle: true,
     splitting: true,
     minify: true,
     write: false,
+    metafile: true,
     format: "esm",
     platform: "browser",
     target: "es2022",
@@ -38,12 +44,21 @@ export async function measureBundle() {
     name: path.replace(/^.*[\\/]/, ""),
     bytes: gzipSync(contents, { level: 9 }).length,
   }));
-  return { bytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0), limitBytes, chunks };
+  const sources = Object.values(metafile.outputs)
+    .flatMap(({ inputs }) => Object.entries(inputs))
+    .map(([path, { bytesInOutput }]) => ({ name: path.replace(/^(\.\.\/)+/, ""), bytes: bytesInOutput }))
+    .sort((a, b) => b.bytes - a.bytes);
+  return { bytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0), limitBytes, chunks, sources };
 }
 
 await whenMain(import.meta.url, async () => {
-  const { bytes, chunks } = await measureBundle();
-  for (const chunk of chunks) console.log(`${String(chunk.bytes).padStart(7)}  ${chunk.name}`);
+  const { bytes, chunks, sources } = await measureBundle();
+  console.log(`Sources, minified:\n${list(sources)}\nChunks, minified and gzipped:\n${list(chunks)}`);
   console.log(`${bytes} of at most ${limitBytes} bytes, minified and gzipped.`);
   if (bytes > limitBytes) process.exitCode = 1;
 });
+
+/** @param {readonly { name: string, bytes: number }[]} files */
+function list(files) {
+  return files.map(({ name, bytes }) => `${String(bytes).padStart(8)}  ${name}`).join("\n");
+}

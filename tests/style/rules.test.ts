@@ -23,7 +23,7 @@ const citedByTests = new Set(
         if (!ts.isCallExpression(node)) return;
         const [title] = node.arguments;
         if (title === undefined || !(ts.isStringLiteralLike(title) || ts.isTemplateExpression(title))) return;
-        if (/\b(test|it|describe|needs)\b/.test(node.expression.getText()))
+        if (/\b(test|it|describe|needs|check)\b/.test(node.expression.getText()))
           numbers.push(...numbersIn(title.getText()));
       });
       return numbers;
