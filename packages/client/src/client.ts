@@ -13,7 +13,7 @@ import { httpRemote } from "./remote/http.js";
 import { type Remote, RemoteError } from "./remote/port.js";
 import type { PendingEvent } from "./replica/pending-event.js";
 import { forkSessions } from "./space/recovery.js";
-import { schemaRules } from "./space/schema-rules.js";
+import { migrateEvent, schemaRules } from "./space/schema-rules.js";
 import { type SpaceHandle, spaceHandle } from "./space/space-handle.js";
 import { type SessionContext, type SpaceNews, SpaceSession } from "./space/space-session.js";
 import { type ReplicaMeta, putEvent, putMeta } from "./space/space-store.js";
@@ -268,6 +268,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       timers,
       hash: hash ?? portableSha256,
       schemaVersion: schema.version,
+      migrate: (event) => migrateEvent(schema, event),
       domains: Object.values(schema.domains).flatMap((domain) => (domain.local ? [] : [domain.name])),
       device: () => client.#opened.device,
       clockChange: () => client.#clockChange(),

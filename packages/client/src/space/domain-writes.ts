@@ -34,16 +34,15 @@ export const ops = {
     const checked = domain.validate(fields);
     return checked.ok ? { op: "create", domain: domain.name, key, set: checked.value } : refuse(domain, key, checked.issues);
   },
-  put({ domain, fields }: WriteContext, key: string, put: unknown): Op {
+  put({ domain }: WriteContext, key: string, put: unknown): Op {
     const checked = domain.validatePut(put);
-    if (!checked.ok) return refuse(domain, key, checked.issues);
-    return { op: "put", domain: domain.name, key, set: fields(key) ? checked.set : checked.value };
+    // Another device may make the record first, and then counters and sets are left alone; absent ones read as 0 and empty.
+    return checked.ok ? { op: "put", domain: domain.name, key, set: checked.set } : refuse(domain, key, checked.issues);
   },
   update({ domain, fields }: WriteContext, key: string, patch: Given, unset: readonly string[] = []): Op {
     const current = fields(key);
     if (!current) throw new WriteError("missing", `There is no ${domain.name} with the key ${key}, so it cannot be updated. Create it, or put.`);
-    const set = given(patch);
-    const checked = domain.validatePatch(current, { set, unset });
+    const checked = domain.validatePatch(current, { set: patch, unset });
     if (!checked.ok) return refuse(domain, key, checked.issues);
     return { op: "update", domain: domain.name, key, set: checked.set, ...(unset.length > 0 ? { unset } : {}) };
   },

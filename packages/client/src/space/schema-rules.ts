@@ -1,5 +1,6 @@
 import type { TimerPort } from "@landfall/protocol";
-import type { Schema } from "@landfall/schema";
+import { type Schema, migrateAction, migrateOps } from "@landfall/schema";
+import type { PendingEvent } from "../replica/pending-event.js";
 import { type DomainRules, type ReplicaRules, noRules } from "../replica/rules.js";
 import { runAction } from "./action-run.js";
 
@@ -14,4 +15,19 @@ export function schemaRules(schema: Schema, options: { readonly user: () => stri
     runAction: (call, reader) => runAction(schema, rules, call, reader, { user: options.user(), timers: options.timers }),
   };
   return rules;
+}
+
+/**
+ * Brings a pending event to the schema's version, so that it shows as the server will apply it. What cannot be
+ * brought there stays as it was made, for the server to answer (DESIGN §5.2: the outbox is never dropped).
+ */
+export function migrateEvent(schema: Schema, event: PendingEvent): PendingEvent {
+  if (event.schema === undefined || event.schema >= schema.version) return event;
+  if (event.ops) {
+    const migrated = migrateOps(schema, event.schema, event.ops);
+    return migrated.ok ? { ...event, ops: migrated.value, schema: schema.version } : event;
+  }
+  if (event.action === undefined) return event;
+  const migrated = migrateAction(schema, event.schema, { action: event.action, args: event.args ?? null });
+  return migrated.ok ? { ...event, ...migrated.value, schema: schema.version } : event;
 }

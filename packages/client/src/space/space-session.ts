@@ -30,6 +30,8 @@ export interface SessionContext {
   readonly timers: TimerPort;
   readonly hash: Sha256;
   readonly schemaVersion: number | undefined;
+  /** Brings an event that was made under an older schema to this one (DESIGN §5.2). */
+  migrate(event: PendingEvent): PendingEvent;
   /** Domains that sync, of this schema and account's choice. */
   readonly domains: readonly string[];
   device(): string;
@@ -108,7 +110,7 @@ export class SpaceSession implements SyncedSpace {
     if (!stored.known) await context.storage.commit([putMeta(space, meta)]);
     for (const item of stored.inbox) session.inbox.set(item.id, item);
     session.outbox.nextSeq = meta.nextSeq;
-    for (const event of stored.outbox) session.#join(event);
+    for (const event of stored.outbox) session.#join(context.migrate(event));
     await session.replica.step({ patch: new Map([...stored.rows, ...stored.local]), add: session.outbox.events });
     for (const rows of stored.rows.values()) session.#observe(rows.values());
     return session;

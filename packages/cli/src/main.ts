@@ -1,0 +1,79 @@
+import { Command } from "commander";
+import { CommandError } from "./command-error.js";
+import { doctor } from "./doctor.js";
+import { describeInspection, inspect } from "./inspect.js";
+import { type DevOptions, type ServeOptions, type Terminal, dev, serve } from "./serve.js";
+import { option } from "./settings.js";
+
+/** The process as a terminal: Ctrl-C, or a supervisor's SIGTERM, asks to stop; a second one is not waited for. */
+function processTerminal(): Terminal {
+  const stop = new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+  return { print: (line) => void process.stdout.write(`${line}\n`), stop };
+}
+
+function program(terminal: Terminal): Command {
+  const landfall = new Command("landfall").description("Offline-first sync: run a server, look into it, find out what is wrong.").showHelpAfterError();
+  landfall
+    .command("dev")
+    .description("run a server for trying things out: no configuration, no schema, anybody signs in as dev:<user>")
+    .addOption(option("port"))
+    .addOption(option("host"))
+    .addOption(option("data"))
+    .addOption(option("maxSocketsPerAddress"))
+    .addHelpText("after", "\nExamples:\n  landfall dev\n  landfall dev --port 5000 --data /tmp/landfall")
+    .action((options: DevOptions) => dev(options, terminal));
+  landfall
+    .command("serve")
+    .description("run a server for people; tokens are JWTs, and dev: tokens are refused")
+    .addOption(option("storage").makeOptionMandatory())
+    .addOption(option("port"))
+    .addOption(option("host", "0.0.0.0"))
+    .addOption(option("jwtSecret"))
+    .addOption(option("jwks"))
+    .addOption(option("issuer"))
+    .addOption(option("audience"))
+    .addOption(option("maxSocketsPerAddress"))
+    .addHelpText(
+      "after",
+      "\nExamples:\n  LANDFALL_JWT_SECRET=… landfall serve --storage sqlite:landfall.db\n  landfall serve --storage sqlite:landfall.db --jwks https://id.example/jwks.json --issuer https://id.example/ --audience landfall",
+    )
+    .action((options: ServeOptions) => serve(options, terminal));
+  landfall
+    .command("inspect")
+    .description("show the spaces of a data file: heads, digests, devices and how far each is behind")
+    .addOption(option("storage", "sqlite:./.landfall/landfall.db"))
+    .addOption(option("space"))
+    .addOption(option("json"))
+    .addHelpText("after", "\nExamples:\n  landfall inspect\n  landfall inspect --storage sqlite:landfall.db --space site-7 --json")
+    .action(async ({ storage, space, json }: { storage: string; space?: string; json?: true }) => {
+      const spaces = await inspect({ storage, ...(space === undefined ? {} : { space }) });
+      terminal.print(json ? JSON.stringify({ spaces }, null, 2) : describeInspection(spaces));
+    });
+  landfall
+    .command("doctor")
+    .description("check a server and a token as a client would, and say what to do about what is wrong")
+    .addOption(option("url", "http://localhost:4400"))
+    .addOption(option("token").makeOptionMandatory())
+    .addOption(option("json"))
+    .addHelpText("after", "\nExamples:\n  landfall doctor --token dev:ann\n  landfall doctor --url https://sync.example.org --token \"$TOKEN\" --json")
+    .action(async ({ url, token, json }: { url: string; token: string; json?: true }) => {
+      const findings = await doctor({ url, token, now: () => Date.now() });
+      const lines = findings.flatMap(({ check, ok, said, advice }) => [`${ok ? "ok   " : "WRONG"} ${check.padEnd(10)} ${said}`, ...(advice === undefined ? [] : [`                 ${advice}`])]);
+      terminal.print(json ? JSON.stringify({ findings }, null, 2) : lines.join("\n"));
+      if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
+    });
+  return landfall;
+}
+
+/** Runs the command. Exit status 0 when done, 1 when it failed or found something wrong, as usage errors do. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    await program(processTerminal()).parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    process.stderr.write(`landfall: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,97 @@
+import { createServer, devTokens, jwks, jwt, sqlite } from "@landfall/server";
+import { CommandError } from "./command-error.js";
+
+/** Where a command writes and what ends it; the process, or a test. */
+export interface Terminal {
+  print(line: string): void;
+  /** Resolves when the person asks to stop. */
+  readonly stop: Promise<void>;
+}
+
+export interface DevOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly data: string;
+  readonly maxSocketsPerAddress: number;
+}
+
+export interface ServeOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly storage: string;
+  readonly jwtSecret?: string;
+  readonly jwks?: string;
+  readonly issuer?: string;
+  readonly audience?: string;
+  readonly maxSocketsPerAddress: number;
+}
+
+type Server = ReturnType<typeof createServer>;
+
+/** What listening failed of, in words. */
+function listenError(error: unknown, port: number): unknown {
+  const { code } = error as { code?: string };
+  if (code === "EADDRINUSE") return new CommandError(`Port ${port} is in use by another program. Stop that one, or choose another with --port.`);
+  if (code === "EACCES") return new CommandError(`Port ${port} needs more rights than this user has. Choose one from 1024 with --port.`);
+  return error;
+}
+
+async function run(server: Server, options: { readonly port: number; readonly host: string }, terminal: Terminal, started: (url: string) => readonly string[]): Promise<void> {
+  let listening: { readonly url: string; close(): Promise<void> };
+  try {
+    listening = await server.listen(options.port, options.host);
+  } catch (error) {
+    await server.close();
+    throw listenError(error, options.port);
+  }
+  for (const line of started(listening.url)) terminal.print(line);
+  await terminal.stop;
+  terminal.print("Stopping: finishing what is running, then closing the data.");
+  await server.close();
+  terminal.print("Stopped.");
+}
+
+function openStorage(file: string): ReturnType<typeof sqlite> {
+  try {
+    return sqlite(file);
+  } catch (error) {
+    throw new CommandError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** `landfall dev`: no configuration, no schema, anybody signs in as `dev:<user>` (DESIGN §15). */
+export async function dev(options: DevOptions, terminal: Terminal): Promise<void> {
+  const file = `${options.data}/landfall.db`;
+  const { maxSocketsPerAddress } = options;
+  const server = createServer({ storage: openStorage(file), auth: devTokens(), development: true, maxSocketsPerAddress });
+  await run(server, options, terminal, (url) => [
+    `Landfall is listening on ${url} (data in ${file}). Ctrl-C stops it.`,
+    "",
+    "Anybody signs in with the token dev:<user>. Try:",
+    `  curl -s ${url}/v1/spaces -X POST -H 'authorization: Bearer dev:ann' -H 'content-type: application/json' -d '{"space":"site-7"}'`,
+    `  curl -s '${url}/v1/spaces/site-7/rows?domain=project' -H 'authorization: Bearer dev:ann'`,
+    `  landfall doctor --url ${url} --token dev:ann`,
+    "",
+    "These tokens are for this machine only. For people, use: landfall serve --help",
+  ]);
+}
+
+function serveAuth(options: ServeOptions): ReturnType<typeof jwt> {
+  const { jwtSecret, jwks: url, issuer, audience } = options;
+  if (jwtSecret !== undefined && url !== undefined) throw new CommandError("Give either --jwt-secret or --jwks, not both: tokens are checked one way.");
+  const named = { ...(issuer === undefined ? {} : { issuer }), ...(audience === undefined ? {} : { audience }) };
+  if (jwtSecret !== undefined) return jwt({ secret: jwtSecret, ...named });
+  if (url === undefined) throw new CommandError("Nobody could sign in: give --jwt-secret, or --jwks with --issuer and --audience. For trying things out on this machine, use: landfall dev");
+  if (issuer === undefined || audience === undefined) throw new CommandError("--jwks needs --issuer and --audience, or tokens made for other services would be accepted.");
+  return jwks({ url, issuer, audience });
+}
+
+/** `landfall serve`: for people; refuses development tokens. */
+export async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
+  const match = /^sqlite:(.+)$/.exec(options.storage);
+  if (!match) throw new CommandError(`The storage ${JSON.stringify(options.storage)} is not known. Give sqlite:FILE; other storages are not built yet.`);
+  const auth = serveAuth(options);
+  const { maxSocketsPerAddress } = options;
+  const server = createServer({ storage: openStorage(match[1] as string), auth, maxSocketsPerAddress });
+  await run(server, options, terminal, (url) => [`Landfall is listening on ${url} (data in ${match[1]}). Ctrl-C stops it.`]);
+}
