@@ -1,12 +1,13 @@
+import { existsSync } from "node:fs";
 import { measureBundle } from "../bundle-size.mjs";
-import { runNode } from "../child.mjs";
+import { root, runNode } from "../child.mjs";
 import { findNode, otherNodeMajors, whyNoOtherNodes } from "./node-versions.mjs";
 import { fromExit } from "./outcome.mjs";
 import { checkPublishing } from "./publishing.mjs";
 import { runVitest } from "./vitest.mjs";
 
-/** What also runs on the other versions of Node: the packages' own tests and one trip from end to end. */
-const otherNodeFilters = ["packages/", "tests/conformance/", "tests/end-to-end/smoke.test.ts"];
+/** The one trip from end to end that is also made on the other versions of Node. */
+const smokeTest = "tests/end-to-end/smoke.test.ts";
 
 /**
  * The steps of `npm test` after set-up, in order. Those that are `quiet` collect their output, so two of them
@@ -89,6 +90,12 @@ export const steps = [
 async function runOnNode(major) {
   const why = whyNoOtherNodes();
   if (why !== undefined) return { passed: 0, failed: 0, skipped: [{ name: `node-${major}`, reason: why }] };
+  // vitest takes a filter that finds nothing for a narrow choice; here it would be a check that is gone.
+  if (!existsSync(`${root}/${smokeTest}`)) throw new Error(`${smokeTest} is missing.`);
   const { path, version } = await findNode(major);
-  return { ...(await runVitest(`node-${major}`, { node: path, filters: otherNodeFilters })), note: version };
+  // The tests of the packages include the conformance suites of the ports.
+  return {
+    ...(await runVitest(`node-${major}`, { node: path, filters: ["packages/", smokeTest] })),
+    note: version,
+  };
 }
