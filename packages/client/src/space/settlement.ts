@@ -1,4 +1,4 @@
-import { type Fields, type Json, type Op, type Row, codeEntry } from "@landfall/protocol";
+import type { Fields, Json, Op, Row } from "@landfall/protocol";
 import type { Cut, FinalOutcome } from "../replica/cut.js";
 import { type PendingEvent, type PendingExpectation } from "../replica/pending-event.js";
 import type { InboxItem } from "./inbox-item.js";
@@ -42,14 +42,9 @@ export function triedFields(op: Op): Json | undefined {
   }
 }
 
-function describe(code: string, message: string): string {
-  const help = codeEntry(code)?.help;
-  return help && !message.includes(help) ? `${message} ${help}` : message;
-}
-
 /** The inbox items of a rejected event: one for each op, or one for an action. */
 export function rejectedItems(event: PendingEvent, code: string, message: string, kind: "rejected" | "parked" = "rejected"): InboxItem[] {
-  const common = { kind, madeAt: event.madeAt, code, reason: describe(code, message), event };
+  const common = { kind, madeAt: event.madeAt, code, reason: message, event };
   if (!event.ops) return [{ ...common, id: event.id, tried: event.args ?? null, choices: ["retry", "dismiss"] }];
   return event.ops.map((op, i) => {
     const canCopy = op.op === "create" || op.op === "put" || op.op === "restore" || op.op === "update";
