@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { protocolDeclaration, protocolVersion } from "./declaration.js";
+import { protocolDeclaration } from "./declaration.js";
+import { protocolVersion } from "./protocol-version.js";
 import { exchangeRequest } from "./exchange-request.js";
 
 /** The hash of the whole declaration for each version. A version that has been released never gets another hash. */

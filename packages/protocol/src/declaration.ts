@@ -15,8 +15,3 @@ export function protocolDeclaration(): string {
   }
   return lines.sort().join("\n");
 }
-
-/** The version that `protocol` says in a request. One line a change:
- * 1 — readable records: exchange, plain pull, info, spaces and members, socket with pokes and deltas.
- */
-export const protocolVersion = 1;

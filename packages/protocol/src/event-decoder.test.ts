@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decode } from "./decode.js";
-import { eventDecoder, eventIdentityDecoder, opsConflict } from "./event-decoder.js";
+import { eventDecoder, eventIdentityDecoder } from "./event-decoder.js";
+import { opsConflict } from "./ops-conflict.js";
 import type { Op } from "./op.js";
 
 const id = "018f0000-0000-7000-8000-000000000001";

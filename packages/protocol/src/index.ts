@@ -15,6 +15,7 @@ export * from "./merge.js";
 export * from "./op.js";
 export * from "./ops-conflict.js";
 export * from "./ports.js";
+export * from "./protocol-version.js";
 export * from "./rejected-error.js";
 export * from "./row.js";
 export * from "./socket-message.js";

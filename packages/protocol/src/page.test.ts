@@ -9,6 +9,7 @@ import { type CodeEntry, codes } from "./codes.js";
 import { type Decoder, decodeText } from "./decode.js";
 import type { Op, WireEvent } from "./op.js";
 import { limits } from "./limits.js";
+import { opsConflict } from "./ops-conflict.js";
 
 const page = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
 const source = readFileSync(new URL("limits.ts", import.meta.url), "utf8");
@@ -53,7 +54,7 @@ describe("docs/protocol.md", () => {
       const result = decodeText(known, text);
       if (!result.ok) throw new Error(result.message);
       if (decoder === "event" && "ops" in (result.value as WireEvent))
-        expect(event.opsConflict((result.value as { ops: Op[] }).ops)).toBeUndefined();
+        expect(opsConflict((result.value as { ops: Op[] }).ops)).toBeUndefined();
       if (decoder === "exchange-request") {
         for (const space of (result.value as { spaces: { events?: unknown[] }[] }).spaces)
           for (const each of space.events ?? [])
