@@ -2,7 +2,8 @@ export { type Client, type ClientOptions, type UnsyncedWrite, createClient } fro
 export type { FirstSync } from "./adopt.js";
 export { type Progress, type SyncState, type SpaceState, type SpaceSync, SyncError } from "./loop/port.js";
 export type { Credentials } from "./loop/session.js";
-export type { ClientPorts } from "./ports.js";
+export { platformPorts } from "./platform.js";
+export type { ClientPorts, NetPort, OnlinePort, SocketLike } from "./ports.js";
 export { type Remote, RemoteError } from "./remote/port.js";
 export type { RecordMeta } from "./replica/view-record.js";
 export type { DomainHandle, RecordOf, RecordReceipt, WriteOptions } from "./space/domain-handle.js";

@@ -1,4 +1,4 @@
-export { LandfallProvider, useClient } from "./provider.js";
+export { LandfallProvider, type LandfallProviderProps, useClient } from "./provider.js";
 export { type ActionProgress, useAction } from "./use-action.js";
 export { useInbox } from "./use-inbox.js";
 export { useRecord, useRecords } from "./use-records.js";

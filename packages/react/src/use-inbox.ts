@@ -3,9 +3,20 @@ import { useCallback, useSyncExternalStore } from "react";
 
 const none: readonly InboxItem[] = [];
 
-/** What waits for a person's decision in a space, oldest first, with the ways to decide. */
-export function useInbox(inbox: InboxHandle | undefined): { readonly items: readonly InboxItem[]; readonly inbox: InboxHandle | undefined } {
-  const subscribe = useCallback((listener: () => void) => inbox?.subscribe(listener) ?? (() => undefined), [inbox]);
-  const items = useSyncExternalStore(subscribe, () => inbox?.current ?? none, () => none);
-  return { items, inbox };
+/**
+ * What waits for a person's decision in a space, oldest first. The handle has the ways to decide: `retry`,
+ * `writeAgain`, `keepCopy` and `dismiss`.
+ *
+ * @param inbox undefined while the space is opening: the list is empty then.
+ */
+export function useInbox(inbox: InboxHandle | undefined): readonly InboxItem[] {
+  const subscribe = useCallback(
+    (listener: () => void) => inbox?.subscribe(listener) ?? (() => undefined),
+    [inbox],
+  );
+  return useSyncExternalStore(
+    subscribe,
+    () => inbox?.current ?? none,
+    () => none,
+  );
 }

@@ -10,11 +10,26 @@ export type OpeningSpace<S extends Schema> =
 
 const opening = { state: "opening", space: undefined, error: undefined } as const;
 
-/** Opens a space for as long as the component is there. Nothing is opened while a server renders. */
-export function useSpace<S extends Schema>(client: Client<S>, id: string, options?: { readonly create?: boolean }): OpeningSpace<S> {
-  const [result, setResult] = useState<{ readonly id: string; readonly client: Client<S>; readonly value: OpeningSpace<S> }>();
-  const create = options?.create ?? false;
+/**
+ * Opens a space; it stays open when the component goes, ready for the next one. Nothing is opened while a
+ * server renders.
+ *
+ * @param client given, rather than taken from the provider, because it carries the types of the schema.
+ * @param id undefined while none is chosen: nothing is opened then.
+ */
+export function useSpace<S extends Schema>(
+  client: Client<S> | undefined,
+  id: string | undefined,
+  options: { readonly create?: boolean } = {},
+): OpeningSpace<S> {
+  const [result, setResult] = useState<{
+    readonly id: string;
+    readonly client: Client<S>;
+    readonly value: OpeningSpace<S>;
+  }>();
+  const { create = false } = options;
   useEffect(() => {
+    if (!client || id === undefined) return undefined;
     let gone = false;
     const show = (value: OpeningSpace<S>): void => {
       if (!gone) setResult({ id, client, value });
@@ -24,7 +39,12 @@ export function useSpace<S extends Schema>(client: Client<S>, id: string, option
       .open()
       .then(
         (space) => show({ state: "open", space, error: undefined }),
-        (error: unknown) => show({ state: "failed", space: undefined, error: error instanceof Error ? error : new Error(String(error)) }),
+        (error: unknown) =>
+          show({
+            state: "failed",
+            space: undefined,
+            error: error instanceof Error ? error : new Error(String(error)),
+          }),
       );
     return () => {
       gone = true;

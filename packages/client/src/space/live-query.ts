@@ -30,17 +30,33 @@ export function liveQuery(replica: Replica, domain: string, query: Query<ViewRec
   function* records(): Iterable<ViewRecord> {
     for (const key of replica.keys(domain)) yield replica.get(domain, key) as ViewRecord;
   }
-  const page = (): readonly ViewRecord[] => (sliced ? select(matching, { ...(orderBy ? { orderBy } : {}), ...(limit === undefined ? {} : { limit }), ...(after === undefined ? {} : { after }) }, (key) => replica.get(domain, key)) : matching);
-  const same = (a: readonly ViewRecord[], b: readonly ViewRecord[]): boolean => a.length === b.length && a.every((record, i) => record === b[i]);
+  const page = (): readonly ViewRecord[] =>
+    sliced
+      ? select(
+          matching,
+          {
+            ...(orderBy ? { orderBy } : {}),
+            ...(limit === undefined ? {} : { limit }),
+            ...(after === undefined ? {} : { after }),
+          },
+          (key) => replica.get(domain, key),
+        )
+      : matching;
+  const same = (a: readonly ViewRecord[], b: readonly ViewRecord[]): boolean =>
+    a.length === b.length && a.every((record, i) => record === b[i]);
   const showPage = (): boolean => {
     const next = page();
     if (sliced && same(current, next)) return false;
     current = next;
     return true;
   };
-  const readAll = (): void => {
-    matching = select(records(), { ...(where ? { where } : {}), ...(orderBy ? { orderBy } : {}) });
+  /** @returns whether the answer is another: asked again without a change in between, it is the same list. */
+  const readAll = (): boolean => {
+    const found = select(records(), { ...(where ? { where } : {}), ...(orderBy ? { orderBy } : {}) });
+    if (same(matching, found)) return false;
+    matching = found;
     placed = new Map(matching.map((record) => [record.key, record]));
+    return true;
   };
   const place = (record: ViewRecord): number => {
     let low = 0;
@@ -54,11 +70,7 @@ export function liveQuery(replica: Replica, domain: string, query: Query<ViewRec
   };
   /** @returns whether the answer changed. */
   const take = (keys: ReadonlySet<string>): boolean => {
-    if (keys.size > maxIncremental) {
-      const before = matching;
-      readAll();
-      return !same(before, matching);
-    }
+    if (keys.size > maxIncremental) return readAll();
     let changed = false;
     for (const key of keys) {
       const before = placed.get(key);
@@ -80,10 +92,7 @@ export function liveQuery(replica: Replica, domain: string, query: Query<ViewRec
   return {
     get current() {
       if (!stop) {
-        const before = matching;
         readAll();
-        // Asked twice without a change in between, the answer is the same list.
-        if (same(before, matching)) matching = before;
         showPage();
       }
       return current;
