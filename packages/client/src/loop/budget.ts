@@ -16,24 +16,25 @@ export interface BatchBudget {
 
 /** How much may go into one request: the server's limits at most, halved on 413, growing again (DESIGN §6). */
 export function createBudget(): BatchBudget {
-  let most: Budget = { events: limits.maxEventsPerRequest, bytes: limits.maxBatchBytes };
+  let events: number = limits.maxEventsPerRequest;
+  let bytes: number = limits.maxBatchBytes;
   let share = 1;
   let passes = 0;
   return {
     get now() {
-      return { events: Math.max(1, Math.floor(most.events * share)), bytes: Math.floor(most.bytes * share) };
+      return { events: Math.ceil(events * share), bytes: bytes * share };
     },
-    limit({ maxEventsPerRequest, maxBatchBytes, maxBodyBytes }) {
+    limit(announced) {
+      events = announced.maxEventsPerRequest;
       // A tenth is left for the cursors and the envelope.
-      most = { events: maxEventsPerRequest, bytes: Math.min(maxBatchBytes, Math.floor(maxBodyBytes * 0.9)) };
+      bytes = Math.min(announced.maxBatchBytes, announced.maxBodyBytes * 0.9);
     },
     halve() {
       share /= 2;
       passes = 0;
     },
     passed() {
-      passes += 1;
-      if (passes % answersToGrow === 0) share = Math.min(1, share * 2);
+      if (++passes % answersToGrow === 0) share = Math.min(1, share * 2);
     },
   };
 }

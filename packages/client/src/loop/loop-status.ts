@@ -1,34 +1,26 @@
 import type { Life } from "./life.js";
 import type { LoopStatus, SpaceState, SpaceSync } from "./port.js";
 
-export interface LoopFacts {
-  readonly life: Life;
-  readonly spaces: ReadonlyMap<string, { readonly sync: SpaceSync }>;
-  readonly socketOpen: boolean;
-  /** Events of the request that is under way. */
-  readonly sending: number;
-  /** When the client tries again by itself, by the server's clock. */
-  readonly retryAt: number | null;
-  readonly clockSkewMs: number;
-  readonly lastSyncedAt: number | null;
-}
-
 const worstFirst: readonly SpaceState[] = ["frozen", "revoked", "outdated", "catching-up"];
 
 /** What the loop says of itself: what keeps the whole client from syncing comes before what a space suffers from. */
-export function loopStatus({ life, spaces, socketOpen, sending, retryAt, clockSkewMs, lastSyncedAt }: LoopFacts): LoopStatus {
-  const all = [...spaces.values()].map(({ sync }) => sync);
-  const worst = worstFirst.map((state) => all.find((sync) => sync.state === state)).find((sync) => sync !== undefined);
-  const { mode, reason, code, task } = life;
+export function loopStatus(
+  { mode, reason, code, task }: Life,
+  spaces: { readonly [space: string]: SpaceSync },
+  facts: { readonly socketOpen: boolean; readonly sending: boolean; readonly retryAt: number | null; readonly clockSkewMs: number; readonly lastSyncedAt: number | null },
+): LoopStatus {
+  const { socketOpen, sending, retryAt, clockSkewMs, lastSyncedAt } = facts;
   const ready = mode === "ready";
+  const rank = ({ state }: SpaceSync): number => worstFirst.indexOf(state) + 1 || 9;
+  const worst = Object.values(spaces).sort((a, b) => rank(a) - rank(b))[0];
   return {
     state: ready ? (worst?.state ?? "live") : mode,
     reason: reason || (worst?.reason ?? ""),
     connection: !ready && mode !== "backing-off" ? "offline" : socketOpen ? "socket" : "polling",
-    phase: task === "exchanging" ? (sending > 0 ? "sending" : "fetching") : ready ? "idle" : "blocked",
+    phase: task === "exchanging" ? (sending ? "sending" : "fetching") : ready ? "idle" : "blocked",
     lastSyncedAt,
-    error: code === "" ? null : { code, message: reason, retryAt },
+    error: code ? { code, message: reason, retryAt } : null,
     clockSkewMs,
-    spaces: Object.fromEntries([...spaces].map(([space, { sync }]) => [space, sync])),
+    spaces,
   };
 }

@@ -1,13 +1,12 @@
 import { type ServerMessage, limits } from "@landfall/protocol";
-import { keepSame } from "../status.js";
 import { createBudget } from "./budget.js";
 import { runExchange } from "./exchange.js";
 import { type LifeEvent, firstLife, step } from "./life.js";
 import { loopStatus } from "./loop-status.js";
-import { pace } from "./pace.js";
-import { type PokeLine, createPokeLine } from "./poke-line.js";
-import { type Loop, type LoopOptions, type LoopStatus, SyncError } from "./port.js";
-import { type TrackedSpace, dueAtMs, hear, look, retry, trackSpace, whyNotLanded } from "./tracked-space.js";
+import { freshMs, idleMs, progressMs, renewRetryMs, turnMs, watchedIdleMs } from "./pace.js";
+import { PokeLine } from "./poke-line.js";
+import { type Loop, type LoopOptions, type LoopStatus, SyncError, type SyncedSpace } from "./port.js";
+import { TrackedSpace, type TrackingPorts } from "./tracked-space.js";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -15,8 +14,8 @@ const never = Number.POSITIVE_INFINITY;
 const maxWatchChars = limits.maxSocketFrameBytes - 1_024;
 
 interface Waiter {
-  /** The number of the exchange that each space was part of last when the wait began. */
-  readonly rounds: ReadonlyMap<TrackedSpace, number>;
+  /** The exchange that was the newest when the wait began: it may have passed what is waited for. */
+  readonly round: number;
   readonly resolve: () => void;
   readonly reject: (error: SyncError) => void;
 }
@@ -25,264 +24,313 @@ interface Waiter {
  * The synchronizer: keeps spaces in step with the server, one exchange at a time (DESIGN §4, §8). The
  * tables of `life` and `tracked-space` decide; the timers and calls here only carry it out.
  */
-export function createLoop({ remote, ports, session, serverClock, device, onStatus }: LoopOptions): Loop {
-  const { uptime, clock, timers, random, online } = ports;
-  const spaces = new Map<string, TrackedSpace>();
-  const budget = createBudget();
-  let waiters: readonly Waiter[] = [];
-  let life = firstLife;
-  let running = false;
-  /** Of this run; a new one with every start, so that what a stopped run still brings is passed over. */
-  let abort = new AbortController();
-  let inFlight: Promise<void> = Promise.resolve();
-  let cancelTimer = (): void => undefined;
-  let endHints = (): void => undefined;
-  let round = 0;
-  let sending = 0;
-  /** The server has answered, and was asked for its limits, since the start. */
-  let reached = false;
-  let informed = false;
-  let renewNotBeforeMs = 0;
-  let retryAt: number | null = null;
-  let lastSyncedAt: number | null = null;
-  let toldMs = 0;
+export function createLoop(options: LoopOptions): Loop {
+  return new Synchronizer(options);
+}
 
-  const now = (): number => uptime.now();
-  /** In [0, 1). */
-  const chance = (): number => new DataView(random.bytes(4).buffer).getUint32(0) / 2 ** 32;
-  const serverMs = (): number => Math.round(serverClock.now());
-  const describe = (): LoopStatus => loopStatus({ life, spaces, socketOpen: line?.open === true, sending, retryAt, clockSkewMs: serverClock.skewMs, lastSyncedAt });
+class Synchronizer implements Loop {
+  readonly #options: LoopOptions;
+  readonly #tracking: TrackingPorts;
+  readonly #spaces = new Map<string, TrackedSpace>();
+  readonly #budget = createBudget();
+  readonly #line: PokeLine | undefined;
+  #waiters: readonly Waiter[] = [];
+  #life = firstLife;
+  #running = false;
+  /** Of this run; a new one after every stop, so that what a stopped run still brings is passed over. */
+  #abort = new AbortController();
+  #inFlight: Promise<void> = Promise.resolve();
+  #cancelTimer = (): void => undefined;
+  #endHints = (): void => undefined;
+  /** Counts exchanges. */
+  #round = 0;
+  #sending = false;
+  /** Since the start, the server has answered, and was asked for its limits. */
+  #reached = false;
+  #informed = false;
+  #renewNotBeforeMs = 0;
+  #retryAt: number | null = null;
+  #lastSyncedAt: number | null = null;
+  #toldMs = 0;
+  #told = "";
+  /** What the socket said hello with. */
+  #greeting = { token: "", device: "" };
 
-  const { pokes } = remote;
-  let greeting = { token: "", device: "" };
-  const line = pokes && createPokeLine({
-    connect: (listener) => pokes((greeting = { token: session.token ?? "", device: device() }), listener),
-    now,
-    random: chance,
-    message: heard,
-    unauthorized: () => session.refuse(greeting.token),
-    changed() {
-      for (const tracked of spaces.values()) {
-        tracked.unsure = line?.open === true;
-        look(tracked, now() + (tracked.unsure ? pace.firstHeadsMs : pace.idleMs));
-      }
-      tick();
-    },
-  });
-  const idleMs = ({ watched }: TrackedSpace): number => (watched && line?.open ? pace.watchedIdleMs : pace.idleMs);
-  let status = describe();
-
-  function report(): void {
-    toldMs = now();
-    const next = keepSame(status, describe());
-    if (next === status) return;
-    status = next;
-    onStatus(status);
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    const { remote, ports, session, serverClock, device } = options;
+    const { pokes } = remote;
+    const now = (): number => ports.uptime.now();
+    const chance = (): number => (ports.random.bytes(1)[0] as number) / 256;
+    this.#tracking = {
+      now,
+      chance,
+      serverMs: () => Math.round(serverClock.now()),
+      idleMs: ({ watched }) => (watched && this.#line?.open ? watchedIdleMs : idleMs),
+    };
+    this.#line = pokes && new PokeLine({
+      connect: (listener) => pokes((this.#greeting = { token: session.token ?? "", device: device() }), listener),
+      now,
+      chance,
+      message: (message) => this.#hear(message),
+      unauthorized: () => session.refuse(this.#greeting.token),
+      changed: () => {
+        this.#look(now() + idleMs);
+        this.wake();
+        this.#report();
+      },
+    });
   }
 
-  function heard(message: ServerMessage): void {
-    if (message.type === "heads") {
-      for (const [space, heads] of Object.entries(message.spaces)) {
-        const tracked = spaces.get(space);
-        if (!tracked) continue;
-        for (const domain of Object.keys(heads)) hear(tracked, [domain], heads[domain] as number);
-        if (tracked.unsure) tracked.pollAtMs = Math.max(tracked.pollAtMs, now() + pace.watchedIdleMs);
-        tracked.unsure = false;
-      }
-    } else if ("space" in message) {
-      const tracked = spaces.get(message.space);
-      if (!tracked) return;
-      if (message.type === "revoked") look(tracked, 0);
-      // The device's own writes come back in the answer that they were sent with.
-      else if (message.by === device()) return;
-      else if (message.type === "poke") hear(tracked, message.domains, message.index);
-      else {
-        const fetchIt = (): void => hear(tracked, message.domains, message.index);
-        void tracked.space.delta(message).then((applied) => (applied ? undefined : fetchIt()), fetchIt).then(tick);
-        return;
-      }
-    }
-    tick();
+  get #all(): TrackedSpace[] {
+    return [...this.#spaces.values()];
   }
+
+  #look(atMs: number): void {
+    for (const tracked of this.#all) tracked.look(atMs);
+  }
+
+  // --- status -------------------------------------------------------------------------------------------
+
+  get status(): LoopStatus {
+    return loopStatus(this.#life, Object.fromEntries([...this.#spaces].map(([space, { sync }]) => [space, sync])), {
+      socketOpen: this.#line?.open === true,
+      sending: this.#sending,
+      retryAt: this.#retryAt,
+      clockSkewMs: this.#options.serverClock.skewMs,
+      lastSyncedAt: this.#lastSyncedAt,
+    });
+  }
+
+  #report(): void {
+    this.#toldMs = this.#tracking.now();
+    const { status } = this;
+    const text = JSON.stringify(status);
+    if (text !== this.#told) this.#options.onStatus(status);
+    this.#told = text;
+  }
+
+  // --- pace ---------------------------------------------------------------------------------------------
 
   /** Does what is due, and sets the timer for what is due next. */
-  function tick(): void {
-    if (!running) return;
-    cancelTimer();
-    const idle = life.task === "none";
-    let next = idle ? wantedAtMs() : never;
-    if (next <= now()) return dispatch({ type: "due" });
-    next = Math.min(next, line ? keepLine(line) : never, renew());
-    if (next < never) cancelTimer = timers.after(Math.max(0, next - now()), tick);
-    settle();
-    report();
-  }
-
-  function wantedAtMs(): number {
+  wake(): void {
+    if (!this.#running) return;
+    this.#cancelTimer();
+    const { now } = this.#tracking;
+    const { mode, task, notBeforeMs } = this.#life;
     // Whoever has no token or no server looks for one, whether spaces are due or not.
-    let at = life.mode === "ready" && session.token !== undefined ? never : 0;
-    for (const tracked of spaces.values()) at = Math.min(at, dueAtMs(tracked));
-    return Math.max(at, life.notBeforeMs);
+    const wanted = mode === "ready" && this.#options.session.token !== undefined ? Math.min(...this.#all.map(({ dueAtMs }) => dueAtMs)) : 0;
+    let next = task === "none" ? Math.max(wanted, notBeforeMs) : never;
+    if (next <= now()) return this.#dispatch({ type: "due" });
+    next = Math.min(next, this.#keepLine(), this.#renew());
+    if (next < never) this.#cancelTimer = this.#options.ports.timers.after(Math.max(0, next - now()), () => this.wake());
+    this.#settle();
   }
 
-  function keepLine(line: PokeLine): number {
-    if (life.mode === "signed-out" || life.mode === "needs-auth" || life.mode === "locked") line.close();
+  #dispatch(event: LifeEvent): void {
+    const { ports, session } = this.#options;
+    const { now, chance, serverMs } = this.#tracking;
+    const before = this.#life;
+    const life = step(before, event, { now: now(), random: chance(), hasToken: session.token !== undefined, online: ports.online.isOnline() });
+    this.#life = life;
+    if (life.notBeforeMs !== before.notBeforeMs) {
+      const inMs = life.notBeforeMs - now();
+      this.#retryAt = inMs > 0 && inMs < never ? serverMs() + Math.round(inMs) : null;
+    }
+    if (life.task !== before.task && life.task !== "none") this.#inFlight = life.task === "asking" ? this.#ask() : this.#exchange();
+    this.wake();
+    this.#report();
+  }
+
+  /** Asks for another token before this one expires; if that fails, this one serves until it is refused. */
+  #renew(): number {
+    const { session, serverClock } = this.#options;
+    const { now } = this.#tracking;
+    if (session.renewAtMs === undefined || this.#life.task === "asking" || this.#life.mode === "locked") return never;
+    const atMs = Math.max(now() + session.renewAtMs - serverClock.now(), this.#renewNotBeforeMs);
+    if (atMs > now()) return atMs;
+    this.#renewNotBeforeMs = now() + renewRetryMs;
+    void session.ask().then((token) => token && this.#line?.auth(token), () => undefined).then(() => this.wake());
+    return this.#renewNotBeforeMs;
+  }
+
+  async #ask(): Promise<void> {
+    const mine = this.#abort;
+    const event = await this.#options.session.ask().then(
+      (token): LifeEvent => {
+        if (token) this.#line?.auth(token);
+        return { type: token === null ? "noToken" : "token" };
+      },
+      (error: unknown): LifeEvent => ({ type: "failed", code: "credentials", message: `The app could not get a token. ${String(error)}`, retryAfterMs: 0 }),
+    );
+    if (mine === this.#abort) this.#dispatch(event);
+  }
+
+  async #exchange(): Promise<void> {
+    const { remote, ports, session, serverClock, device } = this.#options;
+    const { now, serverMs } = this.#tracking;
+    const mine = this.#abort;
+    const token = session.token as string;
+    const begunMs = now();
+    let sentMs = 0;
+    /** What each space had to send when the request was made. */
+    let sendable = new Map<TrackedSpace, number>();
+    const event = await runExchange({
+      remote,
+      token,
+      device: device(),
+      budget: this.#budget,
+      signal: mine.signal,
+      round: ++this.#round,
+      due: this.#all.filter(({ dueAtMs }) => dueAtMs <= begunMs).sort((a, b) => a.turn - b.turn),
+      probe: this.#life.mode !== "ready",
+      onSend: (events) => {
+        this.#sending = events > 0;
+        sentMs = ports.clock.now();
+        sendable = new Map(this.#all.map((tracked) => [tracked, tracked.space.sendable]));
+        this.#report();
+      },
+      onTime: (ms) => serverClock.sample(ms, sentMs, ports.clock.now()),
+      onProgress: () => now() - this.#toldMs >= progressMs && this.#report(),
+      // Long fetching does not keep writes waiting: the rest is asked for together with them.
+      yields: () => now() - begunMs > turnMs && this.#all.some((tracked) => tracked.maySend && tracked.space.sendable > (sendable.get(tracked) ?? 0)),
+    });
+    if (mine !== this.#abort) return;
+    this.#sending = false;
+    if (event.type === "unauthorized") session.refuse(token);
+    if (event.type === "answered") {
+      this.#reached = true;
+      if (this.#all.some(({ space }) => space.sendable > 0)) this.#inform();
+      else if (this.#all.every(({ sync }) => sync.state !== "catching-up")) this.#lastSyncedAt = serverMs();
+    }
+    this.#dispatch(event);
+  }
+
+  /** Asks for the server's limits once one batch was not enough; the usual ones hold until they are known. */
+  #inform(): void {
+    if (this.#informed) return;
+    this.#informed = true;
+    const { session, remote } = this.#options;
+    void session.authorized((token) => remote.info(token)).then((info) => this.#budget.limit(info.limits), () => undefined);
+  }
+
+  // --- socket -------------------------------------------------------------------------------------------
+
+  /** Keeps the socket as it should be. Returns when to call again. */
+  #keepLine(): number {
+    const line = this.#line;
+    const { mode } = this.#life;
+    const { session, device } = this.#options;
+    if (!line) return never;
     // A clone has taken an id of its own.
-    if (line.open && greeting.device !== device()) line.close();
-    if (life.mode !== "ready" || !reached || session.token === undefined || spaces.size === 0) return never;
+    if (mode === "signed-out" || mode === "needs-auth" || mode === "locked" || (line.open && this.#greeting.device !== device())) line.close();
+    if (mode !== "ready" || !this.#reached || session.token === undefined || this.#spaces.size === 0) return never;
     const next = line.upkeep();
-    let room = maxWatchChars;
     const watch: { [space: string]: readonly string[] } = {};
-    for (const [name, tracked] of [...spaces].slice(0, limits.maxWatchedSpaces)) {
-      room -= JSON.stringify(tracked.space.domains).length + name.length + 4;
-      tracked.watched = room > 0;
+    let chars = 0;
+    for (const [name, tracked] of this.#spaces) {
+      chars += JSON.stringify([name, tracked.space.domains]).length;
+      tracked.watched = chars < maxWatchChars;
       if (tracked.watched) watch[name] = tracked.space.domains;
     }
     line.watch(watch);
     return next;
   }
 
-  /** Asks for another token before this one expires; if that fails, this one serves until it is refused. */
-  function renew(): number {
-    if (session.renewAtMs === undefined || life.task === "asking" || life.mode === "locked") return never;
-    const inMs = Math.max(session.renewAtMs - serverClock.now(), renewNotBeforeMs - now());
-    if (inMs > 0) return now() + inMs;
-    renewNotBeforeMs = now() + pace.renewRetryMs;
-    void session.ask().then((token) => token === null || line?.auth(token), () => undefined).then(tick);
-    return renewNotBeforeMs;
-  }
-
-  function dispatch(event: LifeEvent): void {
-    const before = life;
-    life = step(life, event, { now: now(), random: chance(), hasToken: session.token !== undefined, online: online.isOnline() });
-    if (life.notBeforeMs !== before.notBeforeMs) {
-      const inMs = life.notBeforeMs - now();
-      retryAt = inMs > 0 && inMs < never ? serverMs() + Math.round(inMs) : null;
+  #hear(message: ServerMessage): void {
+    if (message.type === "heads") {
+      for (const [space, heads] of Object.entries(message.spaces)) {
+        for (const [domain, index] of Object.entries(heads)) this.#spaces.get(space)?.hear(domain, index);
+      }
     }
-    if (life.task !== before.task && life.task !== "none") inFlight = life.task === "asking" ? ask(abort) : exchange(abort);
-    tick();
-  }
-
-  async function ask(mine: AbortController): Promise<void> {
-    let event: LifeEvent;
-    try {
-      const token = await session.ask();
-      if (token !== null) line?.auth(token);
-      event = { type: token === null ? "noToken" : "token" };
-    } catch (error) {
-      event = { type: "noWord", message: error instanceof Error ? error.message : String(error) };
+    const tracked = "space" in message && this.#spaces.get(message.space);
+    if (tracked) {
+      if (message.type === "revoked") tracked.look(0);
+      // The device's own writes come back in the answer that they were sent with.
+      else if (message.by !== this.#options.device()) {
+        const fetchIt = (): void => message.domains.forEach((domain) => tracked.hear(domain, message.index));
+        if (message.type === "poke") fetchIt();
+        else void tracked.space.delta(message).then((applied) => applied || fetchIt(), fetchIt).then(() => this.wake());
+      }
     }
-    if (mine === abort) dispatch(event);
+    this.wake();
   }
 
-  async function exchange(mine: AbortController): Promise<void> {
-    const token = session.token as string;
-    const due = [...spaces.values()].filter((tracked) => dueAtMs(tracked) <= now()).sort((a, b) => a.turn - b.turn);
-    let sentMs = 0;
-    let sendable = new Map<TrackedSpace, number>();
-    const event = await runExchange({
-      remote, token, device: device(), budget, stopped: mine.signal, due, now, round: ++round, probe: life.mode !== "ready",
-      writesWait: () => [...spaces.values()].some((tracked) => tracked.sendAtMs <= now() && tracked.space.sendable > (sendable.get(tracked) ?? 0)),
-      moment: (tracked) => ({ now: now(), random: chance(), idleMs: idleMs(tracked), serverMs: serverMs() }),
-      time: (ms) => serverClock.sample(ms, sentMs, clock.now()),
-      sending(events) {
-        sending = events;
-        sentMs = clock.now();
-        sendable = new Map([...spaces.values()].map((tracked) => [tracked, tracked.space.sendable]));
-        report();
-      },
-      progressed: () => void (now() - toldMs >= pace.progressMs && report()),
+  // --- what the client calls ----------------------------------------------------------------------------
+
+  start(): void {
+    if (this.#running) return;
+    const { online } = this.#options.ports;
+    this.#running = true;
+    this.#reached = this.#informed = false;
+    this.#life = this.#life.mode === "locked" ? { ...this.#life, task: "none" } : firstLife;
+    for (const { space } of this.#all) this.addSpace(space);
+    this.#endHints = online.subscribe(() => {
+      if (!online.isOnline()) return this.#dispatch({ type: "wentOffline" });
+      if (this.#tracking.now() - this.#life.triedMs > freshMs) this.#look(0);
+      this.#dispatch({ type: "cameOnline" });
     });
-    if (mine !== abort) return;
-    sending = 0;
-    if (event.type === "unauthorized") session.refuse(token);
-    if (event.type === "answered") {
-      reached = true;
-      const open = [...spaces.values()].filter(({ sync }) => sync.state !== "frozen" && sync.state !== "revoked");
-      const waits = open.some(({ space }) => space.sendable > 0);
-      if (!waits && open.every(({ sync }) => sync.state === "live")) lastSyncedAt = serverMs();
-      if (waits) inform();
-    }
-    dispatch(event);
+    this.wake();
   }
 
-  /** Asks for the server's limits once one batch was not enough; the usual ones hold until they are known. */
-  function inform(): void {
-    if (informed) return;
-    informed = true;
-    void session.authorized((token) => remote.info(token)).then((info) => budget.limit(info.limits), () => undefined);
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#cancelTimer();
+    this.#endHints();
+    this.#line?.close();
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    for (const { reject } of this.#waiters) reject(new SyncError("stopped", "The client stopped syncing."));
+    this.#waiters = [];
+    await this.#inFlight;
+  }
+
+  addSpace(space: SyncedSpace): void {
+    this.#spaces.set(space.space, new TrackedSpace(space, this.#tracking));
+    this.wake();
+  }
+
+  removeSpace(name: string): void {
+    const tracked = this.#spaces.get(name);
+    if (tracked) tracked.closed = true;
+    this.#spaces.delete(name);
+    this.wake();
+  }
+
+  syncNow(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (!this.#running) return reject(new SyncError("stopped", "The client is not syncing."));
+      for (const tracked of this.#all) tracked.retry();
+      this.#waiters = [...this.#waiters, { round: this.#round, resolve, reject }];
+      this.#dispatch({ type: "urged" });
+    });
   }
 
   /** Tells those who wait in `syncNow` how it ended. */
-  function settle(): void {
-    const blocked = life.task === "none" && life.notBeforeMs > now();
-    waiters = waiters.filter(({ rounds, resolve, reject }) => {
-      const whys = [...rounds].map(([tracked, asked]) => whyNotLanded(tracked, asked)).filter((why) => why !== undefined);
-      const waiting = whys.includes("waiting");
-      if (waiting && !blocked) return true;
-      const why = waiting ? { code: life.code || life.mode, message: life.reason } : whys[0];
-      if (why === undefined || why === "waiting") resolve();
-      else reject(new SyncError(why.code, why.message));
+  #settle(): void {
+    const { task, notBeforeMs, code, mode, reason } = this.#life;
+    const blocked = task === "none" && notBeforeMs > this.#tracking.now();
+    this.#waiters = this.#waiters.filter((waiter) => {
+      const whys = this.#all.map((tracked) => tracked.whyNot(waiter.round)).filter((why) => why !== undefined);
+      const waits = whys.includes("waiting");
+      if (waits && !blocked) return true;
+      const why = waits ? { code: code || mode, message: reason } : whys[0];
+      if (why && why !== "waiting") waiter.reject(new SyncError(why.code, why.message));
+      else waiter.resolve();
       return false;
     });
   }
 
-  return {
-    get status() {
-      return status;
-    },
-    start() {
-      if (running) return;
-      running = true;
-      reached = false;
-      informed = false;
-      life = life.mode === "locked" ? { ...life, task: "none" } : firstLife;
-      for (const [name, { space }] of spaces) spaces.set(name, trackSpace(space));
-      endHints = online.subscribe(() => {
-        if (!online.isOnline()) return dispatch({ type: "wentOffline" });
-        if (now() - life.triedMs > pace.freshMs) for (const tracked of spaces.values()) look(tracked, 0);
-        dispatch({ type: "cameOnline" });
-      });
-      // What a stopped run still had under way ends first.
-      const mine = abort;
-      void inFlight.then(() => mine === abort && tick());
-    },
-    async stop() {
-      if (!running) return await inFlight;
-      running = false;
-      cancelTimer();
-      endHints();
-      line?.close();
-      const ending = abort;
-      abort = new AbortController();
-      ending.abort();
-      for (const { reject } of waiters) reject(new SyncError("stopped", "The client stopped syncing."));
-      waiters = [];
-      await inFlight;
-    },
-    addSpace(space) {
-      spaces.set(space.space, trackSpace(space));
-      tick();
-    },
-    removeSpace(name) {
-      const tracked = spaces.get(name);
-      if (tracked) tracked.closed = true;
-      spaces.delete(name);
-      tick();
-    },
-    wake: tick,
-    syncNow: () =>
-      new Promise((resolve, reject) => {
-        if (!running) return reject(new SyncError("stopped", "The client is not syncing."));
-        for (const tracked of spaces.values()) retry(tracked);
-        waiters = [...waiters, { rounds: new Map([...spaces.values()].map((tracked) => [tracked, tracked.askedRound])), resolve, reject }];
-        dispatch({ type: "syncNow" });
-      }),
-    signIn() {
-      session.forget();
-      if (running) dispatch({ type: "signIn" });
-    },
-    lock: (reason) => dispatch({ type: "lock", reason }),
-    unlock: () => dispatch({ type: "unlock" }),
-  };
+  signIn(): void {
+    this.#options.session.forget();
+    if (this.#running) this.#dispatch({ type: "urged" });
+  }
+
+  lock(reason: string): void {
+    this.#dispatch({ type: "lock", reason });
+  }
+
+  unlock(): void {
+    this.#dispatch({ type: "unlock" });
+  }
 }

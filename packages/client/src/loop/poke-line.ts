@@ -5,7 +5,8 @@ import { backoffMs } from "./pace.js";
 export interface PokeLineOptions {
   readonly connect: (listener: PokeListener) => PokeChannel;
   readonly now: () => number;
-  readonly random: () => number;
+  /** In [0, 1). */
+  readonly chance: () => number;
   /** The line is open, or lost. */
   readonly changed: () => void;
   readonly message: (message: ServerMessage) => void;
@@ -13,77 +14,76 @@ export interface PokeLineOptions {
 }
 
 /** The socket of a loop: opened, told what to watch, and opened again with backoff when it was lost. */
-export interface PokeLine {
-  readonly open: boolean;
+export class PokeLine {
+  readonly #options: PokeLineOptions;
+  open = false;
+  #channel: PokeChannel | undefined;
+  /** What an attempt that was given up still says is passed over. */
+  #attempt = 0;
+  #failures = 0;
+  #retryAtMs = 0;
+  #said = "";
+
+  constructor(options: PokeLineOptions) {
+    this.#options = options;
+  }
+
   /** Opens the line when that is due. Returns the uptime at which to call again, Infinity while there is a line. */
-  upkeep(): number;
-  /** Says what to watch, if that is new. */
-  watch(spaces: { readonly [space: string]: readonly string[] }): void;
-  auth(token: string): void;
-  close(): void;
-}
+  upkeep(): number {
+    if (!this.#channel && this.#options.now() >= this.#retryAtMs) this.#begin();
+    return this.#channel ? Number.POSITIVE_INFINITY : this.#retryAtMs;
+  }
 
-export function createPokeLine({ connect, now, random, changed, message, unauthorized }: PokeLineOptions): PokeLine {
-  let channel: PokeChannel | undefined;
-  let attempt = 0;
-  let open = false;
-  let failures = 0;
-  let retryAtMs = 0;
-  let said = "";
-
-  const drop = (): void => {
-    attempt += 1;
-    channel = undefined;
-    open = false;
-    said = "";
-  };
-  const lost = (): void => {
-    drop();
-    failures += 1;
-    retryAtMs = now() + backoffMs(failures, random());
-  };
-  const begin = (): void => {
-    const mine = ++attempt;
+  #begin(): void {
+    const { connect, message, changed, unauthorized } = this.#options;
+    const mine = ++this.#attempt;
+    const current = <A>(call: (argument: A) => void) => (argument: A): void => {
+      if (mine === this.#attempt) call(argument);
+    };
     try {
-      channel = connect({
-        open() {
-          if (mine !== attempt) return;
-          open = true;
-          failures = 0;
+      this.#channel = connect({
+        open: current<void>(() => {
+          this.open = true;
+          this.#failures = 0;
           changed();
-        },
-        message: (said) => void (mine === attempt && message(said)),
-        closed(reason) {
-          if (mine !== attempt) return;
-          lost();
+        }),
+        message: current(message),
+        closed: current((reason) => {
+          this.#lost();
           if (reason.unauthorized) unauthorized();
           changed();
-        },
+        }),
       });
     } catch {
-      // The platform refuses the address, a page over HTTPS one without; polling goes on, and says so in the status.
-      lost();
+      // The platform refuses the address, a page over HTTPS one without; the client polls, and its status says so.
+      this.#lost();
     }
-  };
-  return {
-    get open() {
-      return open;
-    },
-    upkeep() {
-      if (!channel && now() >= retryAtMs) begin();
-      return channel ? Number.POSITIVE_INFINITY : retryAtMs;
-    },
-    watch(spaces) {
-      const text = JSON.stringify(spaces);
-      if (!channel || text === said) return;
-      said = text;
-      channel.watch(spaces);
-    },
-    auth: (token) => channel?.auth(token),
-    close() {
-      channel?.close();
-      drop();
-      retryAtMs = 0;
-    },
-  };
+  }
+
+  #lost(): void {
+    const { now, chance } = this.#options;
+    this.close();
+    this.#retryAtMs = now() + backoffMs(++this.#failures, chance());
+  }
+
+  /** Says what to watch, if that is new. */
+  watch(spaces: { readonly [space: string]: readonly string[] }): void {
+    const text = JSON.stringify(spaces);
+    if (!this.#channel || text === this.#said) return;
+    this.#said = text;
+    this.#channel.watch(spaces);
+  }
+
+  auth(token: string): void {
+    this.#channel?.auth(token);
+  }
+
+  close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#attempt += 1;
+    this.open = false;
+    this.#said = "";
+    this.#retryAtMs = 0;
+  }
 }

@@ -78,21 +78,16 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
       renewAtMs = undefined;
     },
     async authorized(run) {
-      const tryOnce = async (): Promise<ReturnType<typeof run>> => {
+      for (let last = false; ; last = true) {
         const mine = token ?? (await session.ask());
         if (mine === null) throw new SyncError("signed-out", "Nobody is signed in: credentials() gave null.");
         try {
           return await run(mine);
         } catch (error) {
-          if (error instanceof RemoteError && error.failure.kind === "refused" && error.failure.status === 401) session.refuse(mine);
-          throw error;
+          if (!(error instanceof RemoteError) || error.failure.status !== 401) throw error;
+          session.refuse(mine);
+          if (last) throw error;
         }
-      };
-      try {
-        return await tryOnce();
-      } catch (error) {
-        if (token !== undefined || error instanceof SyncError) throw error;
-        return tryOnce();
       }
     },
   };

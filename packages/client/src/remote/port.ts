@@ -25,7 +25,7 @@ export interface AnswerEnd extends AnswerCheckpoint {
   readonly digests: { readonly [domain: string]: WireDigest };
 }
 
-/** What an exchange brings, in order; the same for a whole answer and for a streamed one. */
+/** What an exchange brings, in order; the same for a whole answer and for a streamed one. What it throws ends the exchange, and is thrown by it. */
 export interface AnswerSink {
   /** The server's clock, told as early as it is known: the time since the request began bounds the error. */
   time(serverMs: number): void;
@@ -37,17 +37,26 @@ export interface AnswerSink {
   failure(space: string, error: SpaceError): void;
 }
 
-/** Why a call failed: by the network, by the server's word, or because what came was not an answer of ours. */
-export type RemoteFailure =
-  | { readonly kind: "network"; readonly message: string; readonly timedOut?: boolean }
-  | { readonly kind: "refused"; readonly status: number; readonly code: string; readonly message: string; readonly retryAfterMs?: number }
-  /** A captive portal, a proxy's page, a truncated stream. */
-  | { readonly kind: "garbled"; readonly message: string };
+/** Why a call failed. */
+export interface RemoteFailure {
+  /** The network; the server's word; or what came was not an answer of ours: a captive portal, a proxy's page, a cut-off stream. */
+  readonly kind: "network" | "refused" | "garbled";
+  readonly message: string;
+  /** The server's status and code, where it refused. */
+  readonly status?: number;
+  readonly code?: string;
+  readonly retryAfterMs?: number;
+  /** The network brought nothing for so long that the call was given up. */
+  readonly timedOut?: boolean;
+}
 
 export class RemoteError extends Error {
   override readonly name = "RemoteError";
-  constructor(readonly failure: RemoteFailure) {
-    super(failure.message);
+  constructor(
+    readonly failure: RemoteFailure,
+    options?: ErrorOptions,
+  ) {
+    super(failure.message, options);
   }
 }
 
@@ -73,7 +82,7 @@ export interface Remote {
    * `backoffMs` is what `Landfall-Backoff` asked for.
    * @throws RemoteError; the sink may have had a part by then, up to the last checkpoint of which may be kept.
    */
-  exchange(request: ExchangeRequest, sink: AnswerSink, options: { token: string; stream: boolean; signal?: AbortSignal }): Promise<{ readonly backoffMs?: number }>;
+  exchange(request: ExchangeRequest, sink: AnswerSink, options: { token: string; signal?: AbortSignal }): Promise<{ readonly backoffMs?: number }>;
   info(token: string): Promise<Info>;
   /** The small tables: spaces and members. `path` begins with `/v1/`. Resolves to the decoded JSON of a 2xx answer. */
   call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, token: string, body?: unknown): Promise<unknown>;

@@ -34,6 +34,7 @@ export function openPokes(
   };
   const expectWord = (): void => {
     cancelTimer();
+    if (!socket) return;
     if (!welcomed || Object.keys(watched).length > 0) cancelTimer = timers.after(welcomed ? silenceMs : welcomeMs, () => end("The socket fell silent."));
   };
   const say = (message: object): void => {
