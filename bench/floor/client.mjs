@@ -100,6 +100,8 @@ function createFloorClient(/** @type {{ port: number, device: string }} */ { por
   };
 }
 
+/** @typedef {{ from: number, count: number, patch: import("../harness/driver.mjs").Patch }} Written */
+
 /** The floor's client role; see `harness/driver.mjs` for what each method promises. */
 export function createRole() {
   /** @type {ReturnType<typeof createFloorClient>} */
@@ -111,15 +113,18 @@ export function createRole() {
   /** @type {string | undefined} */
   let replicaFile;
 
-  const writeNote = (/** @type {number} */ i, /** @type {string} */ note) => {
+  const update = (/** @type {number} */ i, /** @type {object} */ patch) => {
     const key = recordKey(i);
-    client.write(key, { ...client.records.get(key).fields, note }, "update");
+    client.write(key, { ...client.records.get(key).fields, ...patch }, "update");
   };
 
   return {
-    open: async (/** @type {{ port: number, device: string, file?: string }} */ at) => {
+    async open(/** @type {{ port: number, device: string, file?: string, joined?: boolean }} */ at) {
       client = createFloorClient(at);
       replicaFile = at.file;
+      if (at.joined !== true) return;
+      await client.connect({ rows: false, watch: false });
+      await client.disconnect();
     },
     queue: async (/** @type {{ from: number, count: number }} */ { from, count }) => {
       for (let i = from; i < from + count; i++) client.write(recordKey(i), recordFields(i), "create");
@@ -139,16 +144,17 @@ export function createRole() {
       return { ms };
     },
     goOffline: () => client.disconnect(),
-    update: async (/** @type {{ from: number, count: number, note: string }} */ { from, count, note }) => {
-      for (let i = from; i < from + count; i++) writeNote(i, note);
+    update: async (/** @type {Written} */ { from, count, patch }) => {
+      for (let i = from; i < from + count; i++) update(i, patch);
     },
     settled: () => client.until(() => client.pendingCount() === 0),
-    async reconnect(/** @type {{ from: number, count: number, note: string }} */ { from, count, note }) {
+    async reconnect(/** @type {Written} */ { from, count, patch }) {
+      const isThere = (/** @type {any} */ { fields }) => Object.entries(patch).every(([field, value]) => fields[field] === value);
       const start = performance.now();
       await client.connect({ rows: true, watch: false });
       await client.until(() => {
         if (client.pendingCount() > 0) return false;
-        for (let i = from; i < from + count; i++) if (client.records.get(recordKey(i)).fields.note !== note) return false;
+        for (let i = from; i < from + count; i++) if (!isThere(client.records.get(recordKey(i)))) return false;
         return true;
       });
       return { ms: performance.now() - start };
@@ -186,7 +192,7 @@ export function createRole() {
       for (let n = 0; n < count; n++) {
         const i = (n * 7919) % client.records.size;
         const start = performance.now();
-        writeNote(i, `note ${n}`);
+        update(i, { note: `note ${n}` });
         if (watcher(client.records, recordKey(i)) !== `note ${n}`) throw new Error("The write is not visible.");
         times.push(performance.now() - start);
         await sleep(0);
@@ -194,10 +200,11 @@ export function createRole() {
       return times;
     },
     async reopen(/** @type {{ file: string, count: number }} */ { file, count }) {
+      client = createFloorClient({ port: 0, device: "reopened" });
       const start = performance.now();
-      const records = loadReplica(file);
+      loadReplica(file, client.records);
       const ms = performance.now() - start;
-      if (records.size !== count) throw new Error(`The replica holds ${records.size} records, not ${count}.`);
+      if (client.records.size !== count) throw new Error(`The replica holds ${client.records.size} records, not ${count}.`);
       return { ms };
     },
     async close() {
@@ -217,13 +224,10 @@ function storeReplica(file, records) {
   db.close();
 }
 
-/** @param {string} file */
-function loadReplica(file) {
+/** @param {string} file @param {Map<string, any>} records */
+function loadReplica(file, records) {
   const db = new DatabaseSync(file);
-  /** @type {Map<string, any>} */
-  const records = new Map();
   const { rows } = /** @type {any} */ (db.prepare("SELECT '[' || group_concat(row, ',') || ']' AS rows FROM rows").get());
   for (const row of JSON.parse(rows)) records.set(row.key, row);
   db.close();
-  return records;
 }

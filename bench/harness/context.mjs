@@ -105,7 +105,7 @@ async function makeSeed(driver, count, dataDir) {
 async function upload(driver, port, count) {
   await withProcesses({}, async (start) => {
     const writer = await start(driver.client, "upload");
-    await writer.call("open", { port, device: "seeder" });
+    await writer.call("open", { port, device: "seeder", joined: true });
     for (let from = 0; from < count; from += seedSlice) {
       await writer.call("queue", { from, count: Math.min(seedSlice, count - from) });
       await writer.call("upload");

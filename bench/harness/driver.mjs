@@ -17,8 +17,9 @@
  * @property {() => Promise<void>} stop
  *
  * @typedef {object} ClientRole
- * @property {(at: { port: number, device: string, file?: string }) => Promise<void>} open
- *   A client that is offline; with `file`, over a stored replica.
+ * @property {(at: { port: number, device: string, file?: string, joined?: boolean }) => Promise<void>} open
+ *   A client that is offline; with `file`, over a stored replica. A `joined` one has been in touch with the
+ *   server before: it knows its space, and its code for connecting has run.
  * @property {(records: { from: number, count: number }) => Promise<void>} queue
  *   Creates records while offline: in the view at once, pending until the client is online.
  * @property {() => Promise<{ ms: number }>} upload
@@ -26,11 +27,11 @@
  * @property {(records: { count: number }) => Promise<{ ms: number }>} catchUp
  *   Goes online; the time until `count` records are readable in the client.
  * @property {() => Promise<void>} goOffline
- * @property {(records: { from: number, count: number, note: string }) => Promise<void>} update
- *   Sets the note of records that the client holds; does not wait for an acknowledgement.
+ * @property {(records: { from: number, count: number, patch: Patch }) => Promise<void>} update
+ *   Sets a field of records that the client holds; does not wait for an acknowledgement.
  * @property {() => Promise<void>} settled Every write so far is acknowledged.
- * @property {(expected: { from: number, count: number, note: string }) => Promise<{ ms: number }>} reconnect
- *   Goes online; the time until all own writes are acknowledged and the expected notes are readable.
+ * @property {(expected: { from: number, count: number, patch: Patch }) => Promise<{ ms: number }>} reconnect
+ *   Goes online; the time until all own writes are acknowledged and what others wrote is readable.
  * @property {(writes: { from: number, count: number, spacingMs: number }) => Promise<number[]>} writeSpaced
  *   Creates records one by one; the moment of each write ({@link nowMs}).
  * @property {(watch: { port: number, clients: number, from: number, count: number }) => Promise<void>} receive
@@ -41,11 +42,12 @@
  *   Updates held records one by one; milliseconds from each call until a watch callback has the new value.
  * @property {(at: { file: string, count: number }) => Promise<{ ms: number }>} reopen
  *   Opens a stored replica with no server; the time until `count` records are readable.
- * @property {(rebase: Rebase) => Promise<{ ms: number }>} rebase
- *   W7 only: the time from the arrival of the pull's answer until its rows are visible under the pending events.
+ * @property {(expected: { from: number, count: number, patch: Patch }) => Promise<{ ms: number }>} [rebase]
+ *   For W7, which has no floor: fetches while all own writes stay pending; the time from the arrival of the
+ *   answer until what others wrote is visible under the pending writes.
  * @property {() => Promise<void>} close
  *
- * @typedef {{ touched: number, note: string }} Rebase
+ * @typedef {{ title: string } | { note: string }} Patch
  *
  * @typedef {object} IdleRole
  * @property {(at: { port: number, sockets: number }) => Promise<void>} connect Until each socket is ready and idle.

@@ -47,7 +47,7 @@ export function summarize(workload, results, targets) {
   return Object.entries(workload.metrics).map(([metric, { label, unit }]) => {
     /** @type {Record<string, Figure>} */
     const sides = {};
-    for (const [name, runs] of results) sides[name] = figure(runs.map((run) => run[metric]));
+    for (const [name, runs] of results) sides[name] = figure(runs.map((run) => run[metric] ?? Number.NaN));
     const { floor, landfall } = sides;
     const ratio = floor !== undefined && landfall !== undefined && floor.median > 0 ? landfall.median / floor.median : undefined;
     const target = targets[`${workload.id}.${metric}`];
@@ -58,6 +58,7 @@ export function summarize(workload, results, targets) {
 
 /** @param {number[]} runs @returns {Figure} */
 function figure(runs) {
+  if (runs.some(Number.isNaN)) throw new Error("A run did not give every figure of its workload.");
   return { median: median(runs), min: Math.min(...runs), max: Math.max(...runs), runs };
 }
 

@@ -5,7 +5,7 @@
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return sorted.length % 2 === 1 ? at(sorted, middle) : (at(sorted, middle - 1) + at(sorted, middle)) / 2;
 }
 
 /**
@@ -15,5 +15,12 @@ export function median(values) {
  */
 export function percentile(values, share) {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+  return at(sorted, Math.max(0, Math.ceil(share * sorted.length) - 1));
+}
+
+/** @param {readonly number[]} values @param {number} index */
+function at(values, index) {
+  const value = values[index];
+  if (value === undefined) throw new Error("There are no values to summarize.");
+  return value;
 }

@@ -14,10 +14,12 @@ export function formatTable(rows, sides) {
     row.verdict ?? "",
   ]);
   const lines = [header, ...body];
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-  return lines
-    .map((line) => line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join("  ").trimEnd())
-    .join("\n");
+  const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const pad = (/** @type {string} */ cell, /** @type {number} */ column) => {
+    const width = widths[column] ?? 0;
+    return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+  };
+  return lines.map((line) => line.map(pad).join("  ").trimEnd()).join("\n");
 }
 
 /**

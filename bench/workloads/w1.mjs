@@ -15,7 +15,7 @@ export const w1 = {
   async run({ client: newClient, server: newServer, folder }) {
     const { server, port } = await newServer(folder());
     const client = await newClient();
-    await client.call("open", { port, device: "uploader" });
+    await client.call("open", { port, device: "uploader", joined: true });
     await client.call("queue", { from: 0, count: records });
     await server.call("resetTraffic");
     const serverCpu = await server.call("cpu");

@@ -50,7 +50,7 @@ async function propagate({ client: newClient, server: newServer, folder }, { rec
   const writer = await newClient();
   const reader = await newClient();
   const count = writes + uncounted;
-  await writer.call("open", { port, device: "writer" });
+  await writer.call("open", { port, device: "writer", joined: true });
   await writer.call("queue", { from: 0, count: 1 });
   await writer.call("upload");
   await reader.call("receive", { port, clients: receivers, from: 1, count });

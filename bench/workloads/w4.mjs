@@ -16,7 +16,7 @@ export const w4 = {
   async run({ client: newClient, server: newServer, folder }) {
     const { server, port } = await newServer(folder());
     const client = await newClient();
-    await client.call("open", { port, device: "traveller" });
+    await client.call("open", { port, device: "traveller", joined: true });
     await client.call("queue", { from: 0, count: held });
     await client.call("upload");
     await client.call("goOffline");
@@ -24,12 +24,12 @@ export const w4 = {
     const other = await newClient();
     await other.call("open", { port, device: "other" });
     await other.call("catchUp", { count: held });
-    const theirs = { from: 0, count: different, note: "Seen from the other side." };
+    const theirs = { from: 0, count: different, patch: { note: "Seen from the other side." } };
     await other.call("update", theirs);
     await other.call("settled");
     await other.call("close");
 
-    await client.call("update", { from: 5_000, count: different, note: "Written on the road." });
+    await client.call("update", { from: 5_000, count: different, patch: { note: "Written on the road." } });
     await server.call("resetTraffic");
     const { ms } = await client.call("reconnect", theirs);
     const { bytesIn, bytesOut, requests } = await server.call("traffic");

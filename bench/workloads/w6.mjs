@@ -20,12 +20,11 @@ export const w6 = {
     const client = await newClient();
     await client.call("open", { port, device: "field", file });
     await client.call("catchUp", { count: held });
-    await client.call("goOffline");
-    const times = await client.call("writeLocally", { count: writes });
     await client.call("close");
     await server.call("stop");
     const again = await newClient();
-    const { ms } = await again.call("reopen", { port, file, count: held });
+    const { ms } = await again.call("reopen", { file, count: held });
+    const times = await again.call("writeLocally", { count: writes });
     await again.call("close");
     return { visibleP50Ms: percentile(times, 0.5), visibleP99Ms: percentile(times, 0.99), reopenMs: ms };
   },
