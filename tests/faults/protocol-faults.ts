@@ -322,7 +322,7 @@ export const protocolFaults: readonly Fault[] = [
   {
     name: "set-and-unset-at-once",
     rule: "§5.3",
-    file: "packages/protocol/src/event-decoder.ts",
+    file: "packages/protocol/src/ops-conflict.ts",
     find: "if (twice !== undefined)",
     replace: "if (twice === null)",
     test: { file: "packages/protocol/src/event-decoder.test.ts", title: "a field that is set and unset" },

@@ -187,8 +187,8 @@ export type ExchangeAnswer = Infer<typeof exchangeAnswer>;
 /**
  * The same answer streamed, one JSON object a line (`application/x-ndjson`): `time` once; then for each
  * space a `space` line, its rows in version order (lines without a `type`), `checkpoint` lines where a
- * broken stream may be resumed, and an `end` line; or a `failure` line; `done` closes the stream. What
- * ends without `done` was cut off.
+ * broken stream may be resumed, and an `end` line; a `failure` line stands in place of all that, or ends a
+ * space whose first pages were sent; `done` closes the stream. What ends without `done` was cut off.
  */
 export const streamTime = openObject({ type: literal("time"), time: uint });
 export const streamSpace = openObject({ type: literal("space"), ...settledSpace });

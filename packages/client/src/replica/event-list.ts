@@ -61,7 +61,8 @@ export class EventList {
     for (const entry of this.entries) if (!removed.has(entry)) this.entries[kept++] = entry;
     this.entries.length = kept;
     for (const entry of removed) {
-      this.#byId.delete(entry.event.id);
+      // An event that joined again in the same step has an entry of its own.
+      if (this.#byId.get(entry.event.id) === entry) this.#byId.delete(entry.event.id);
       this.unindex(entry, entry.effects);
     }
   }

@@ -19,6 +19,8 @@ export interface PendingEvent {
   readonly was?: { readonly device: string; readonly seq: number };
   /** Given up after it was sent. */
   readonly void?: true;
+  /** Its effect is in base and only its outcome is missing; kept with it, or it would count twice after a restart (DESIGN rule 5). */
+  readonly confirmed?: true;
 }
 
 /** The order in which pending events are sent and shown: sent ones by seq, then the others by stamp. */

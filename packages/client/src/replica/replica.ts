@@ -17,7 +17,7 @@ export interface ReplicaStep {
   readonly patch?: BasePatch;
   /** Pending events that leave: settled, confirmed or given up. */
   readonly remove?: ReadonlySet<string>;
-  /** Events that join. */
+  /** Events that join; one that leaves in the same step joins again, in its new place. */
   readonly add?: readonly PendingEvent[];
 }
 
@@ -141,7 +141,7 @@ export class Replica {
       if (entry) rebase.remove(entry);
     }
     for (const event of step.add ?? []) {
-      if (!this.#events.byId(event.id)) rebase.enqueue(this.#events.insert(event));
+      if (!this.#events.byId(event.id) || step.remove?.has(event.id)) rebase.enqueue(this.#events.insert(event));
     }
     this.#rebase = rebase;
     return this.#run(rebase);

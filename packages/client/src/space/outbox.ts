@@ -9,8 +9,8 @@ interface Entry {
   readonly bytes: number;
   /** Whether the storage has it, or has refused for good to take it: only then may it be sent. */
   ready: boolean;
-  /** Its effect is in base and only its outcome is missing. */
-  confirmed: boolean;
+  /** Whether the storage is known to have it. */
+  stored: boolean;
 }
 
 /** What an event takes in a request beside what was stored of it: its seq and punctuation. */
@@ -70,9 +70,9 @@ export class Outbox {
     return this.#entries.get(id)?.event;
   }
 
-  add(event: PendingEvent, ready: boolean): void {
+  add(event: PendingEvent, stored: boolean): void {
     if (this.#entries.has(event.id)) return;
-    const entry: Entry = { event, bytes: JSON.stringify(event).length, ready, confirmed: false };
+    const entry: Entry = { event, bytes: JSON.stringify(event).length, ready: stored, stored };
     this.#entries.set(event.id, entry);
     this.#bytes += entry.bytes;
     const sorted = this.#sorted;
@@ -81,9 +81,17 @@ export class Outbox {
     else this.#sorted = undefined;
   }
 
-  markReady(id: string): void {
+  /** The event may be sent: the storage has it, or has refused for good to take it. */
+  markReady(id: string, stored: boolean): void {
     const entry = this.#entries.get(id);
-    if (entry) entry.ready = true;
+    if (!entry) return;
+    entry.ready = true;
+    entry.stored = stored;
+  }
+
+  /** Whether the storage is known to have the event; what it lacks now was settled elsewhere. */
+  isStored(id: string): boolean {
+    return this.#entries.get(id)?.stored ?? false;
   }
 
   replace(event: PendingEvent): void {
@@ -95,11 +103,7 @@ export class Outbox {
 
   confirm(id: string): void {
     const entry = this.#entries.get(id);
-    if (entry) entry.confirmed = true;
-  }
-
-  isConfirmed(id: string): boolean {
-    return this.#entries.get(id)?.confirmed ?? false;
+    if (entry) entry.event = { ...entry.event, confirmed: true };
   }
 
   removeAll(ids: ReadonlySet<string> | ReadonlyMap<string, unknown>): void {
@@ -175,7 +179,6 @@ export class Outbox {
       if (seq === undefined) continue;
       // What was sent first is remembered from the first time on.
       entry.event = { ...rest, was: rest.was ?? { device, seq } };
-      entry.confirmed = false;
       changed.push(entry.event);
     }
     this.nextSeq = nextSeq;

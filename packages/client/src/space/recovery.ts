@@ -103,8 +103,8 @@ function planRenumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq
     changes: [...changed.map((event) => putEvent(session.space, event)), putMeta(session.space, next)],
     async show() {
       session.meta = next;
-      await session.replica.step({ remove: new Set(session.replica.pending.map((event) => event.id)) });
-      await session.replica.step({ add: session.outbox.events.filter((event) => !event.void) });
+      const remove = new Set(session.replica.pending.map((event) => event.id));
+      await session.replica.step({ remove, add: session.outbox.events.filter((event) => !event.void && !event.confirmed) });
       session.context.publish(session.space, { type: "reload" });
     },
   };

@@ -131,7 +131,11 @@ export function settle(cut: Cut, outbox: readonly PendingEvent[], rowOf: (domain
       continue;
     }
     if (event.seq !== undefined && event.seq <= cut.lastSeq) confirmed.add(event.id);
-    else if (refusedKeys.size > 0 && !event.void && dependsOn(event, refusedKeys)) {
+    else if (event.confirmed) {
+      // What was in base may be gone with it where a history was lost; the event shows again and is sent again.
+      const { confirmed: _confirmed, ...shown } = event;
+      if (cut.reset.length > 0) changed.push(shown);
+    } else if (refusedKeys.size > 0 && !event.void && dependsOn(event, refusedKeys)) {
       const message = "The record that this write changes was never created.";
       items.push(...rejectedItems(event, "depends_on", message));
       if (event.seq === undefined) settled.set(event.id, { status: "rejected", id: event.id, code: "depends_on", message });

@@ -111,9 +111,14 @@ export class SpaceSession implements SyncedSpace {
     for (const item of stored.inbox) session.inbox.set(item.id, item);
     session.outbox.nextSeq = meta.nextSeq;
     for (const event of stored.outbox) session.#join(context.migrate(event));
-    await session.replica.step({ patch: new Map([...stored.rows, ...stored.local]), add: session.outbox.events });
+    await session.replica.step({ patch: new Map([...stored.rows, ...stored.local]), add: session.#shownEvents });
     for (const rows of stored.rows.values()) session.#observe(rows.values());
     return session;
+  }
+
+  /** The pending events whose effect is not in base yet. */
+  get #shownEvents(): PendingEvent[] {
+    return this.outbox.events.filter((event) => !event.confirmed && !event.void);
   }
 
   #join(event: PendingEvent): void {
@@ -160,19 +165,19 @@ export class SpaceSession implements SyncedSpace {
     const clock = this.context.clockChange();
     const saved = this.#saver.put(...(clock ? [clock] : []), putEvent(this.space, event));
     const settled = this.receipts.expect(id);
-    const ready = (): void => {
-      this.outbox.markReady(id);
+    const ready = (stored: boolean): void => {
+      this.outbox.markReady(id, stored);
       this.context.wake();
     };
     saved.then(
       () => {
-        ready();
+        ready(true);
         this.context.publish(this.space, { type: "write", events: [event] });
       },
       (cause: unknown) => {
         // What cannot be kept here can still be kept by the server: the event is sent from memory.
         this.context.report("storage", `A write could not be stored on this device: ${cause instanceof Error ? cause.message : String(cause)}`);
-        ready();
+        ready(false);
       },
     );
     return { id, saved, settled, shown };
@@ -332,6 +337,7 @@ export class SpaceSession implements SyncedSpace {
       ...rowChanges(this.space, cut),
       ...[...settlement.settled.keys()].map((id) => dropEvent(this.space, id)),
       ...settlement.changed.map((event) => putEvent(this.space, event)),
+      ...this.#confirm(settlement.confirmed).map((event) => putEvent(this.space, event)),
       ...items.map((item) => putItem(this.space, item)),
       putMeta(this.space, next),
     ]);
@@ -341,6 +347,11 @@ export class SpaceSession implements SyncedSpace {
     let rows = 0;
     for (const domain of cut.rows.values()) rows += domain.size;
     this.context.publish(this.space, rows > maxToldRows ? { type: "reload" } : { type: "cut", revision: next.revision, cut, settlement: told });
+  }
+
+  /** Events that a cut confirms, as they are to be stored; those that were confirmed before are left as they are. */
+  #confirm(ids: ReadonlySet<string>): PendingEvent[] {
+    return this.outbox.events.filter((event) => ids.has(event.id) && !event.confirmed).map((event) => ({ ...event, confirmed: true }));
   }
 
   /** Rows kept aside that the server does not have any more, once its own have come. */
@@ -373,10 +384,7 @@ export class SpaceSession implements SyncedSpace {
     this.outbox.removeAll(settlement.settled);
     for (const id of settlement.confirmed) this.outbox.confirm(id);
     for (const event of settlement.changed) this.outbox.replace(event);
-    if (add.length > 0) {
-      await this.replica.step({ patch, remove });
-      await this.replica.step({ add });
-    } else await this.replica.step({ patch, remove });
+    await this.replica.step({ patch, remove, add });
     if (settlement.items.length > 0) this.changeInbox(settlement.items, []);
     for (const [id, outcome] of settlement.settled) this.receipts.settle(id, outcome as SettledOutcome);
   }
@@ -424,7 +432,8 @@ export class SpaceSession implements SyncedSpace {
     this.meta = stored.meta;
     this.outbox.nextSeq = stored.meta.nextSeq;
     const standing = new Set(stored.outbox.map((event) => event.id));
-    const gone = new Set(this.outbox.events.map((event) => event.id).filter((id) => !standing.has(id)));
+    // A write that is on its way to the storage, or that it refused, is not there and not gone.
+    const gone = new Set(this.outbox.events.map((event) => event.id).filter((id) => !standing.has(id) && this.outbox.isStored(id)));
     const patch = new Map<string, Map<string, Row | null>>();
     for (const domain of this.domains) {
       const rows = new Map<string, Row | null>(stored.rows.get(domain));
@@ -439,9 +448,8 @@ export class SpaceSession implements SyncedSpace {
       if (this.outbox.get(event.id)) this.outbox.replace(event);
       else this.#join(event);
     }
-    const remove = new Set([...this.replica.pending.map((event) => event.id)]);
-    await this.replica.step({ patch, remove });
-    await this.replica.step({ add: this.outbox.events.filter((event) => !this.outbox.isConfirmed(event.id)) });
+    const remove = new Set(this.replica.pending.map((event) => event.id));
+    await this.replica.step({ patch, remove, add: this.#shownEvents });
     this.inbox.clear();
     this.changeInbox(stored.inbox, []);
     for (const id of gone) this.receipts.lose(id);
