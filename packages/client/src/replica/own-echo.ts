@@ -31,7 +31,9 @@ export function omittedRows(
     const op = opOn(event.ops ?? [], domain, key);
     const before = current(domain, key);
     if (!op || (before && before.version >= outcome.index)) continue;
-    const merged = mergeRecord(before, op, eff, rules.domain(domain).kinds);
+    // A server that made a record anew has forgotten the tombstone that is still held here.
+    const isMadeAnew = before?.deleted === true && (op.op === "create" || op.op === "put");
+    const merged = mergeRecord(isMadeAnew ? undefined : before, op, eff, rules.domain(domain).kinds);
     // A difference from what the server did shows in the digest, and is repaired and reported there.
     if (!merged.ok || !merged.changed) continue;
     const place = { domain, key, version: outcome.index, modifiedAt: outcome.modifiedAt };
