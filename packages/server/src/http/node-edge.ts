@@ -56,8 +56,9 @@ function readBody(incoming: IncomingMessage, response: ServerResponse, limit: Bo
       }
     };
     const end = (): void => {
+      const body = collector.whole();
       settle();
-      resolve(collector.whole());
+      resolve(body);
     };
     const gone = (): void => {
       settle();
@@ -104,7 +105,7 @@ function hasBody(incoming: IncomingMessage): boolean {
 async function sendChunks(chunks: AsyncIterable<string>, response: ServerResponse): Promise<void> {
   try {
     for await (const chunk of chunks) {
-      if (response.destroyed) return;
+      if (response.destroyed) break;
       if (!response.write(chunk)) await drained(response);
     }
     response.end();

@@ -24,14 +24,20 @@ export interface ListenerOptions {
   readonly api: (call: Call) => Promise<Reply>;
   /** Answers what is not the server's own; 404 without it. */
   readonly fallback: ((request: Request) => Response | Promise<Response>) | undefined;
-  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   readonly timeouts: ListenerTimeouts;
   readonly timers: TimerPort;
   readonly logger: Logger;
 }
 
+/** A Node HTTP server of our making. */
+export interface Listener {
+  readonly server: Server;
+  /** Takes no more, lets requests that run finish for so long, then cuts every connection. */
+  close(graceMs: number): Promise<void>;
+}
+
 /** A Node HTTP server, not yet listening, whose requests go the same way as those of the handler. */
-export function createListener(options: ListenerOptions): Server {
+export function createListener(options: ListenerOptions): Listener {
   const { headersTimeoutMs = 10_000, requestTimeoutMs = 60_000, idleTimeoutMs = 120_000 } = options.timeouts;
   const server = createServer({
     headersTimeout: headersTimeoutMs,
@@ -43,24 +49,45 @@ export function createListener(options: ListenerOptions): Server {
   });
   server.timeout = idleTimeoutMs;
   const answering = new WeakMap<Duplex, ServerResponse>();
+  let running = 0;
+  let quiet: (() => void) | undefined;
+  const ended = (): void => {
+    running -= 1;
+    if (running === 0) quiet?.();
+  };
   const handle = (incoming: IncomingMessage, response: ServerResponse): void => {
     answering.set(incoming.socket, response);
+    running += 1;
+    response.once("close", ended);
     serve(options, incoming, response).catch((error: unknown) => {
+      const gone = error instanceof CallerGone || response.destroyed;
       response.destroy();
-      if (!(error instanceof CallerGone)) options.logger.error("An answer broke off.", { error });
+      if (!gone) options.logger.error("An answer broke off.", { error });
     });
   };
   server.on("request", handle);
   // Without this, Node tells the caller to go on before anybody has looked at the size that it declared.
   server.on("checkContinue", handle);
-  server.on("upgrade", options.upgrade);
   server.on("clientError", (error: Error & { code?: string }, socket) => {
     const response = answering.get(socket);
     const midAnswer = response !== undefined && response.headersSent && !response.writableFinished;
     if (!socket.writable || error.code === "ECONNRESET" || midAnswer) socket.destroy();
     else socket.end(refusalOf(error.code), () => socket.destroy());
   });
-  return server;
+  return {
+    server,
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        // Node keeps connections on which nothing was asked yet; once no request runs, all may go.
+        quiet = () => server.closeAllConnections();
+        const cancel = options.timers.after(graceMs, quiet);
+        server.close(() => {
+          cancel();
+          resolve();
+        });
+        if (running === 0) quiet();
+      }),
+  };
 }
 
 async function serve(options: ListenerOptions, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -99,24 +126,12 @@ function refusalOf(code: string | undefined): string {
 }
 
 /** Starts to listen. @throws what Node says when the port is taken or forbidden. */
-export function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+export function listen(server: Server, port: number, host: string | undefined): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
       server.off("error", reject);
       resolve(server.address() as AddressInfo);
     });
-  });
-}
-
-/** Takes no more, lets what runs finish for so long, then cuts. */
-export function closeListener(server: Server, timers: TimerPort, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = timers.after(graceMs, () => server.closeAllConnections());
-    server.close(() => {
-      cancel();
-      resolve();
-    });
-    server.closeIdleConnections();
   });
 }

@@ -11,7 +11,6 @@ export interface Service {
   readonly engine: Engine;
   readonly metrics: ServerMetrics;
   readonly body: BodyLimit;
-  readonly maxEventsPerRequest: number;
   /** @throws LandfallError `unauthorized` */
   authenticate(call: Call): Promise<Authenticated>;
   /** Sockets open just now. */

@@ -10,7 +10,7 @@ export const exchange: Endpoint = async (service, call) => {
   try {
     const user = await service.authenticate(call);
     const format = negotiate(call.header("accept"));
-    const request = readRequest(await readJson(call, service.body), service.maxEventsPerRequest);
+    const request = readRequest(await readJson(call, service.body));
     if (format === "json") {
       const text = await service.engine.exchange(user, request, call.signal());
       service.metrics.exchanges.add(1, { result: "ok" });
@@ -25,8 +25,8 @@ export const exchange: Endpoint = async (service, call) => {
   }
 };
 
-/** @throws LandfallError `protocol_unsupported`, `invalid_request`, `too_large` */
-function readRequest(value: unknown, maxEvents: number): ExchangeRequest {
+/** @throws LandfallError `protocol_unsupported`, `invalid_request` */
+function readRequest(value: unknown): ExchangeRequest {
   const version = (value as { protocol?: unknown } | null)?.protocol;
   if (typeof version === "number" && version !== protocolVersion) {
     throw new LandfallError(
@@ -36,11 +36,6 @@ function readRequest(value: unknown, maxEvents: number): ExchangeRequest {
   }
   const decoded = decode(exchangeRequest, value);
   if (!decoded.ok) throw new LandfallError("invalid_request", decoded.message);
-  let events = 0;
-  for (const space of decoded.value.spaces) events += space.events?.length ?? 0;
-  if (events > maxEvents) {
-    throw new LandfallError("too_large", `The request has ${events} events, and this server takes ${maxEvents} at a time. Send smaller batches.`);
-  }
   return decoded.value;
 }
 

@@ -1,0 +1,204 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { limits as protocolLimits } from "@landfall/protocol";
+import type { Schema, Tx } from "@landfall/schema";
+import { type Authenticator, authenticate, bearerToken } from "./auth/authenticator.js";
+import type { AnyTx, Engine, EngineStats, SpaceInspection, SpaceWriter } from "./engine-types.js";
+import { createEngine } from "./engine.js";
+import { createApi } from "./http/api.js";
+import { BodyBudget } from "./http/body.js";
+import type { CrossOrigin } from "./http/cross-origin.js";
+import { callOfRequest, responseOfReply, splitTarget } from "./http/fetch-edge.js";
+import { type Listener, type ListenerTimeouts, createListener, listen } from "./http/node-listener.js";
+import { isOurs, socketPath } from "./http/routes.js";
+import { Hub, type HubLimits } from "./hub/hub.js";
+import { SocketServer, refuseUpgrade } from "./hub/socket-server.js";
+import { stderrLogger } from "./logger.js";
+import { ServerMetrics } from "./metrics/server-metrics.js";
+import type { EngineOptions } from "./options.js";
+import { systemClock, systemElapsed, systemTimers } from "./platform.js";
+
+export interface SocketLimits extends HubLimits {
+  /** Sockets of one address; 256 unless set (DESIGN §13). A /64 of IPv6 is one address. */
+  readonly maxSocketsPerAddress?: number;
+}
+
+export interface ServerTimeouts extends ListenerTimeouts {
+  /** How long `close` waits for requests that run; 10 s unless set. */
+  readonly closeGraceMs?: number;
+}
+
+export interface ServerOptions<S extends Schema | undefined = undefined> extends Omit<EngineOptions, "schema"> {
+  readonly schema?: S;
+  readonly auth: Authenticator;
+  /** Lets `devTokens()` sign anyone in, and listens on this machine only unless told otherwise; `landfall dev` sets it. */
+  readonly development?: boolean;
+  /** Which web pages may use the server: `{ origins: "*" }` unless set; `false` says nothing to browsers. */
+  readonly crossOrigin?: CrossOrigin | false;
+  /** Answers what is not under /v1, health or metrics: `staticFiles(folder)`, or an app of your own. */
+  readonly fallback?: (request: Request) => Response | Promise<Response>;
+  readonly sockets?: SocketLimits;
+  readonly timeouts?: ServerTimeouts;
+  /** Bytes of request bodies held at once over all requests; 128 MiB unless set. */
+  readonly maxHeldBodyBytes?: number;
+  /** Seconds that clients are asked to stay away for, as `Landfall-Backoff`; asked for each answer. */
+  readonly backoffSeconds?: () => number | undefined;
+  /** The address that a socket is counted under, where a proxy stands before the server. */
+  readonly clientAddress?: (request: IncomingMessage) => string | undefined;
+}
+
+/** The transaction as a schema types it. */
+export type TxOf<S> = S extends Schema<infer D, infer _A> ? Tx<D> : AnyTx;
+
+export interface ListeningServer {
+  /** `http://127.0.0.1:4400`, without a slash at the end. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** Closes the whole server, as `LandfallServer.close` does. */
+  close(): Promise<void>;
+}
+
+export interface LandfallServer<T = AnyTx> {
+  /** Answers a request; for mounting in an app that speaks `Request` and `Response`. Never rejects. */
+  handler(this: void, request: Request): Promise<Response>;
+  /** Takes the upgrade of a request for `/v1/socket`; false, with nothing done, for any other. */
+  upgrade(this: void, request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** Lets a Node server that is there already take sockets. @returns a function that undoes it. */
+  attachSockets(server: Server): () => void;
+  /** Listens by itself. @param port 0 for any that is free. @param host all of the machine's addresses unless set; this machine only in development. */
+  listen(port: number, host?: string): Promise<ListeningServer>;
+  /** Reads and writes as the server itself. */
+  space(id: string): SpaceWriter<T>;
+  inspect(): Promise<readonly SpaceInspection[]>;
+  stats(): EngineStats;
+  /** Takes no more, closes sockets with 1001, lets what runs finish, and closes the storage. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a server (DESIGN §4, §8). Nothing listens yet.
+ * @throws Error where the options would leave the server open to anyone.
+ */
+export function createServer<S extends Schema | undefined = undefined>(options: ServerOptions<S>): LandfallServer<TxOf<S>> {
+  const { auth, development = false, clock = systemClock } = options;
+  if (auth.developmentOnly === true && !development) {
+    throw new Error(
+      "devTokens() lets anyone sign in as anyone, so a server takes them for development only: run `landfall dev`, " +
+        "or sign people in with jwt({ secret }), jwks({ url, issuer, audience }) or a function of your own.",
+    );
+  }
+  const parts = makeParts(options, (token) => authenticate(auth, token, { nowMs: clock.now(), development }));
+  const listeners = new Set<Listener>();
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    parts.stop();
+    const { closeGraceMs = 10_000 } = options.timeouts ?? {};
+    await Promise.all([...listeners].map((listener) => listener.close(closeGraceMs)));
+    await parts.engine.close();
+  };
+  const server: LandfallServer<TxOf<S>> = {
+    async handler(request) {
+      const { fallback } = options;
+      const call = callOfRequest(request);
+      if (fallback !== undefined && !isOurs(call.path)) return fallback(request);
+      return parts.api(call).then(responseOfReply, () => new Response(null, { status: 499 }));
+    },
+    upgrade: parts.upgrade,
+    attachSockets: (target) => attachSockets(target, parts.upgrade),
+    async listen(port, host = development ? "127.0.0.1" : undefined) {
+      const listener = createListener({
+        api: parts.api,
+        fallback: options.fallback,
+        timeouts: options.timeouts ?? {},
+        timers: options.timers ?? systemTimers,
+        logger: parts.logger,
+      });
+      attachSockets(listener.server, parts.upgrade);
+      const { address, port: bound } = await listen(listener.server, port, host);
+      listeners.add(listener);
+      if (development && !isLoopback(address)) {
+        parts.logger.warn("A development server, which signs anyone in, can be reached from other machines.", { address });
+      }
+      return { url: `http://${nameOf(address)}:${bound}`, host: address, port: bound, close: () => server.close() };
+    },
+    space: (id) => parts.engine.space(id) as SpaceWriter<TxOf<S>>,
+    inspect: () => parts.engine.inspect(),
+    stats: () => parts.engine.stats(),
+    close: () => (closing ??= close()),
+  };
+  return server;
+}
+
+interface Parts {
+  readonly engine: Engine;
+  readonly logger: NonNullable<EngineOptions["logger"]>;
+  readonly api: ReturnType<typeof createApi>;
+  readonly upgrade: LandfallServer["upgrade"];
+  /** Refuses what comes from now on, and closes the sockets. */
+  stop(): void;
+}
+
+type Identify = (token: string) => ReturnType<typeof authenticate>;
+
+function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, identify: Identify): Parts {
+  const { schema, clock = systemClock, timers = systemTimers, logger = stderrLogger(), sockets: socketLimits = {} } = options;
+  const { schema: _schema, ...engineOptions } = options;
+  const engine = createEngine({ ...engineOptions, ...(schema === undefined ? {} : { schema }), clock, timers, logger });
+  const metrics = new ServerMetrics();
+  const autoDomains = new Set(
+    Object.values(schema?.domains ?? {}).flatMap((domain) => (domain.delivery === "auto" && !domain.local ? [domain.name] : [])),
+  );
+  const hub = new Hub({ ...socketLimits, engine, authenticate: identify, autoDomains, clock, timers, metrics, logger });
+  const { maxSocketsPerAddress = 256 } = socketLimits;
+  const sockets = new SocketServer({ hub, metrics, maxSocketsPerAddress, clientAddress: options.clientAddress });
+  let accepting = true;
+  const api = createApi({
+    service: {
+      engine,
+      metrics,
+      body: {
+        maxBytes: options.limits?.maxBodyBytes ?? protocolLimits.maxBodyBytes,
+        budget: new BodyBudget(options.maxHeldBodyBytes ?? 134_217_728),
+      },
+      authenticate: async (call) => identify(bearerToken(call.header("authorization"))),
+      openSockets: () => sockets.open,
+      accepting: () => accepting,
+    },
+    crossOrigin: options.crossOrigin ?? { origins: "*" },
+    logger,
+    backoffSeconds: options.backoffSeconds ?? (() => undefined),
+    elapsedMs: systemElapsed,
+  });
+  const upgrade: LandfallServer["upgrade"] = (request, socket, head) => {
+    if (splitTarget(request.url ?? "").path !== socketPath) return false;
+    if (accepting) sockets.upgrade(request, socket, head);
+    else refuseUpgrade(socket, "unavailable", "The server is closing.");
+    return true;
+  };
+  const stop = (): void => {
+    accepting = false;
+    hub.close();
+  };
+  return { engine, logger, api, upgrade, stop };
+}
+
+function attachSockets(server: Server, upgrade: LandfallServer["upgrade"]): () => void {
+  const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (upgrade(request, socket, head)) return;
+    // Another listener may know the address; when there is none, nobody will ever answer.
+    if (server.listenerCount("upgrade") === 1) refuseUpgrade(socket, "not_found", "There is no socket at this address.");
+  };
+  server.on("upgrade", listener);
+  return () => void server.off("upgrade", listener);
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.") || address.startsWith("::ffff:127.");
+}
+
+/** How an address is written in a URL; all addresses of the machine are reached by this one. */
+function nameOf(address: string): string {
+  if (address === "::" || address === "0.0.0.0") return "localhost";
+  return address.includes(":") ? `[${address}]` : address;
+}
