@@ -58,7 +58,7 @@ export class SqliteSnapshot implements Snapshot {
 
   rows(space: string, domain: string, keys: readonly string[], keysOnly: boolean): readonly PageRow[] {
     return this.statements
-      .of(`SELECT ${columns(keysOnly)} FROM json_each(?) JOIN records ON space=? AND domain=? AND key=json_each.value ORDER BY version`)
+      .of(`SELECT ${columns(keysOnly)} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN records ON space=? AND domain=? AND key=wanted ORDER BY version`)
       .all(JSON.stringify(keys), space, domain)
       .map(toRow);
   }

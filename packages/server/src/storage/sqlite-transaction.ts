@@ -63,7 +63,7 @@ export class SqliteTransaction implements SpaceTransaction {
       const found: StoredRecord[] = [];
       for (const [domain, of] of byDomain) {
         const rows = this.statements
-          .of(`SELECT ${recordColumns} FROM json_each(?) JOIN records ON space=? AND domain=? AND key=json_each.value`)
+          .of(`SELECT ${recordColumns} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN records ON space=? AND domain=? AND key=wanted`)
           .all(JSON.stringify(of), this.space, domain);
         for (const row of rows) found.push(toRecord(row));
       }
@@ -83,7 +83,7 @@ export class SqliteTransaction implements SpaceTransaction {
   lookup(domain: string, name: string, values: readonly string[]): readonly LookupEntry[] {
     return this.#use(() =>
       this.statements
-        .of("SELECT lookups.value, lookups.key FROM json_each(?) JOIN lookups ON space=? AND domain=? AND name=? AND lookups.value=json_each.value")
+        .of("SELECT lookups.value, lookups.key FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN lookups ON space=? AND domain=? AND name=? AND lookups.value=wanted")
         .all(JSON.stringify(values), this.space, domain, name)
         .map(([value, key]) => ({ domain, name, value, key }) as LookupEntry),
     );
@@ -102,8 +102,8 @@ export class SqliteTransaction implements SpaceTransaction {
     return this.#use(() =>
       this.statements
         .of(
-          `SELECT events.id, w.generation, w.device, w.user, events.seq FROM json_each(?)
-           JOIN events ON events.space=? AND events.id=json_each.value JOIN writers w ON w.writer=events.writer`,
+          `SELECT events.id, w.generation, w.device, w.user, events.seq FROM (SELECT value AS wanted FROM json_each(?))
+           CROSS JOIN events ON events.space=? AND events.id=wanted JOIN writers w ON w.writer=events.writer`,
         )
         .all(JSON.stringify(ids), this.space)
         .map(([id, generation, device, user, seq]) => ({ id, generation, device, user, seq }) as KnownEvent),

@@ -1,0 +1,110 @@
+import { type FieldKinds, type Fields, type Op, type RecordOp, RejectedError, anyFieldKind, canonicalJson, limits } from "@landfall/protocol";
+import { type Domain, type Invalid, type Schema, describeIssues } from "@landfall/schema";
+
+/** Something that records are found by: the value of a unique combination, or the key of their parent. */
+export interface LookupRule {
+  readonly name: string;
+  readonly unique: boolean;
+  readonly fields: readonly string[];
+}
+
+/** What the server keeps to in one domain. */
+export interface DomainRule {
+  readonly domain: Domain | undefined;
+  readonly kinds: FieldKinds;
+  readonly lookups: readonly LookupRule[];
+  readonly parent: Domain["parent"];
+  readonly children: Domain["children"];
+}
+
+/** The lookup that finds the details of a master. */
+export const parentLookup = "parent";
+
+/** The rules of all domains: the schema's, or none at all (DESIGN §5.2: optional on the server). */
+export class DomainRules {
+  readonly #known = new Map<string, DomainRule>();
+
+  constructor(readonly schema: Schema | undefined) {}
+
+  /** @throws RejectedError `unknown_domain` */
+  of(name: string): DomainRule {
+    if (!this.schema) return anyDomain;
+    let rule = this.#known.get(name);
+    if (rule) return rule;
+    const domain = this.schema.domain(name);
+    if (!domain || domain.local) {
+      throw new RejectedError("unknown_domain", `The server's schema has no domain ${name}. Update the server or the client.`);
+    }
+    rule = describe(domain);
+    this.#known.set(name, rule);
+    return rule;
+  }
+
+  /** A text that changes when lookups must be built anew. */
+  get lookupDeclaration(): string {
+    const declared: Record<string, readonly string[][]> = {};
+    for (const name of Object.keys(this.schema?.domains ?? {})) {
+      const domain = this.schema?.domain(name);
+      if (!domain || domain.local) continue;
+      const { lookups } = describe(domain);
+      if (lookups.length > 0) declared[name] = lookups.map((lookup) => [lookup.name, ...lookup.fields]);
+    }
+    return canonicalJson(declared);
+  }
+}
+
+const anyDomain: DomainRule = { domain: undefined, kinds: anyFieldKind, lookups: [], parent: undefined, children: [] };
+
+function describe(domain: Domain): DomainRule {
+  const lookups: LookupRule[] = domain.unique.map((fields) => ({ name: `unique:${fields.join(",")}`, unique: true, fields }));
+  if (domain.parent) lookups.push({ name: parentLookup, unique: false, fields: [domain.parent.field] });
+  return { domain, kinds: domain.fieldKind, lookups, parent: domain.parent, children: domain.children };
+}
+
+/** The text that a record is found by under a lookup; undefined where a field is absent or null, which equals nothing. */
+export function lookupValue(rule: LookupRule, fields: Fields): string | undefined {
+  const values = rule.fields.map((field) => (Object.hasOwn(fields, field) ? (fields[field] ?? null) : null));
+  if (values.includes(null)) return undefined;
+  return rule.name === parentLookup ? String(values[0]) : canonicalJson(values);
+}
+
+/**
+ * Checks what a write made of a record against the schema and the limits. What is stored is what was sent:
+ * a validator's transforms have run at the client, and would not give the same on other data here.
+ *
+ * @throws RejectedError `invalid`, `too_large`
+ */
+export function checkWrite(rule: DomainRule, op: RecordOp, fields: Fields, fieldsText: string): void {
+  if (fieldsText.length > limits.maxRecordBytes) {
+    throw new RejectedError("too_large", `The record ${op.key} would have about ${fieldsText.length} bytes; a record has at most ${limits.maxRecordBytes}.`);
+  }
+  if (!rule.domain) return;
+  if (op.op === "put") refuse(rule.domain.validatePut(op.set));
+  refuse(rule.domain.validate(fields, touchedFields(op)));
+}
+
+function touchedFields(op: RecordOp): readonly string[] {
+  switch (op.op) {
+    case "update":
+      return [...Object.keys(op.set ?? {}), ...(op.unset ?? [])];
+    case "increment":
+      return Object.keys(op.by);
+    case "add":
+    case "remove":
+      return Object.keys(op.values);
+    case "delete":
+      return [];
+    default:
+      return Object.keys(op.set);
+  }
+}
+
+/** @throws RejectedError `invalid` with what is wrong, in words. */
+export function refuse(result: { readonly ok: true } | Invalid): void {
+  if (!result.ok) throw new RejectedError("invalid", describeIssues(result.issues));
+}
+
+/** The keys that an op names, for loading them in bulk. */
+export function keysOf(op: Op): readonly string[] {
+  return op.op === "deleteMany" ? (op.keys ?? []) : [op.key];
+}

@@ -1,0 +1,62 @@
+import { type ClockPort, type RandomPort, type Sha256, type TimerPort, limits as protocolLimits, makeTail } from "@landfall/protocol";
+import type { Schema } from "@landfall/schema";
+import { DomainRules } from "./apply/domain-rules.js";
+import { type Logger, stderrLogger } from "./logger.js";
+import type { Authorize, EngineLimits, EngineOptions, ServerAction } from "./options.js";
+import { nativeSha256, systemClock, systemRandom, systemTimers } from "./platform.js";
+import type { Storage } from "./storage/port.js";
+
+/** What all parts of an engine stand on: its ports and its settings, filled in. */
+export interface Core {
+  readonly storage: Storage;
+  readonly schema: Schema | undefined;
+  readonly rules: DomainRules;
+  /** What `unique` and `parent` say, as a text. */
+  readonly lookupDeclaration: string;
+  readonly authorize: Authorize | undefined;
+  readonly actions: ReadonlyMap<string, ServerAction>;
+  readonly limits: EngineLimits;
+  readonly tickMs: number;
+  readonly name: string;
+  readonly logger: Logger;
+  readonly clock: ClockPort;
+  readonly random: RandomPort;
+  readonly timers: TimerPort;
+  readonly hash: Sha256;
+  /** The tail of the stamps of the server's own writes. */
+  readonly tail: string;
+}
+
+/** Where the protocol has no word, or leaves the number to the server. */
+const defaults = {
+  maxEventsPerRequest: protocolLimits.maxEventsPerRequest,
+  maxBodyBytes: protocolLimits.maxBodyBytes,
+  maxBatchBytes: protocolLimits.maxBatchBytes,
+  maxPageRows: protocolLimits.maxPageRows,
+  // A space is held in memory by its clients; this is far beyond that, and a bound all the same.
+  maxRowsPerSpace: 5_000_000,
+  maxPageBytes: 8_000_000,
+  actionBudgetMs: 1_000,
+} satisfies EngineLimits;
+
+export function makeCore(options: EngineOptions): Core {
+  const rules = new DomainRules(options.schema);
+  const random = options.random ?? systemRandom;
+  return {
+    storage: options.storage,
+    schema: options.schema,
+    rules,
+    lookupDeclaration: rules.lookupDeclaration,
+    authorize: options.authorize,
+    actions: new Map(Object.entries(options.actions ?? {})),
+    limits: { ...defaults, ...options.limits },
+    tickMs: Math.max(1, Math.floor(options.modifiedAtTickMs ?? 1)),
+    name: options.name ?? "landfall",
+    logger: options.logger ?? stderrLogger(),
+    clock: options.clock ?? systemClock,
+    random,
+    timers: options.timers ?? systemTimers,
+    hash: options.hash ?? nativeSha256,
+    tail: makeTail(random.bytes(8)),
+  };
+}

@@ -1,0 +1,133 @@
+import type { ExchangeRequest } from "@landfall/protocol";
+import { listMembers, removeMember, setMember } from "./access/members.js";
+import { createSpace, info, inspect, listSpaces, wipeSpace } from "./access/spaces.js";
+import { upgradeSpace } from "./apply/upgrade.js";
+import { type Core, makeCore } from "./core.js";
+import type { AnyTx, Engine, EngineStats, MembershipChange, RowsPage, RowsQuery, SpaceCommit, SpacePosition, User } from "./engine-types.js";
+import { Exchange } from "./exchange/exchange.js";
+import { pullRows } from "./exchange/plain-pull.js";
+import { writeAsServer } from "./exchange/server-write.js";
+import { LandfallError, spaceNotFound } from "./landfall-error.js";
+import { type MaybePromise, chain } from "./maybe-promise.js";
+import type { EngineOptions } from "./options.js";
+import type { Snapshot, SpaceState } from "./storage/port.js";
+
+/** Makes the core of a server: what HTTP, the hub and the command line stand on. Closing it closes its storage. */
+export function createEngine(options: EngineOptions): Engine {
+  const core = makeCore(options);
+  const exchange = new Exchange(core);
+  const commits = new Listeners<SpaceCommit>(core);
+  const memberships = new Listeners<MembershipChange>(core);
+  core.storage.onCommit((commit) => commits.tell(commit));
+  return {
+    exchange: async (user, request, signal) => exchange.answer(user, bounded(core, request), signal),
+    exchangeStream: (user, request, signal) => exchange.stream(user, bounded(core, request), signal),
+    rows: (user, query) => rows(core, user, query),
+    info: (user) => info(core, user),
+    spaces: (user) => listSpaces(core, user),
+    async createSpace(user, space) {
+      const created = await createSpace(core, user, space);
+      memberships.tell({ space: created.space, user: user.id, role: created.role });
+      return created;
+    },
+    wipeSpace: (user, space) => wipeSpace(core, user, space),
+    members: (user, space) => listMembers(core, user, space),
+    async setMember(user, space, member, role) {
+      if (await setMember(core, user, space, member, role)) memberships.tell({ space, user: member, role });
+    },
+    async removeMember(user, space, member) {
+      await removeMember(core, user, space, member);
+      memberships.tell({ space, user: member });
+    },
+    heads: (user, space, domains) => heads(core, user, space, domains),
+    position: (user, space, device) => position(core, user, space, device),
+    mayRead: (user, space) => mayRead(core, user, space),
+    space: (space) => ({ write: (change: (tx: AnyTx) => never) => writeAsServer(core, space, change) }),
+    onCommit: (listener) => commits.add(listener),
+    onMembership: (listener) => memberships.add(listener),
+    inspect: () => inspect(core),
+    stats: () => stats(core, exchange),
+    close: () => core.storage.close(),
+  };
+}
+
+/** Listeners that cannot harm each other, or what they listen to. */
+class Listeners<T> {
+  readonly #listeners = new Set<(news: T) => void>();
+
+  constructor(private readonly core: Core) {}
+
+  add(listener: (news: T) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  tell(news: T): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(news);
+      } catch (error) {
+        this.core.logger.error("a listener of the engine failed", { error });
+      }
+    }
+  }
+}
+
+/** @throws LandfallError `too_large` */
+function bounded(core: Core, request: ExchangeRequest): ExchangeRequest {
+  let events = 0;
+  for (const space of request.spaces) events += space.events?.length ?? 0;
+  const { maxEventsPerRequest } = core.limits;
+  if (events > maxEventsPerRequest) throw new LandfallError("too_large", `The request has ${events} events; ${maxEventsPerRequest} are taken at a time. Send them in parts.`);
+  return request;
+}
+
+async function rows(core: Core, user: User, query: RowsQuery): Promise<RowsPage> {
+  for (;;) {
+    const page = await core.storage.read((snapshot) => pullRows(core, snapshot, user, query));
+    if (page !== "upgrade") return page;
+    await core.storage.write(query.space, (transaction) => upgradeSpace(core, transaction));
+  }
+}
+
+/** @throws LandfallError `not_found` for whoever may not know of the space. */
+function readable(snapshot: Snapshot, user: User, space: string): MaybePromise<SpaceState> {
+  return chain(snapshot.space(space, user.id), (found) => {
+    if (!found || found.role === undefined || found.role === "former") throw spaceNotFound();
+    return found.state;
+  });
+}
+
+function position(core: Core, user: User, space: string, device: string): Promise<SpacePosition> {
+  return core.storage.read((snapshot) =>
+    chain(readable(snapshot, user, space), ({ generation, head }) =>
+      chain(snapshot.domains(space), (domains) =>
+        chain(snapshot.writer(space, generation, device, user.id), (writer) => ({
+          generation,
+          head,
+          heads: Object.fromEntries(domains.map((domain) => [domain.domain, domain.head])),
+          lastSeq: writer?.lastSeq ?? 0,
+        })),
+      ),
+    ),
+  );
+}
+
+function heads(core: Core, user: User, space: string, domains: readonly string[]): Promise<{ readonly [domain: string]: number }> {
+  return core.storage.read((snapshot) =>
+    chain(readable(snapshot, user, space), () =>
+      chain(snapshot.domains(space), (states) => {
+        const byName = new Map(states.map(({ domain, head }) => [domain, head]));
+        return Object.fromEntries(domains.map((domain) => [domain, byName.get(domain) ?? 0]));
+      }),
+    ),
+  );
+}
+
+function mayRead(core: Core, user: User, space: string): Promise<boolean> {
+  return core.storage.read((snapshot) => chain(snapshot.space(space, user.id), (found) => found?.role !== undefined && found.role !== "former"));
+}
+
+function stats(core: Core, { counts }: Exchange): EngineStats {
+  return { exchanges: counts.exchanges, events: Object.fromEntries(counts.events), rowsSent: counts.rowsSent, ...core.storage.stats() };
+}

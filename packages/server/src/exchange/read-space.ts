@@ -1,0 +1,179 @@
+import type { SpaceRequest } from "@landfall/protocol";
+import { needsUpgrade } from "../apply/upgrade.js";
+import { type EchoTrace, slotName } from "../apply/working-set.js";
+import type { Core } from "../core.js";
+import { type MaybePromise, chain } from "../maybe-promise.js";
+import type { DomainState, GenerationStart, Page, PageRow, Snapshot, SpaceState } from "../storage/port.js";
+import type { SpaceFailureText } from "./space-failure.js";
+
+/** Where the client is: what its request said, or the last checkpoint of a stream. */
+export interface Position {
+  readonly cursors: { readonly [domain: string]: number };
+  readonly scan: { readonly [domain: string]: number };
+}
+
+/** One page of one space, as one snapshot has it. */
+export interface SpaceReading {
+  readonly state: SpaceState;
+  readonly lastSeq: number;
+  readonly reset: readonly string[];
+  readonly rows: readonly PageRow[];
+  /** Rows left out because the device can work them out, by `slotName` (DESIGN §6, own echo). */
+  readonly omitted: ReadonlySet<string>;
+  readonly next: Position;
+  readonly more: boolean;
+  /** Digests as JSON, where the page is the last. */
+  readonly digests: string | undefined;
+}
+
+export type ReadResult = { readonly reading: SpaceReading } | { readonly failure: SpaceFailureText } | "upgrade";
+
+export interface ReadRequest {
+  readonly request: SpaceRequest;
+  readonly device: string;
+  readonly user: string;
+  readonly position: Position;
+  readonly limit: number;
+  readonly own: ReadonlyMap<string, EchoTrace>;
+}
+
+const notFound: SpaceFailureText = { code: "not_found", message: "There is no such space, or you may not know of it." };
+
+/** Reads what lies after the cursors, in one snapshot, with all that the answer says about it (DESIGN rule 5). */
+export function readSpace(core: Core, snapshot: Snapshot, read: ReadRequest): MaybePromise<ReadResult> {
+  return chain(snapshot.space(read.request.space, read.user), (found): MaybePromise<ReadResult> => {
+    if (!found || found.role === undefined) return { failure: notFound };
+    if (found.role === "former") return { failure: { code: "revoked", message: "You are no longer a member of this space." } };
+    const { state } = found;
+    const { generation } = read.request;
+    if (generation !== undefined && generation !== state.generation) {
+      return chain(snapshot.generations(read.request.space), (history) => ({ failure: generationChanged(generation, history) }));
+    }
+    const failure = misplaced(read, state.head);
+    if (failure) return { failure };
+    if (needsUpgrade(core, state)) return "upgrade";
+    return chain(snapshot.domains(read.request.space), (domains) =>
+      chain(snapshot.writer(read.request.space, state.generation, read.device, read.user), (writer) => readPage(core, snapshot, read, state, domains, writer?.lastSeq ?? 0)),
+    );
+  });
+}
+
+/** A position that cannot be in this history. */
+function misplaced({ request, position }: ReadRequest, head: number): SpaceFailureText | undefined {
+  const furthest = Math.max(0, ...Object.values(position.cursors), ...Object.values(position.scan));
+  if (furthest > 0 && request.generation === undefined) {
+    return { code: "invalid_space", message: "generation: expected with cursors above 0, since they are places in one generation" };
+  }
+  if (furthest <= head) return undefined;
+  return { code: "cursor_ahead", message: `A cursor is at ${furthest}, and the head is ${head}: the server has lost history.`, members: `"head":${head}` };
+}
+
+/**
+ * Why a client's generation is no longer the space's. Several steps come to one: a wipe on the way wins, and
+ * what they share ends where the first of them parted. @param history newest first.
+ */
+function generationChanged(generation: string, history: readonly GenerationStart[]): SpaceFailureText {
+  const newest = history[0] as GenerationStart;
+  const steps: GenerationStart[] = [];
+  for (const start of history) {
+    if (start.generation === generation) break;
+    steps.push(start);
+  }
+  const isKnown = steps.length < history.length;
+  const told = isKnown
+    ? { reason: steps.some(({ reason }) => reason === "wiped") ? "wiped" : newest.reason, parent: generation, at: Math.min(...steps.map(({ at }) => at)) }
+    : { reason: newest.reason, ...(newest.parent === undefined ? {} : { parent: newest.parent }), at: newest.at };
+  const why = isKnown ? `The space was ${told.reason}.` : "The space has another history than the one you know.";
+  return { code: "generation_changed", message: `${why} Its generation is ${newest.generation}.`, members: JSON.stringify({ generation: newest.generation, ...told }).slice(1, -1) };
+}
+
+function readPage(core: Core, snapshot: Snapshot, read: ReadRequest, state: SpaceState, domains: readonly DomainState[], lastSeq: number): MaybePromise<ReadResult> {
+  const byName = new Map(domains.map((domain) => [domain.domain, domain]));
+  const start = placeCursors(read.position, byName, state.head);
+  const wanted = Object.entries(start.cursors)
+    .filter(([domain, after]) => (byName.get(domain)?.head ?? 0) > after)
+    .map(([domain, after]) => ({ domain, after }));
+  const limit = read.limit + countComputable(read.own);
+  return chain(snapshot.page({ space: read.request.space, domains: wanted, limit, maxBytes: core.limits.maxPageBytes }), (page) => {
+    const { rows, omitted } = leaveOut(read, start.reset, page);
+    return {
+      reading: {
+        state,
+        lastSeq,
+        reset: start.reset,
+        rows,
+        omitted,
+        next: advance(start, page, state.head),
+        more: page.more,
+        digests: page.more ? undefined : digestsText(Object.keys(start.cursors), byName, state.head),
+      },
+    };
+  });
+}
+
+interface Start extends Position {
+  readonly reset: readonly string[];
+}
+
+/**
+ * Where each domain's reading starts. A finished cursor, or the start of a scan, that lies before the horizon
+ * may have missed a delete: the domain comes from 0, and the client replaces what it has. A cursor in the
+ * middle of a scan is judged by the scan's start, or a long first sync would never end.
+ */
+function placeCursors({ cursors, scan }: Position, domains: ReadonlyMap<string, DomainState>, head: number): Start {
+  const placed: Record<string, number> = {};
+  const scanning: Record<string, number> = {};
+  const reset: string[] = [];
+  for (const [domain, cursor] of Object.entries(cursors)) {
+    const begun = Object.hasOwn(scan, domain) ? scan[domain] : undefined;
+    placed[domain] = cursor;
+    if (begun === undefined && cursor === 0) scanning[domain] = head;
+    else if ((begun ?? cursor) < (domains.get(domain)?.horizon ?? 0)) {
+      reset.push(domain);
+      placed[domain] = 0;
+      scanning[domain] = head;
+    } else if (begun !== undefined) scanning[domain] = begun;
+  }
+  return { cursors: placed, scan: scanning, reset };
+}
+
+function advance({ cursors, scan }: Start, page: Page, head: number): Position {
+  if (!page.more) return { cursors: Object.fromEntries(Object.keys(cursors).map((domain) => [domain, head])), scan: {} };
+  const reached = page.rows.at(-1)?.version ?? 0;
+  return { cursors: Object.fromEntries(Object.entries(cursors).map(([domain, cursor]) => [domain, Math.max(cursor, reached)])), scan };
+}
+
+/** Rows that need not be sent do not count against the limit. */
+function countComputable(own: ReadonlyMap<string, EchoTrace>): number {
+  let count = 0;
+  for (const { computable } of own.values()) if (computable) count += 1;
+  return count;
+}
+
+/** Takes out what the device knows: rows that it named, and those that only its own ops of this request have changed. */
+function leaveOut({ request, position, own }: ReadRequest, reset: readonly string[], page: Page): { readonly rows: readonly PageRow[]; readonly omitted: ReadonlySet<string> } {
+  const omitted = new Set<string>();
+  const known = new Map((request.known ?? []).map(([domain, key, at]) => [slotName(domain, key), at]));
+  if (own.size === 0 && known.size === 0) return { rows: page.rows, omitted };
+  const rows = page.rows.filter((row) => {
+    if (reset.includes(row.domain)) return true;
+    const name = slotName(row.domain, row.key);
+    const trace = own.get(name);
+    if (trace?.computable && trace.last === row.version && trace.before <= (position.cursors[row.domain] ?? 0)) {
+      omitted.add(name);
+      return false;
+    }
+    const at = known.get(name);
+    return at === undefined || (at !== row.version && at !== row.modifiedAt);
+  });
+  return { rows, omitted };
+}
+
+function digestsText(names: readonly string[], domains: ReadonlyMap<string, DomainState>, head: number): string {
+  const digests: Record<string, { index: number; count: number; sum: string }> = {};
+  for (const name of names) {
+    const domain = domains.get(name);
+    digests[name] = { index: head, count: domain?.count ?? 0, sum: domain?.sum ?? "0".repeat(32) };
+  }
+  return JSON.stringify(digests);
+}

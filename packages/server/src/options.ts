@@ -1,0 +1,57 @@
+import type { ActionEvent, ClockPort, EventContext, Json, OpsEvent, RandomPort, Role, Sha256, TimerPort } from "@landfall/protocol";
+import type { Schema } from "@landfall/schema";
+import type { AnyTx, User } from "./engine-types.js";
+import type { Logger } from "./logger.js";
+import type { Storage } from "./storage/port.js";
+
+/** Who asks for what, for `authorize`. */
+export interface AuthorizationRequest {
+  readonly space: string;
+  readonly user: User;
+  readonly role: Role;
+  /** The event, brought to the server's schema version. */
+  readonly event: OpsEvent | ActionEvent;
+  /** The records as they are before the event, for reading. */
+  readonly tx: AnyTx;
+}
+
+/**
+ * Decides whether a member may do what an event says. False rejects it as `forbidden`, a `RejectedError`
+ * with its own code; any other error defers it, and all that follow it, until the hook works again.
+ */
+export type Authorize = (request: AuthorizationRequest) => boolean | Promise<boolean>;
+
+/** What runs on the server in place of, or beside, the schema's action of that name. */
+export type ServerAction = (tx: AnyTx, args: Json, context: EventContext) => unknown;
+
+/** Limits that a server may set for itself; the announced ones reach clients by `/v1/info`. */
+export interface EngineLimits {
+  readonly maxEventsPerRequest: number;
+  readonly maxBodyBytes: number;
+  readonly maxBatchBytes: number;
+  readonly maxPageRows: number;
+  /** Live rows of one space; more are deferred as `quota_exceeded`. */
+  readonly maxRowsPerSpace: number;
+  /** Bytes of rows in one page, about: what one request holds in memory. */
+  readonly maxPageBytes: number;
+  /** Milliseconds that an action, or `authorize`, may take while the space waits. */
+  readonly actionBudgetMs: number;
+}
+
+export interface EngineOptions {
+  readonly storage: Storage;
+  /** Without one any well-formed data is accepted. */
+  readonly schema?: Schema;
+  readonly authorize?: Authorize;
+  readonly actions?: { readonly [name: string]: ServerAction };
+  readonly limits?: Partial<EngineLimits>;
+  /** `modifiedAt` moves in steps of so many milliseconds, for clients that round. */
+  readonly modifiedAtTickMs?: number;
+  /** What the server calls itself in `/v1/info`. */
+  readonly name?: string;
+  readonly logger?: Logger;
+  readonly clock?: ClockPort;
+  readonly random?: RandomPort;
+  readonly timers?: TimerPort;
+  readonly hash?: Sha256;
+}
