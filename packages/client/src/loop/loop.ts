@@ -37,6 +37,8 @@ class Synchronizer implements Loop {
   #waiters: readonly Waiter[] = [];
   #life = firstLife;
   #running = false;
+  /** What a stopped run had under way has not ended yet. */
+  #ending = false;
   /** Of this run; a new one after every stop, so that what a stopped run still brings is passed over. */
   #abort = new AbortController();
   #inFlight: Promise<void> = Promise.resolve();
@@ -74,8 +76,8 @@ class Synchronizer implements Loop {
       chance,
       message: (message) => this.#hear(message),
       unauthorized: () => session.refuse(this.#greeting.token),
-      changed: () => {
-        this.#look(now() + idleMs);
+      changed: (turned) => {
+        if (turned) for (const tracked of this.#all) tracked.idle();
         this.wake();
         this.#report();
       },
@@ -84,10 +86,6 @@ class Synchronizer implements Loop {
 
   get #all(): TrackedSpace[] {
     return [...this.#spaces.values()];
-  }
-
-  #look(atMs: number): void {
-    for (const tracked of this.#all) tracked.look(atMs);
   }
 
   // --- status -------------------------------------------------------------------------------------------
@@ -114,7 +112,7 @@ class Synchronizer implements Loop {
 
   /** Does what is due, and sets the timer for what is due next. */
   wake(): void {
-    if (!this.#running) return;
+    if (!this.#running || this.#ending) return;
     this.#cancelTimer();
     const { now } = this.#tracking;
     const { mode, task, notBeforeMs } = this.#life;
@@ -137,7 +135,8 @@ class Synchronizer implements Loop {
       const inMs = life.notBeforeMs - now();
       this.#retryAt = inMs > 0 && inMs < never ? serverMs() + Math.round(inMs) : null;
     }
-    if (life.task !== before.task && life.task !== "none") this.#inFlight = life.task === "asking" ? this.#ask() : this.#exchange();
+    if (life.task !== before.task && life.task === "asking") void this.#ask();
+    if (life.task !== before.task && life.task === "exchanging") this.#inFlight = this.#exchange();
     this.wake();
     this.#report();
   }
@@ -245,7 +244,7 @@ class Synchronizer implements Loop {
     }
     const tracked = "space" in message && this.#spaces.get(message.space);
     if (tracked) {
-      if (message.type === "revoked") tracked.look(0);
+      if (message.type === "revoked") tracked.look();
       // The device's own writes come back in the answer that they were sent with.
       else if (message.by !== this.#options.device()) {
         const fetchIt = (): void => message.domains.forEach((domain) => tracked.hear(domain, message.index));
@@ -267,7 +266,7 @@ class Synchronizer implements Loop {
     for (const { space } of this.#all) this.addSpace(space);
     this.#endHints = online.subscribe(() => {
       if (!online.isOnline()) return this.#dispatch({ type: "wentOffline" });
-      if (this.#tracking.now() - this.#life.triedMs > freshMs) this.#look(0);
+      if (this.#tracking.now() - this.#life.triedMs > freshMs) for (const tracked of this.#all) tracked.look();
       this.#dispatch({ type: "cameOnline" });
     });
     this.wake();
@@ -282,7 +281,10 @@ class Synchronizer implements Loop {
     this.#abort = new AbortController();
     for (const { reject } of this.#waiters) reject(new SyncError("stopped", "The client stopped syncing."));
     this.#waiters = [];
+    this.#ending = true;
     await this.#inFlight;
+    this.#ending = false;
+    this.wake();
   }
 
   addSpace(space: SyncedSpace): void {

@@ -7,8 +7,8 @@ export interface PokeLineOptions {
   readonly now: () => number;
   /** In [0, 1). */
   readonly chance: () => number;
-  /** The line is open, or lost. */
-  readonly changed: () => void;
+  /** The line was lost, or could not be had; or it is open now. `turned`: it had been the other way. */
+  readonly changed: (turned: boolean) => void;
   readonly message: (message: ServerMessage) => void;
   readonly unauthorized: () => void;
 }
@@ -45,13 +45,14 @@ export class PokeLine {
         open: current<void>(() => {
           this.open = true;
           this.#failures = 0;
-          changed();
+          changed(true);
         }),
         message: current(message),
         closed: current((reason) => {
+          const turned = this.open;
           this.#lost();
           if (reason.unauthorized) unauthorized();
-          changed();
+          changed(turned);
         }),
       });
     } catch {

@@ -45,6 +45,14 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
   let renewAtMs: number | undefined;
   let refused = false;
   let asking: Promise<string | null> | undefined;
+  const give = async (): Promise<string | null> => {
+    const given = await credentials(refused ? "refused" : token === undefined ? "start" : "renew");
+    refused = false;
+    token = given ?? undefined;
+    const expiry = given === null ? undefined : expiryMs(given);
+    renewAtMs = expiry && expiry - Math.min(renewEarlyMs, (expiry - clock.now()) / 5);
+    return given;
+  };
   const session: Session = {
     get token() {
       return token;
@@ -53,19 +61,7 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
       return renewAtMs;
     },
     ask() {
-      asking ??= (async () => {
-        try {
-          const given = await credentials(refused ? "refused" : token === undefined ? "start" : "renew");
-          refused = false;
-          token = given ?? undefined;
-          const expiry = given === null ? undefined : expiryMs(given);
-          const leftMs = expiry === undefined ? 0 : expiry - clock.now();
-          renewAtMs = expiry === undefined ? undefined : expiry - Math.min(renewEarlyMs, leftMs / 5);
-          return given;
-        } finally {
-          asking = undefined;
-        }
-      })();
+      asking ??= give().finally(() => (asking = undefined));
       return asking;
     },
     refuse(bad) {

@@ -46,7 +46,11 @@ export class TrackedSpace {
   closed = false;
   /** The exchange in which it was last served: those that waited longest go first. */
   turn = 0;
-  #pollAtMs = 0;
+  /** Asked at the latest then; Infinity when it is not said. */
+  #lookAtMs = 0;
+  /** From when the idle time runs, and its share that this space takes, so that not all are asked together. */
+  #idleFromMs = 0;
+  #share = 1;
   /** Trouble: not asked before. */
   #notBeforeMs = 0;
   /** A deferred event: nothing is sent before. */
@@ -84,9 +88,9 @@ export class TrackedSpace {
 
   get #wantedAtMs(): number {
     const { space } = this;
-    if (!this.#goesOn) return this.#pollAtMs;
+    if (!this.#goesOn) return this.#lookAtMs;
     if (this.#far || space.isBehind(this.#heads)) return 0;
-    return space.sendable > 0 ? Math.min(this.#pollAtMs, this.#sendAtMs) : this.#pollAtMs;
+    return Math.min(this.#lookAtMs, this.#idleFromMs + this.#ports.idleMs(this) * this.#share, space.sendable > 0 ? this.#sendAtMs : Number.POSITIVE_INFINITY);
   }
 
   /** When it is to be asked next; Infinity when not by itself. */
@@ -94,9 +98,15 @@ export class TrackedSpace {
     return Math.max(this.#wantedAtMs, this.#notBeforeMs);
   }
 
-  /** Has it asked at that time at the latest, if it goes on at all. */
-  look(atMs: number): void {
-    if (this.#goesOn) this.#pollAtMs = Math.min(this.#pollAtMs, atMs);
+  /** Has it asked soon, if it goes on at all. */
+  look(): void {
+    if (this.#goesOn) this.#lookAtMs = 0;
+  }
+
+  /** The idle time begins anew. */
+  idle(): void {
+    this.#idleFromMs = this.#ports.now();
+    this.#share = 0.9 + this.#ports.chance() / 5;
   }
 
   /** A poke or `heads` said how far a domain is. */
@@ -110,7 +120,7 @@ export class TrackedSpace {
     this.#why = undefined;
     try {
       const part = await this.space.request(this.maySend ? budget : { ...budget, events: 0 });
-      if (!part) this.trouble("not_open", "The space is not open.", 0);
+      if (!part) this.trouble("not_open", "The space is not open.");
       else {
         this.#cursor = Math.min(...Object.values(part.request.cursors));
         if (part.request.events?.length || budget.first || this.space.sendable === 0) this.turn = round;
@@ -147,11 +157,12 @@ export class TrackedSpace {
   }
 
   #land({ lastSeq, cursors, scan }: AnswerEnd, { moreToFetch, retryAfterMs }: Landing): void {
-    const { now, chance, serverMs, idleMs } = this.#ports;
+    const { now, chance, serverMs } = this.#ports;
     const before = this.#mark;
     this.#mark = JSON.stringify([lastSeq, cursors, scan]);
     this.#far = moreToFetch;
-    this.#pollAtMs = now() + idleMs(this) * (0.9 + chance() / 5);
+    this.#lookAtMs = Number.POSITIVE_INFINITY;
+    this.idle();
     if (retryAfterMs !== undefined) {
       this.#sendAtMs = now() + askedMs(retryAfterMs, chance());
       this.#why = { code: "deferred", message: "The server asked to send an event later." };
@@ -162,8 +173,7 @@ export class TrackedSpace {
       this.#pass("landed", { progress: null, lastSyncedAt: serverMs() });
     }
     const done = this.#wantedAtMs > now();
-    // Who had to let others send first has not stalled.
-    this.#again(done || this.#mark !== before || this.turn !== this.#asked);
+    this.#again(done || this.#mark !== before);
     if (done && !this.#why) this.#landed = this.#asked;
   }
 
@@ -171,7 +181,7 @@ export class TrackedSpace {
     if (recovery.next === "stop") this.stop(recovery.state, recovery.reason);
     else if (recovery.next === "later") this.trouble(code, recovery.reason, recovery.afterMs);
     else {
-      this.#pollAtMs = 0;
+      this.#lookAtMs = 0;
       this.#again(false);
     }
   }
@@ -179,7 +189,8 @@ export class TrackedSpace {
   /** The space may ask again at once, unless it does so over and over without having come further. */
   #again(further: boolean): void {
     const { now, chance } = this.#ports;
-    this.#stalls = further ? 0 : this.#stalls + 1;
+    // Who had to let others send first has not stalled.
+    this.#stalls = further ? 0 : this.#stalls + Number(this.turn === this.#asked);
     this.#notBeforeMs = 0;
     if (this.#stalls <= freeStalls) return;
     this.#why = { code: "stalled", message: "The space asks again and again without coming further." };
@@ -190,16 +201,16 @@ export class TrackedSpace {
     this.trouble("failed", String(error));
   }
 
-  trouble(code: string, message: string, afterMs?: number): void {
+  trouble(code: string, message: string, afterMs = 0): void {
     const { now, chance } = this.#ports;
     this.#why = { code, message };
-    // A second at least, whatever is asked for: nothing may make a hot loop.
-    this.#notBeforeMs = now() + (afterMs === undefined ? backoffMs(++this.#stalls, chance()) : Math.max(1_000, askedMs(afterMs, chance())));
+    // Whatever is asked for, it backs off: nothing may make a hot loop.
+    this.#notBeforeMs = now() + Math.max(backoffMs(++this.#stalls, chance()), askedMs(afterMs, chance()));
     this.#pass("trouble", { reason: message });
   }
 
   stop(state: "outdated" | "frozen" | "revoked", reason: string): void {
-    this.#pollAtMs = state === "outdated" ? this.#ports.now() + outdatedMs : Number.POSITIVE_INFINITY;
+    this.#lookAtMs = state === "outdated" ? this.#ports.now() + outdatedMs : Number.POSITIVE_INFINITY;
     this.sync = { ...this.sync, state, reason, progress: null };
   }
 
@@ -207,7 +218,7 @@ export class TrackedSpace {
   retry(): void {
     this.#pass("retry", { reason: this.sync.state === "frozen" ? this.sync.reason : "" });
     this.#notBeforeMs = this.#sendAtMs = 0;
-    this.look(0);
+    this.look();
   }
 
   /** Why it has not landed since exchange `round`; undefined when it has, `waiting` while it may. */
