@@ -194,6 +194,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
     for (const session of this.#sessions.values()) await session.reload();
     for (const session of this.#sessions.values()) this.#loop.addSpace(session);
     this.#loop.start();
+    // What this tab asked for while nobody led is its own to do.
+    for (const id of this.#asked.keys()) void this.#answerSync(id);
   }
 
   async #endLead(_reason: "closed" | "stolen"): Promise<void> {
@@ -213,13 +215,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
       case "wake":
         if (this.#term !== undefined) void this.#answerSync(message.id);
         return;
-      case "synced": {
-        const asked = this.#asked.get(message.id);
-        this.#asked.delete(message.id);
-        if (message.error) asked?.reject(new SyncError(message.error.code, message.error.message));
-        else asked?.resolve();
+      case "synced":
+        this.#settleSync(message.id, message.error);
         return;
-      }
       default:
         void this.#hearSpace(message.space, message.payload as SpaceNews | { readonly type: "opened" });
     }
@@ -239,7 +237,15 @@ class LandfallClient<S extends Schema> implements Client<S> {
     } catch (failure) {
       error = failure instanceof SyncError ? { code: failure.code, message: failure.message } : { code: "internal", message: String(failure) };
     }
-    this.#tabs?.post({ type: "synced", id, error });
+    if (this.#asked.has(id)) this.#settleSync(id, error);
+    else this.#tabs?.post({ type: "synced", id, error });
+  }
+
+  #settleSync(id: string, error: { readonly code: string; readonly message: string } | null): void {
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (error) asked?.reject(new SyncError(error.code, error.message));
+    else asked?.resolve();
   }
 
   #publish(space: string, news: SpaceNews): void {
