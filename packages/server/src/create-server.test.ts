@@ -1,0 +1,140 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { defineSchema, records } from "@landfall/schema";
+import { afterEach, expect, expectTypeOf, test } from "vitest";
+import { WebSocket } from "ws";
+import { z } from "zod";
+import { createServer, devTokens, jwt, sqlite, staticFiles } from "./index.js";
+import { startTestServer } from "./testing.js";
+
+const cleanUps: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp();
+});
+
+test("development tokens are refused by a server that was not started for development", async () => {
+  const storage = sqlite(":memory:");
+  cleanUps.push(() => storage.close());
+  expect(() => createServer({ storage, auth: devTokens() })).toThrow(/landfall dev/);
+  // Wrapped into a function of the app's own, they cannot be seen at the start, and refuse by themselves.
+  const tokens = devTokens();
+  const server = createServer({ storage, auth: (token, context) => tokens(token, context) });
+  const answer = await server.handler(new Request("http://x/v1/info", { headers: { authorization: "Bearer dev:ann" } }));
+  expect(answer.status).toBe(401);
+  await server.close();
+});
+
+test("a development server listens on this machine only, and says so when it is told otherwise", async () => {
+  const warnings: string[] = [];
+  const quiet = () => undefined;
+  const logger = { debug: quiet, info: quiet, error: quiet, warn: (message: string) => warnings.push(message) };
+  const server = createServer({ storage: sqlite(":memory:"), auth: devTokens(), development: true, logger });
+  expect((await server.listen(0)).host).toBe("127.0.0.1");
+  expect(warnings).toEqual([]);
+  await server.listen(0, "0.0.0.0");
+  expect(warnings.length).toBe(1);
+  await server.close();
+});
+
+test("the whole of DESIGN §8's server sample: schema, storage, auth, listen; and the server's own typed writes", async () => {
+  const schema = defineSchema({ version: 1, domains: { project: records({ fields: z.object({ name: z.string(), done: z.boolean().default(false) }) }) } });
+  const folder = await mkdtemp(join(tmpdir(), "landfall-server-"));
+  cleanUps.push(() => rm(folder, { recursive: true }));
+  const open = () => createServer({ schema, storage: sqlite(join(folder, "landfall.db")), auth: jwt({ secret: "x".repeat(32) }) });
+  const server = open();
+  const listening = await server.listen(0, "127.0.0.1");
+  expect((await fetch(`${listening.url}/readyz`)).status).toBe(200);
+  expect((await fetch(`${listening.url}/v1/info`, { headers: { authorization: "Bearer dev:ann" } })).status).toBe(401);
+  const forAnyone = createServer({ schema, storage: sqlite(":memory:"), auth: () => ({ id: "ann" }) });
+  await forAnyone.handler(new Request("http://x/v1/spaces", { method: "POST", headers: { authorization: "Bearer x", "content-type": "application/json" }, body: '{"space":"s"}' }));
+  const written = await forAnyone.space("s").write(async (tx) => {
+    const key = tx.project.create({ name: "Bridge 7" });
+    expectTypeOf((await tx.project.get(key))?.done).toEqualTypeOf<boolean | undefined>();
+    return (await tx.project.get(key))?.name;
+  });
+  expect(written).toMatchObject({ index: 1, result: "Bridge 7" });
+  expect(await forAnyone.inspect()).toMatchObject([{ space: "s", head: 1 }]);
+  await forAnyone.close();
+  await listening.close();
+  await listening.close();
+  // Closing has let go of the file.
+  const again = open();
+  expect((await again.handler(new Request("http://x/readyz"))).status).toBe(200);
+  await again.close();
+});
+
+test("mounts in an HTTP server that is there already, sockets too, and leaves its other addresses alone", async () => {
+  const server = createServer({ storage: sqlite(":memory:"), auth: devTokens(), development: true });
+  const host = createHttpServer((_request, response) => response.end("the app"));
+  host.on("upgrade", (request, socket) => {
+    if (request.url === "/other") socket.end("HTTP/1.1 418 Its own\r\n\r\n");
+  });
+  const detach = server.attachSockets(host);
+  await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
+  const { port } = host.address() as AddressInfo;
+  cleanUps.push(() => new Promise((resolve) => host.close(resolve)));
+  const answer = (path: string) =>
+    new Promise<string>((resolve) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, "landfall.v1");
+      socket.on("open", () => socket.send('{"type":"hello","token":"dev:ann","device":"d"}'));
+      socket.on("message", (data) => {
+        resolve((JSON.parse(String(data)) as { type: string }).type);
+        socket.close();
+      });
+      socket.on("unexpected-response", (_request, response) => {
+        resolve(String(response.statusCode));
+        response.resume();
+      });
+      socket.on("error", () => undefined);
+    });
+  expect(await answer("/v1/socket")).toBe("welcome");
+  expect(await answer("/other")).toBe("418");
+  detach();
+  await server.close();
+});
+
+test("an app's files are served beside the server, on one port", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "landfall-app-"));
+  cleanUps.push(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "index.html"), "<title>app</title>");
+  const server = await startTestServer({ fallback: staticFiles(folder) });
+  cleanUps.push(() => server.close());
+  expect(await (await fetch(`${server.url}/projects/1`)).text()).toBe("<title>app</title>");
+  expect((await fetch(`${server.url}/v1/nothing`)).status).toBe(404);
+  expect(await (await fetch(`${server.url}/healthz`)).json()).toEqual({ status: "ok" });
+});
+
+test("closing lets what runs finish, and takes no more", async () => {
+  let release = (): void => undefined;
+  const entered = new Promise<void>((enter) => {
+    release = enter;
+  });
+  let proceed = (): void => undefined;
+  const waiting = new Promise<void>((resolve) => {
+    proceed = resolve;
+  });
+  const server = await startTestServer({
+    auth: async () => {
+      release();
+      await waiting;
+      return { id: "ann" };
+    },
+  });
+  const answer = fetch(`${server.url}/v1/info`, { headers: { authorization: "Bearer x" } });
+  await entered;
+  const closed = server.close();
+  await expect(fetch(`${server.url}/healthz`)).rejects.toThrow();
+  expect((await server.server.handler(new Request("http://x/readyz"))).status).toBe(503);
+  proceed();
+  expect(((await (await answer).json()) as { user: string }).user).toBe("ann");
+  await closed;
+});
+
+test("listening on a port that is taken says so", async () => {
+  const server = await startTestServer();
+  cleanUps.push(() => server.close());
+  await expect(server.server.listen(server.port, "127.0.0.1")).rejects.toThrow(/EADDRINUSE/);
+});
