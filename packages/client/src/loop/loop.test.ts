@@ -538,6 +538,17 @@ describe("the loop", () => {
     expect(loop.status.state).toBe("live");
   });
 
+  test("a syncNow that comes while an exchange is under way is answered by one that follows at once", async () => {
+    const { server, loop, time } = createWorld();
+    server.latencyMs = 200;
+    await time.advance(100);
+    expect([server.requests.length, loop.status.state]).toEqual([1, "catching-up"]);
+    const sync = loop.syncNow();
+    await time.advance(1_000);
+    expect([server.requests.length, loop.status.state]).toEqual([2, "live"]);
+    await sync;
+  });
+
   test("an error that the space always answers with `again`, and an answer that never comes further, make no hot loop", async () => {
     const { server, loop, time, space } = createWorld({ spaces: ["a", "b"] });
     server.spaceErrors.set("a", { code: "seq_gap", message: "An event is missing." });

@@ -48,6 +48,8 @@ export class TrackedSpace {
   turn = 0;
   /** Asked at the latest then; Infinity when it is not said. */
   #lookAtMs = 0;
+  /** The exchange that was the newest when it was said: one under way may have passed what is to be seen. */
+  #lookSaidIn = 0;
   /** From when the idle time runs, and its share that this space takes, so that not all are asked together. */
   #idleFromMs = 0;
   #share = 1;
@@ -100,7 +102,9 @@ export class TrackedSpace {
 
   /** Has it asked soon, if it goes on at all. */
   look(): void {
-    if (this.#goesOn) this.#lookAtMs = 0;
+    if (!this.#goesOn) return;
+    this.#lookAtMs = 0;
+    this.#lookSaidIn = this.#asked;
   }
 
   /** The idle time begins anew. */
@@ -161,7 +165,7 @@ export class TrackedSpace {
     const before = this.#mark;
     this.#mark = JSON.stringify([lastSeq, cursors, scan]);
     this.#far = moreToFetch;
-    this.#lookAtMs = Number.POSITIVE_INFINITY;
+    if (this.#lookSaidIn !== this.#asked) this.#lookAtMs = Number.POSITIVE_INFINITY;
     this.idle();
     if (retryAfterMs !== undefined) {
       this.#sendAtMs = now() + askedMs(retryAfterMs, chance());
