@@ -3,6 +3,7 @@ import type { ClientStorage } from "@landfall/client/storage/port";
 import type { AnswerSink } from "@landfall/client/remote/port";
 import { readStream } from "@landfall/client/remote/answer";
 import { noRules } from "@landfall/client/replica/rules";
+import { forkSessions } from "@landfall/client/space/recovery";
 import { type SessionContext, SpaceSession } from "@landfall/client/space/space-session";
 import type { SettledOutcome } from "@landfall/client/space/settlement";
 import {
@@ -63,7 +64,8 @@ export class Device {
   more = false;
   /** What the server has answered, piece by piece. */
   readonly answers: string[] = [];
-  wallMs = 0;
+  /** The term that this process leads under. */
+  term = 1;
   #clock: HybridClock;
   #sessions = 0;
 
@@ -126,9 +128,9 @@ export class Device {
       domains: this.domains,
       device: () => device.id,
       clockChange: () => undefined,
-      forkDevice: () => Promise.reject(new Error("Nobody forks here.")),
+      forkDevice: (session) => forkSessions([session], session, `${device.id}-copy`, [], () => (device.id += "-copy")),
       createSpace: () => Promise.resolve("Spaces are not created here."),
-      term: () => 1,
+      term: () => device.term,
       publish: () => undefined,
       wake: () => undefined,
       report: (code) => void device.reports.push(code),

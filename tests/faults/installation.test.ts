@@ -1,0 +1,121 @@
+import { raiseTerm } from "@landfall/client/client-storage";
+import { noRules, type ReplicaRules } from "@landfall/client/replica/rules";
+import { Staging } from "@landfall/client/replica/staging";
+import { memoryStorage } from "@landfall/client/storage/memory";
+import { type ClientStorage, FencedError, storageTables } from "@landfall/client/storage/port";
+import type { RecordRow, Row } from "@landfall/protocol";
+import { describe, expect, it } from "vitest";
+import { Device } from "./device.js";
+import { bareEngine, count, counted, create, idOf, space, today, user } from "./requests.js";
+
+/** All that a storage holds of the space. */
+async function contents(storage: ClientStorage): Promise<string> {
+  const tables = await Promise.all(storageTables.map((table) => storage.entries(table, space)));
+  return JSON.stringify(tables);
+}
+
+async function copyOf(storage: ClientStorage): Promise<ClientStorage> {
+  const copy = await memoryStorage().open("copy");
+  for (const table of storageTables) {
+    const entries = await storage.entries(table, space);
+    await copy.commit(entries.map(({ a, b, value }) => ({ type: "put", table, space, a, b, value })));
+  }
+  return copy;
+}
+
+async function installations() {
+  const { engine, ask } = await bareEngine();
+  let now = today;
+  const make = (id: string, number: number, storage?: ClientStorage) =>
+    Device.make({ space, id, domains: ["a"], number, now: () => now++, ...(storage ? { storage } : {}) });
+  const server = { whole: (request: never) => engine.exchange(user, request), stream: (request: never) => engine.exchangeStream(user, request) };
+  const sync = async (device: Device): Promise<void> => {
+    for (let round = 0; round < 10 && (round === 0 || device.more || device.session.sendable > 0); round++) {
+      await device.ask(server, { events: 10, limit: 100, stream: true });
+      await device.deliver("all");
+    }
+  };
+  return { make, server, sync, ask };
+}
+
+describe("a cloned installation", () => {
+  it("rule 3: the copy goes on as a new device; nothing is lost, doubled or refused", async () => {
+    const { make, sync, ask } = await installations();
+    const first = await make("d1", 1);
+    await first.write([create("k")]);
+    await sync(first);
+    await first.write([count("k", 1)]);
+    await first.write([count("k", 10)]);
+    // Both have been given their seqs, and nobody knows whether they arrived.
+    await first.session.request({ events: 10, bytes: 1_000_000, first: true });
+    const second = await make("d1", 2, await copyOf(first.storage));
+    await sync(first);
+    await first.write([count("k", 100)]);
+    await sync(first);
+    await second.write([count("k", 1_000)]);
+    await sync(second);
+    await sync(first);
+    expect(await counted(ask, "k")).toBe(1_111);
+    expect([first.view("a", "k")?.["n"], second.view("a", "k")?.["n"]]).toEqual([1_111, 1_111]);
+    expect(second.id).toBe("d1-copy");
+    expect([...second.settled.values()].map(({ status }) => status)).toEqual(["applied"]);
+    expect([first.session.inbox.size, second.session.inbox.size]).toEqual([0, 0]);
+    expect([first.session.outbox.count, second.session.outbox.count]).toEqual([0, 0]);
+    expect(second.reports).toEqual(["device_forked"]);
+  });
+});
+
+describe("two leaders of one installation", () => {
+  it("rule 3: a leader that froze and woke changes nothing, and gives no seq", async () => {
+    const { make, server, sync, ask } = await installations();
+    const frozen = await make("d1", 1);
+    frozen.term = await raiseTerm(frozen.storage);
+    await frozen.write([create("k")]);
+    await frozen.write([count("k", 1)]);
+    await frozen.ask(server, { events: 1, limit: 100, stream: false });
+    const next = await make("d1", 2, frozen.storage);
+    next.term = await raiseTerm(next.storage);
+    await sync(next);
+    await next.write([count("k", 10)]);
+    await sync(next);
+    const before = await contents(next.storage);
+    await expect(frozen.deliver("all")).rejects.toThrow(FencedError);
+    expect(await contents(next.storage)).toBe(before);
+    await frozen.write([count("k", 100)]);
+    await expect(frozen.session.request({ events: 10, bytes: 1_000_000, first: true })).rejects.toThrow(FencedError);
+    await next.session.reload();
+    await sync(next);
+    expect(await counted(ask, "k")).toBe(111);
+    expect(next.session.inbox.size).toBe(0);
+  });
+});
+
+describe("what is staged", () => {
+  const rules: ReplicaRules = { domain: () => noRules, runAction: () => Promise.reject(new Error("There are no actions here.")) };
+  const row = (key: string, version: number): RecordRow => ({ domain: "a", key, version, modifiedAt: version, fields: { n: version }, stamps: { "*": idOf(1, version) } });
+  const staging = (base: readonly Row[], cursor: number) =>
+    new Staging({ cursors: { a: cursor }, reset: [], rules, baseRow: (_domain, key) => base.find((each) => each.key === key) });
+  const head = { space, generation: "g1", head: 9, lastSeq: 0, outcomes: [], reset: [] };
+  const end = { head: 9, lastSeq: 0, more: false, scan: {}, digests: {} };
+
+  it("rule 5: a row never replaces one of a higher version, in what is staged or in base", () => {
+    const part = staging([row("k", 7), row("l", 2)], 2);
+    part.begin(head, new Map());
+    part.rows([row("m", 8), row("m", 5), row("k", 6), row("l", 3)]);
+    part.end({ ...end, cursors: { a: 9 } });
+    const versions = [...(part.toCut().rows.get("a") ?? [])].map(([key, { version }]) => [key, version]);
+    expect(versions).toEqual([["m", 8], ["l", 3]]);
+  });
+
+  it("rule 5: no cursor moves back", () => {
+    const part = staging([], 6);
+    part.begin(head, new Map());
+    part.checkpoint({ cursors: { a: 8 }, scan: {} });
+    part.checkpoint({ cursors: { a: 4 }, scan: {} });
+    expect(part.cursors).toEqual({ a: 8 });
+    const late = staging([], 6);
+    late.begin(head, new Map());
+    late.end({ ...end, cursors: { a: 5 } });
+    expect(late.toCut().cursors).toEqual({ a: 6 });
+  });
+});
