@@ -1,3 +1,4 @@
+export { type Stamp, stampReading } from "@landfall/protocol";
 export { type Client, type ClientOptions, type UnsyncedWrite, createClient } from "./client.js";
 export type { FirstSync } from "./adopt.js";
 export { type Progress, type SyncState, type SpaceState, type SpaceSync, SyncError } from "./loop/port.js";

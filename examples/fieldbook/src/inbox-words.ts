@@ -1,0 +1,238 @@
+import type { InboxChoice, InboxItem } from "@landfall/client";
+
+/** What the words about an item need of the site as it is now. */
+export interface SiteLookup {
+  /** How a record is called; undefined where there is none. */
+  nameOf(domain: string, key: string): string | undefined;
+  /** What a field holds now; undefined where it is empty or the record is gone. */
+  fieldOf(domain: string, key: string, field: string): unknown;
+  /** A time, for people. */
+  time(at: number): string;
+  /** A user's name, for people. */
+  person(user: string): string;
+}
+
+export interface Line {
+  readonly label: string;
+  readonly value: string;
+}
+
+/** An inbox item in a person's words. */
+export interface InboxCard {
+  /** What it is about: "Project Harbour wall". */
+  readonly about: string;
+  /** What happened, in a sentence. */
+  readonly headline: string;
+  /** Why, and what follows, where the headline does not say all. */
+  readonly explanation: string;
+  /** What the person did. */
+  readonly did: string;
+  readonly tried: readonly Line[];
+  /** What stands in its place, where there is something to compare. */
+  readonly stands: readonly Line[];
+  /** The record and field that another number would mend. */
+  readonly needsNumber: boolean;
+  readonly choices: readonly { readonly choice: InboxChoice; readonly label: string }[];
+}
+
+const domainNames: { readonly [domain: string]: string } = {
+  site: "Site",
+  project: "Project",
+  controlpoint: "Control point",
+  deviation: "Deviation",
+};
+
+const fieldNames: { readonly [field: string]: string } = {
+  number: "Number",
+  name: "Name",
+  place: "Place",
+  status: "Status",
+  visits: "Visits",
+  tags: "Tags",
+  projectId: "Project",
+  pointId: "Control point",
+  title: "Title",
+  details: "Details",
+  severity: "Severity",
+  check: "Check",
+  reported: "Reported",
+  closed: "Closed",
+};
+
+const headlines: { readonly [code: string]: string } = {
+  not_unique: "Another project already has this number.",
+  deleted: "It was deleted before your change arrived.",
+  missing: "It is no longer there.",
+  depends_on: "What it belongs to was never created.",
+  forbidden: "You may read this site, but not write to it.",
+  revoked: "You lost access to this site before your change arrived.",
+  wiped: "The site was emptied before your change arrived.",
+  expectation_failed: "It had changed before your change arrived.",
+  too_large: "It is too large for the server.",
+};
+
+const choiceLabels: { readonly [C in InboxChoice]: string } = {
+  retry: "Try again",
+  writeAgain: "Write mine again",
+  keepCopy: "Keep as a copy",
+  dismiss: "Dismiss",
+};
+
+const verbs: { readonly [op: string]: string } = {
+  create: "You added it",
+  put: "You saved it",
+  restore: "You brought it back",
+  update: "You changed it",
+  increment: "You counted",
+  add: "You added to it",
+  remove: "You took away from it",
+  delete: "You deleted it",
+  deleteMany: "You deleted records",
+};
+
+/** Says what an item is about, what was tried, what stands, and what can be done. */
+export function inboxCard(item: InboxItem, site: SiteLookup): InboxCard {
+  const { kind, domain = "", key = "", code = "" } = item;
+  const needsNumber = domain === "project" && code === "not_unique";
+  const choices = item.choices
+    // A copy would have the number that is taken.
+    .filter((choice) => !(needsNumber && choice === "keepCopy"))
+    .map((choice) => ({ choice, label: choiceLabels[choice] }));
+  const tried = triedLines(item, site);
+  const common = {
+    about: aboutOf(item, site),
+    did: `${didOf(item)}, ${site.time(item.madeAt)}`,
+    tried,
+    choices,
+    needsNumber,
+  };
+  if (kind === "superseded") {
+    const gone = site.nameOf(domain, key) === undefined;
+    return {
+      ...common,
+      headline: gone
+        ? "Somebody else’s change came later, and then it was deleted."
+        : "Somebody else’s change came later, so theirs stands.",
+      explanation: "",
+      stands: gone
+        ? []
+        : [
+            {
+              label: labelOf(item.field ?? ""),
+              value: valueWords(item.field ?? "", site.fieldOf(domain, key, item.field ?? ""), site),
+            },
+          ],
+    };
+  }
+  if (kind === "lost") {
+    return {
+      ...common,
+      headline: "The server was restored from a backup and no longer has this.",
+      explanation: item.reason,
+      stands: [],
+    };
+  }
+  const headline = headlines[code] ?? "The server refused this change.";
+  return {
+    ...common,
+    headline,
+    explanation: explanationOf(item, code in headlines),
+    stands: kind === "rejected" ? standingLines(item, tried, site) : [],
+  };
+}
+
+function explanationOf({ code, reason }: InboxItem, isKnown: boolean): string {
+  if (code === "not_unique") return "Give yours another number, or leave it out.";
+  if (code === "deleted") return "Keep it as a copy to bring what you wrote back under a new record.";
+  return isKnown ? "" : reason;
+}
+
+function aboutOf({ domain, key, tried, event, row }: InboxItem, site: SiteLookup): string {
+  if (domain === undefined)
+    return event?.action === "closeProject" ? aboutAction(tried, site) : `Action ${event?.action ?? ""}`;
+  const given = (tried ?? fieldsOf(row) ?? {}) as { readonly name?: unknown; readonly title?: unknown };
+  const name =
+    (key === undefined ? undefined : site.nameOf(domain, key)) ?? firstText(given.name, given.title);
+  return [domainNames[domain] ?? domain, name === undefined ? "" : `“${name}”`].join(" ").trim();
+}
+
+const fieldsOf = (row: InboxItem["row"]): object | undefined =>
+  row && !row.deleted ? row.fields : undefined;
+
+function aboutAction(args: unknown, site: SiteLookup): string {
+  const { id } = (args ?? {}) as { readonly id?: unknown };
+  const name = typeof id === "string" ? site.nameOf("project", id) : undefined;
+  return name === undefined ? "Closing a project" : `Closing project “${name}”`;
+}
+
+const firstText = (...values: readonly unknown[]): string | undefined =>
+  values.find((value): value is string => typeof value === "string");
+
+function didOf({ kind, event, domain, key }: InboxItem): string {
+  if (kind === "lost") return "It was last confirmed here";
+  if (event?.action) return "You closed it";
+  const op = event?.ops?.find((one) => one.domain === domain && (one.op === "deleteMany" || one.key === key));
+  return (op && verbs[op.op]) ?? "You changed it";
+}
+
+function triedLines({ kind, field, tried, row }: InboxItem, site: SiteLookup): readonly Line[] {
+  if (field !== undefined) return [{ label: labelOf(field), value: valueWords(field, tried, site) }];
+  const fields = kind === "lost" ? fieldsOf(row) : tried;
+  if (typeof fields !== "object" || fields === null) return [];
+  return Object.entries(fields)
+    .filter(([name]) => name in fieldNames)
+    .map(([name, value]) => ({ label: labelOf(name), value: valueWords(name, value, site) }));
+}
+
+/** What the fields that were tried hold now, where the record is still there and differs. */
+function standingLines(
+  { domain, key, tried }: InboxItem,
+  lines: readonly Line[],
+  site: SiteLookup,
+): readonly Line[] {
+  if (
+    domain === undefined ||
+    key === undefined ||
+    site.nameOf(domain, key) === undefined ||
+    typeof tried !== "object" ||
+    tried === null
+  )
+    return [];
+  const standing = Object.keys(tried)
+    .filter((name) => name in fieldNames)
+    .map((name) => ({
+      label: labelOf(name),
+      value: valueWords(name, site.fieldOf(domain, key, name), site),
+    }));
+  return standing.some(({ value }, index) => value !== lines[index]?.value) ? standing : [];
+}
+
+const labelOf = (field: string): string => fieldNames[field] ?? field;
+
+/** A field's value, for people. */
+export function valueWords(
+  field: string,
+  value: unknown,
+  site: Pick<SiteLookup, "nameOf" | "time" | "person">,
+): string {
+  if (value === undefined || value === null || value === "") return "empty";
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(", ");
+  if (typeof value === "object") {
+    const { by, at, result } = value as {
+      readonly by?: string;
+      readonly at?: number;
+      readonly result?: "ok" | "failed";
+    };
+    const what = result === undefined ? "Yes" : result === "ok" ? "OK" : "Not OK";
+    return by === undefined || at === undefined
+      ? JSON.stringify(value)
+      : `${what} (${site.person(by)}, ${site.time(at)})`;
+  }
+  if (field === "projectId") return site.nameOf("project", String(value)) ?? "a project that is gone";
+  if (field === "pointId")
+    return site.nameOf("controlpoint", String(value)) ?? "a control point that is gone";
+  if (field === "severity" || field === "status") return capital(String(value));
+  return String(value);
+}
+
+export const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);

@@ -1,0 +1,193 @@
+import { type InboxChoice, type InboxItem, WriteError, stampReading } from "@landfall/client";
+import { useInbox } from "@landfall/react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type InboxCard, type Line, type SiteLookup, inboxCard } from "../inbox-words.js";
+import { Icon } from "../parts/icon.js";
+import type { SiteSpace } from "../records.js";
+import { hashOf } from "../route.js";
+import { nameOf } from "../session.js";
+import { useSite } from "../site-context.js";
+import { timeWords } from "../time-words.js";
+import { type ProjectGiven, ProjectDialog } from "./project-dialog.js";
+
+/** What did not come to be as it was written, and what can be done about it. */
+export function InboxPage(): ReactNode {
+  const { id, space } = useSite();
+  const items = useInbox(space.inbox);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  return (
+    <div className="inbox">
+      <a className="back quiet button" href={hashOf({ view: "projects", site: id })}>
+        <Icon name="back" />
+        Projects
+      </a>
+      <h2 ref={heading} tabIndex={-1}>
+        Inbox
+      </h2>
+      {items.length === 0 ? (
+        <p className="empty">
+          Nothing to decide. When a change of yours meets somebody else’s, you find both here.
+        </p>
+      ) : (
+        <p className="muted">
+          These changes of yours did not come through as you made them. Nothing is lost: decide what becomes
+          of each.
+        </p>
+      )}
+      <ul className="plain cards">
+        {items.map((item) => (
+          <InboxItemCard key={item.id} item={item} onDecided={() => heading.current?.focus()} />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function lookup(space: SiteSpace): SiteLookup {
+  const records: { readonly [domain: string]: { get(key: string): object | undefined } | undefined } = {
+    site: space.site,
+    project: space.project,
+    controlpoint: space.controlpoint,
+    deviation: space.deviation,
+  };
+  const find = (domain: string, key: string): { readonly [field: string]: unknown } | undefined =>
+    records[domain]?.get(key) as { readonly [field: string]: unknown } | undefined;
+  return {
+    nameOf(domain, key) {
+      const record = find(domain, key);
+      return record && String(record["name"] ?? record["title"] ?? "");
+    },
+    fieldOf: (domain, key, field) => find(domain, key)?.[field],
+    time: (at) => timeWords(at, Date.now()),
+    person: nameOf,
+  };
+}
+
+interface InboxItemCardProps {
+  readonly item: InboxItem;
+  /** The item has gone, and the focus is without a place. */
+  readonly onDecided: () => void;
+}
+
+function InboxItemCard({ item, onDecided }: InboxItemCardProps): ReactNode {
+  const { space, canWrite } = useSite();
+  const [problem, setProblem] = useState<string>();
+  const [isRenumbering, setRenumbering] = useState(false);
+  const site = useMemo(() => lookup(space), [space]);
+  const card = inboxCard(item, site);
+  const decide = (choice: InboxChoice): void => {
+    try {
+      if (choice === "dismiss") void space.inbox.dismiss(item.id);
+      else space.inbox[choice](item.id);
+      onDecided();
+    } catch (error) {
+      if (!(error instanceof WriteError)) throw error;
+      setProblem(error.message);
+    }
+  };
+  return (
+    <li className="card">
+      <p className="card-about">{card.about}</p>
+      <h3>{card.headline}</h3>
+      {card.explanation !== "" && <p>{card.explanation}</p>}
+      <Comparison item={item} card={card} />
+      {problem !== undefined && (
+        <p className="warning" role="alert">
+          {problem}
+        </p>
+      )}
+      <div className="card-actions">
+        {card.needsNumber && canWrite && (
+          <button
+            type="button"
+            className="primary"
+            aria-haspopup="dialog"
+            onClick={() => setRenumbering(true)}
+          >
+            Change the number<span className="only-heard"> of {card.about}</span>
+          </button>
+        )}
+        {card.choices.map(({ choice, label }) => (
+          <button
+            key={choice}
+            type="button"
+            className={choice === "dismiss" ? "quiet" : undefined}
+            disabled={!canWrite && choice !== "dismiss"}
+            onClick={() => decide(choice)}
+          >
+            {label}
+            <span className="only-heard">: {card.about}</span>
+          </button>
+        ))}
+      </div>
+      {isRenumbering && (
+        <Renumber
+          item={item}
+          onClose={() => setRenumbering(false)}
+          onSaved={() => {
+            void space.inbox.dismiss(item.id);
+            onDecided();
+          }}
+        />
+      )}
+    </li>
+  );
+}
+
+/** What was tried beside what stands, each with its time. */
+function Comparison({ item, card }: { readonly item: InboxItem; readonly card: InboxCard }): ReactNode {
+  const theirs = item.by === undefined ? undefined : stampReading(item.by).ms;
+  return (
+    <div className="comparison">
+      <Side title="Yours" note={card.did} lines={card.tried} />
+      {card.stands.length > 0 && (
+        <Side
+          title="What stands"
+          note={theirs === undefined ? "" : `Written ${timeWords(theirs, Date.now())}`}
+          lines={card.stands}
+        />
+      )}
+    </div>
+  );
+}
+
+function Side({
+  title,
+  note,
+  lines,
+}: {
+  readonly title: string;
+  readonly note: string;
+  readonly lines: readonly Line[];
+}): ReactNode {
+  return (
+    <section className="side">
+      <h4>{title}</h4>
+      <dl>
+        {lines.map(({ label, value }) => (
+          <div key={label}>
+            <dt>{label}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {note !== "" && <p className="muted small">{note}</p>}
+    </section>
+  );
+}
+
+interface RenumberProps {
+  readonly item: InboxItem;
+  readonly onClose: () => void;
+  readonly onSaved: () => void;
+}
+
+/** Lets a refused project be saved under another number: as the new one that it was, or as the change that it was. */
+function Renumber({ item, onClose, onSaved }: RenumberProps): ReactNode {
+  const { space } = useSite();
+  const standing = item.key === undefined ? undefined : space.project.get(item.key);
+  if (standing) return <ProjectDialog project={standing} onClose={onClose} onSaved={onSaved} />;
+  const given = (item.tried ?? {}) as ProjectGiven;
+  return <ProjectDialog given={{ ...given, key: item.key }} onClose={onClose} onSaved={onSaved} />;
+}
