@@ -21,7 +21,9 @@ test.each(packageNames)("%s says in its package.json what others need to know", 
   expect(manifest.files).toEqual(expect.arrayContaining(["dist", "!dist/.tsbuildinfo"]));
   expect(existsSync(`${root}packages/${name}/README.md`), "it has a README.md").toBe(true);
   // npm packs only a licence that lies in the package itself.
-  expect(readFileSync(`${root}packages/${name}/LICENSE`, "utf8")).toBe(readFileSync(`${root}LICENSE`, "utf8"));
+  expect(readFileSync(`${root}packages/${name}/LICENSE`, "utf8")).toBe(
+    readFileSync(`${root}LICENSE`, "utf8"),
+  );
 });
 
 test.each(packageNames)("%s depends on exact versions", (name) => {

@@ -59,9 +59,10 @@ test("rule 11: the core reaches the world only through ports", () => {
       found.set(source.path, (found.get(source.path) ?? new Set()).add(name));
       if (!own.includes(name)) places.push(`${place} uses ${name}`);
     };
-    for (const name of importsOf(source)) if (effectModules.has(name)) note(name, source.path);
     const declared = declaredNames(file);
     walk(file, (node) => {
+      const module = moduleOf(node);
+      if (module !== undefined && effectModules.has(module)) note(module, placeOf(file, node));
       const name = effectOf(node, declared);
       if (name !== undefined && effects.has(name)) note(name, placeOf(file, node));
     });
@@ -100,6 +101,13 @@ function effectOf(node: ts.Node, declared: ReadonlySet<string>): string | undefi
   return isName ? undefined : node.text;
 }
 
+/** The module that a statement imports for more than its types. */
+function moduleOf(node: ts.Node): string | undefined {
+  if (!ts.isImportDeclaration(node) || !ts.isStringLiteral(node.moduleSpecifier)) return undefined;
+  const isForTypes = node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+  return isForTypes ? undefined : node.moduleSpecifier.text;
+}
+
 /** The names that a file gives to its own things. A part taken off the global object is not its own. */
 function declaredNames(file: ts.SourceFile): Set<string> {
   const names = new Set<string>();
@@ -108,6 +116,7 @@ function declaredNames(file: ts.SourceFile): Set<string> {
       ts.isParameter(node) ||
       ts.isFunctionDeclaration(node) ||
       ts.isImportSpecifier(node) ||
+      ts.isNamespaceImport(node) ||
       ts.isVariableDeclaration(node) ||
       ts.isBindingElement(node);
     if (!isOwn || !node.name || !ts.isIdentifier(node.name)) return;
