@@ -78,7 +78,8 @@ export async function inspect(core: Core): Promise<readonly SpaceInspection[]> {
   return inspections;
 }
 
-async function inspectSpace(snapshot: Snapshot, space: string): Promise<SpaceInspection | undefined> {
+/** What `landfall inspect` shows of one space; undefined where there is none. */
+export async function inspectSpace(snapshot: Snapshot, space: string): Promise<SpaceInspection | undefined> {
   const found = await snapshot.space(space, "");
   if (!found) return undefined;
   const { generation, head, schema } = found.state;

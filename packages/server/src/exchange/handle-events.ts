@@ -126,8 +126,8 @@ class Handling {
   readonly #outcomes: EventOutcome[] = [];
   readonly #recorded = new Map<number, Recorded>();
   readonly #stored: { readonly id: string; readonly seq: number; readonly body: string }[] = [];
-  /** The ids that the space has not seen before. */
-  readonly #fresh: { readonly id: string; readonly seq: number }[] = [];
+  /** The seqs of ids that the space has not seen before. */
+  readonly #fresh = new Map<string, number>();
   /** The first event that had to wait: what comes after it in the space waits too (DESIGN rule 3). */
   #waiting: { readonly seq: number; readonly deferred: Deferred } | undefined;
   readonly #rejectedCreates: RejectedCreate[];
@@ -186,13 +186,12 @@ class Handling {
     if (this.#waiting) return this.#defer(event, { ...this.#waiting.deferred, message: `Event ${this.#waiting.seq} comes first, and waits.` });
     const repeated = this.#recorded.get(event.seq);
     if (repeated) return this.#push(event, { recorded: repeated, duplicate: true });
-    const known = this.#known.get(event.id);
+    const known = this.#known.get(event.id) ?? this.#ofThisRequest(event.id);
     if (known) return chain(this.#original(event, known), (recorded) => this.#record(event, recorded, recorded.status !== "rejected" || recorded.code !== "id_conflict"));
     return chain(runEvent(this.#batch, this.#sender, decoded, event), (run) => {
       if ("deferred" in run) return this.#defer(event, run.deferred);
       this.#noteCreates(event, run.recorded.status === "rejected");
-      this.#known.set(event.id, { ...this.device, id: event.id, seq: event.seq, generation: this.opened.state.generation });
-      this.#fresh.push({ id: event.id, seq: event.seq });
+      this.#fresh.set(event.id, event.seq);
       return this.#record(event, run.recorded, false, run.written);
     });
   }
@@ -206,8 +205,13 @@ class Handling {
     if (!saysWhere && !isOwnFromBefore) {
       return { status: "rejected", code: "id_conflict", message: `The id ${event.id} belongs to another event of this space. This is a fault: report it.` };
     }
-    const ofThisRequest = this.#fresh.some(({ id }) => id === event.id) ? this.#recorded.get(known.seq) : undefined;
-    return ofThisRequest ?? chain(this.transaction.outcomes(known, known.seq, known.seq), ([outcome]) => readBody(outcome?.body));
+    const recorded = this.#fresh.has(event.id) ? this.#recorded.get(known.seq) : undefined;
+    return recorded ?? chain(this.transaction.outcomes(known, known.seq, known.seq), ([outcome]) => readBody(outcome?.body));
+  }
+
+  #ofThisRequest(id: string): KnownEvent | undefined {
+    const seq = this.#fresh.get(id);
+    return seq === undefined ? undefined : { ...this.device, id, seq, generation: this.opened.state.generation };
   }
 
   #record(event: Identified, recorded: Recorded, duplicate: boolean, written: readonly WrittenRow[] = []): void {
@@ -226,6 +230,7 @@ class Handling {
   }
 
   #noteCreates({ seq, raw }: Identified, rejected: boolean): void {
+    if (!rejected && this.#rejectedNames.size === 0) return;
     for (const { domain, key } of createdKeys(raw)) {
       const name = slotName(domain, key);
       if (!rejected) this.#rejectedNames.delete(name);
@@ -247,7 +252,7 @@ class Handling {
 
   #save(): MaybePromise<void> {
     const last = this.#stored.at(-1);
-    return last && this.#batch.save({ writer: this.#writer(last.seq), outcomes: { outcomes: this.#stored, fresh: this.#fresh } });
+    return last && this.#batch.save({ writer: this.#writer(last.seq), outcomes: { outcomes: this.#stored, fresh: [...this.#fresh].map(([id, seq]) => ({ id, seq })) } });
   }
 
   #writer(lastSeq: number): WriterState {

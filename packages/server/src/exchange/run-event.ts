@@ -52,7 +52,7 @@ export function runEvent(batch: SpaceBatch, sender: Sender, decoded: Decoded<Wir
     return { recorded: applied(scope, identity.id, result), written: writtenRows(scope) };
   };
   try {
-    const run = chain(prepare(batch, sender, scope, event), () => ("ops" in event ? runOps(batch, sender, scope, event.ops) : runAction(batch, sender, scope, event)));
+    const run = chain(prepare(batch, sender, scope, event, event !== decoded.value), () => ("ops" in event ? runOps(batch, sender, scope, event.ops) : runAction(batch, sender, scope, event)));
     return run instanceof Promise ? run.then(accepted, failed) : accepted(run);
   } catch (error) {
     return failed(error);
@@ -69,7 +69,8 @@ class DeferredError extends Error {
 /** Brings an event to the server's schema version; the newer ones were refused before. */
 function toCurrent(core: Core, event: Effective): Effective | { readonly code: string; readonly message: string } {
   if ("ops" in event) {
-    const conflict = opsConflict(event.ops);
+    // One create alone is in nobody's way; most events are that.
+    const conflict = event.ops.length === 1 && event.ops[0]?.op === "create" ? undefined : opsConflict(event.ops);
     if (conflict) return { code: "invalid", message: conflict };
     if (event.ops.length > 3 && JSON.stringify(event.ops).length > limits.maxBatchBytes) {
       return { code: "too_large", message: `The event has more than ${limits.maxBatchBytes} bytes. Split it.` };
@@ -85,22 +86,24 @@ function toCurrent(core: Core, event: Effective): Effective | { readonly code: s
   return migrated.ok ? { ...event, ...migrated.value } : { code: "invalid", message: migrated.message };
 }
 
-/** Loads what the event names, and checks what it expects and whether it may. */
-function prepare(batch: SpaceBatch, sender: Sender, scope: EventScope, event: Effective): MaybePromise<void> {
-  return chain(batch.working.load(namedKeys(event)), () =>
+/** Checks what the event expects and whether it may. @param migrated whether it may name other rows than those that were loaded. */
+function prepare(batch: SpaceBatch, sender: Sender, scope: EventScope, event: Effective, migrated: boolean): MaybePromise<void> {
+  return chain(migrated ? batch.working.load(namedKeys(event)) : undefined, () =>
     chain(checkExpectations(batch, sender, event), () => (batch.core.authorize ? authorize(batch, sender, scope, event) : undefined)),
   );
 }
 
-/** The rows that an event names, for loading those of a whole request at once. */
+/** The rows that an event names; those of a whole request are loaded before the first of its events runs. */
 export function namedKeys(event: Effective): RecordKey[] {
   const keys: RecordKey[] = (event.expect ?? []).map(([domain, key]) => ({ domain, key }));
   if ("ops" in event) for (const op of event.ops) for (const key of keysOf(op)) keys.push({ domain: op.domain, key });
   return keys;
 }
 
+const noExpectations: readonly Expectation[] = [];
+
 function checkExpectations(batch: SpaceBatch, sender: Sender, event: Effective): MaybePromise<void> {
-  const expectations = event.expect ?? [];
+  const expectations = event.expect ?? noExpectations;
   if ("ops" in event) {
     for (const op of event.ops) {
       if (op.op !== "restore" || expectations.some(([domain, key]) => domain === op.domain && key === op.key)) continue;

@@ -32,8 +32,8 @@ function pragma(database: SqliteDatabase, name: string): number {
   return Number(Object.values(row)[0]);
 }
 
-/** Brings a file to the newest format. @throws Error for a file of something else, or of a newer server. */
-function migrate(database: SqliteDatabase, file: string): void {
+/** The data format of a file; 0 for an empty one. @throws Error for a file of something else, or of a newer server. */
+export function checkFormat(database: SqliteDatabase, file: string): number {
   const version = pragma(database, "user_version");
   const tables = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n: number | bigint };
   if (Number(tables.n) > 0 && pragma(database, "application_id") !== applicationId) {
@@ -42,6 +42,12 @@ function migrate(database: SqliteDatabase, file: string): void {
   if (version > migrations.length) {
     throw new Error(`${file} has data format ${version}, and this server knows formats up to ${migrations.length}. Run the newer server that wrote it.`);
   }
+  return version;
+}
+
+/** Brings a file to the newest format. */
+function migrate(database: SqliteDatabase, file: string): void {
+  const version = checkFormat(database, file);
   if (version === migrations.length) return;
   database.exec("BEGIN IMMEDIATE");
   for (const step of migrations.slice(version)) database.exec(step);
