@@ -63,7 +63,7 @@ function openStorage(file: string): ReturnType<typeof sqlite> {
 export async function dev(options: DevOptions, terminal: Terminal): Promise<void> {
   const file = `${options.data}/landfall.db`;
   const { maxSocketsPerAddress } = options;
-  const server = createServer({ storage: openStorage(file), auth: devTokens(), development: true, maxSocketsPerAddress });
+  const server = createServer({ storage: openStorage(file), auth: devTokens(), development: true, sockets: { maxSocketsPerAddress } });
   await run(server, options, terminal, (url) => [
     `Landfall is listening on ${url} (data in ${file}). Ctrl-C stops it.`,
     "",
@@ -92,6 +92,6 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
   if (!match) throw new CommandError(`The storage ${JSON.stringify(options.storage)} is not known. Give sqlite:FILE; other storages are not built yet.`);
   const auth = serveAuth(options);
   const { maxSocketsPerAddress } = options;
-  const server = createServer({ storage: openStorage(match[1] as string), auth, maxSocketsPerAddress });
+  const server = createServer({ storage: openStorage(match[1] as string), auth, sockets: { maxSocketsPerAddress } });
   await run(server, options, terminal, (url) => [`Landfall is listening on ${url} (data in ${match[1]}). Ctrl-C stops it.`]);
 }
