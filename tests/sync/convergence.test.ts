@@ -191,7 +191,7 @@ describe("convergence", () => {
     const steps = fc.sample(fc.record({ who: fc.nat(1), edit, land: fc.constant(false) }), { numRuns: 600, seed: 7 });
     const counts = await scenario(
       steps.filter(({ edit: { do: what } }) => what !== "delete"),
-      keys.map((each) => ({ do: "create", key: each, name: "oak" })),
+      keys.map((each) => ({ do: "create" as const, key: each, name: "ash" as const })),
     );
     expect(counts.applied).toBeGreaterThan(300);
     expect(counts.superseded).toBeGreaterThan(0);
