@@ -92,16 +92,17 @@ describe("an exchange over HTTP", () => {
       asked.url = request.url;
       let body = "";
       request.on("data", (data) => (body += data));
-      request.on("end", async () => {
+      request.on("end", () => {
         asked.body = body;
         response.writeHead(200, { ...ndjson, "landfall-backoff": "2.5" });
         const bytes = Buffer.from(text);
         // Pieces of 7 bytes split lines and characters.
-        for (let at = 0; at < bytes.length; at += 7) {
+        const next = (at: number): void => {
+          if (at >= bytes.length) return void response.end();
           response.write(bytes.subarray(at, at + 7));
-          if (at % 70 === 0) await new Promise((resolve) => setImmediate(resolve));
-        }
-        response.end();
+          setImmediate(() => next(at + 7));
+        };
+        next(0);
       });
     });
     const sink = listen();

@@ -5,7 +5,7 @@ export interface LeaderOptions {
   readonly name: string;
   /** Leading begins: raise the fencing term in the storage, then start the loop. A throw gives the lead back and tries again later. */
   readonly onLead: () => Promise<void>;
-  /** Leading has ended: stop the loop. The lock is given back when this resolves, unless it was stolen. */
+  /** Follows every `onLead`, one that threw too: stop the loop. The lock is given back when this resolves, unless it was stolen. */
   readonly onLost: (reason: "closed" | "stolen") => Promise<void>;
 }
 
@@ -13,6 +13,8 @@ export interface Leadership {
   readonly leading: boolean;
   /** Takes the lead from a leader that no longer answers; the fencing term makes that safe (DESIGN §8). */
   takeOver(): void;
+  /** The storage refused this leader's term: another leads, whatever the lock says. */
+  fenced(): void;
   /** Ends leading, or the wait for it. */
   close(): Promise<void>;
 }
@@ -21,36 +23,46 @@ export interface Leadership {
 const retryLeadMs = 5_000;
 
 /**
- * One leader among the tabs of an origin, by Web Locks. Without locks (Node, one process at the
- * storage) this one leads at once.
+ * One leader among the tabs of an origin, by Web Locks. Without locks (Node; a page that is not served
+ * securely) this one leads at once, and until a later one fences it out.
  */
-export function seekLead(ports: Pick<ClientPorts, "locks" | "timers">, options: LeaderOptions): Leadership {
+export function seekLead({ locks, timers }: Pick<ClientPorts, "locks" | "timers">, { name, onLead, onLost }: LeaderOptions): Leadership {
   let leading = false;
   let closed = false;
-  let release = (): void => undefined;
+  /** The newest attempt; what an earlier one still does changes nothing. */
   let abort = new AbortController();
+  let release = (reason: "closed" | "stolen"): void => void reason;
   let cancelRetry = (): void => undefined;
   let running: Promise<void> = Promise.resolve();
 
   const lead = async (): Promise<void> => {
     if (closed) return;
-    const ended = new Promise<void>((resolve) => (release = resolve));
-    await options.onLead();
-    leading = true;
-    await ended;
-    leading = false;
-    await options.onLost("closed");
+    const ended = new Promise<"closed" | "stolen">((resolve) => (release = resolve));
+    let reason: "closed" | "stolen" = "closed";
+    try {
+      await onLead();
+      leading = true;
+      reason = await ended;
+    } finally {
+      leading = false;
+      await onLost(reason);
+    }
   };
   const seek = async (steal: boolean): Promise<void> => {
-    abort = new AbortController();
+    const mine = (abort = new AbortController());
+    let held: Promise<void> | undefined;
+    let retryMs = 0;
     try {
-      await (ports.locks ? ports.locks.request(`landfall-${options.name}`, steal ? { steal } : { signal: abort.signal }, lead) : lead());
+      const hold = (): Promise<void> => (held = lead());
+      await (locks ? locks.request(`landfall-${name}`, steal ? { steal } : { signal: mine.signal }, hold) : hold());
     } catch {
-      const stolen = leading;
-      leading = false;
-      if (stolen) await options.onLost("stolen");
-      if (!closed) cancelRetry = ports.timers.after(stolen ? 0 : retryLeadMs, () => begin(false));
+      // Stolen, unless leading could not begin: then it is left to others for a while.
+      if (held) {
+        release("stolen");
+        await held.catch(() => (retryMs = retryLeadMs));
+      }
     }
+    if (!closed && mine === abort && (locks || retryMs > 0)) cancelRetry = timers.after(retryMs, () => begin(false));
   };
   const begin = (steal: boolean): void => {
     running = seek(steal);
@@ -66,11 +78,12 @@ export function seekLead(ports: Pick<ClientPorts, "locks" | "timers">, options: 
       abort.abort();
       begin(true);
     },
+    fenced: () => release("stolen"),
     async close() {
       closed = true;
       cancelRetry();
       abort.abort();
-      release();
+      release("closed");
       await running;
     },
   };

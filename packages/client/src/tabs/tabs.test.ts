@@ -1,0 +1,244 @@
+import { describe, expect, test } from "vitest";
+import type { ChannelPort, LockPort } from "../ports.js";
+import { type VirtualTime, createVirtualTime } from "../testing-time.js";
+import { type TabListener, type TabMessage, openTabChannel } from "./channel.js";
+import { type Leadership, seekLead } from "./leader.js";
+import { watchLeader } from "./leader-watch.js";
+
+/** Web Locks as the specification has them: a queue, and a steal that leaves the callback of the robbed running. */
+function createLocks(): LockPort {
+  type Request = { readonly held: () => Promise<void>; resolve(): void; reject(error: unknown): void };
+  let holder: Request | undefined;
+  let queue: Request[] = [];
+  const grant = (): void => {
+    const next = queue.shift();
+    if (!next) return;
+    holder = next;
+    const over = (settle: () => void): void => {
+      if (holder !== next) return;
+      holder = undefined;
+      settle();
+      grant();
+    };
+    void next.held().then(() => over(next.resolve), (error: unknown) => over(() => next.reject(error)));
+  };
+  return {
+    request(_name, { signal, steal }, held) {
+      return new Promise<void>((resolve, reject) => {
+        const request: Request = { held, resolve, reject };
+        signal?.addEventListener("abort", () => {
+          if (!queue.includes(request)) return;
+          queue = queue.filter((waiting) => waiting !== request);
+          reject(new DOMException("aborted", "AbortError"));
+        });
+        if (steal) {
+          queue.unshift(request);
+          holder?.reject(new DOMException("stolen", "AbortError"));
+          holder = undefined;
+        } else queue.push(request);
+        if (!holder) grant();
+      });
+    },
+  };
+}
+
+interface Tab {
+  readonly log: string[];
+  readonly lead: Leadership;
+  failing: boolean;
+}
+
+function openTab(time: VirtualTime, locks: LockPort | undefined, beginMs = 10): Tab {
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void time.timers.after(ms, resolve));
+  const log: string[] = [];
+  const tab: { -readonly [K in keyof Tab]?: Tab[K] } = { log, failing: false };
+  tab.lead = seekLead({ locks, timers: time.timers }, {
+    name: "ann",
+    async onLead() {
+      log.push("begin");
+      await pause(beginMs);
+      if (tab.failing) throw new Error("The storage is gone.");
+      log.push("lead");
+    },
+    async onLost(reason) {
+      await pause(beginMs);
+      log.push(reason);
+    },
+  });
+  return tab as Tab;
+}
+
+const leaders = (...tabs: readonly Tab[]): string => tabs.map(({ lead }) => (lead.leading ? "x" : "-")).join("");
+
+describe("one leader among tabs", () => {
+  test("the first leads, the next when it closes, and never two", async () => {
+    const time = createVirtualTime();
+    const locks = createLocks();
+    const tabs = [openTab(time, locks), openTab(time, locks), openTab(time, locks)] as const;
+    await time.advance(20);
+    expect(leaders(...tabs)).toBe("x--");
+    const closing = tabs[0].lead.close();
+    await time.advance(5);
+    expect([leaders(...tabs), tabs[1].log]).toEqual(["---", []]);
+    await time.advance(20);
+    await closing;
+    expect([leaders(...tabs), tabs[0].log]).toEqual(["-x-", ["begin", "lead", "closed"]]);
+    await tabs[2].lead.close();
+    expect(tabs[2].log).toEqual([]);
+  });
+
+  test("a frozen leader is robbed, notices when it wakes, and queues up again", async () => {
+    const time = createVirtualTime();
+    const locks = createLocks();
+    const [frozen, fresh] = [openTab(time, locks), openTab(time, locks)];
+    await time.advance(20);
+    fresh.lead.takeOver();
+    await time.advance(30);
+    expect([leaders(frozen, fresh), frozen.log, fresh.log]).toEqual(["-x", ["begin", "lead", "stolen"], ["begin", "lead"]]);
+    void fresh.lead.close();
+    await time.advance(30);
+    expect([leaders(frozen, fresh), frozen.log.slice(3)]).toEqual(["x-", ["begin", "lead"]]);
+  });
+
+  test("robbed while it only begins to lead, it never says that it leads", async () => {
+    const time = createVirtualTime();
+    const locks = createLocks();
+    const slow = openTab(time, locks, 1_000);
+    const fresh = openTab(time, locks);
+    await time.advance(20);
+    fresh.lead.takeOver();
+    await time.advance(500);
+    expect(leaders(slow, fresh)).toBe("-x");
+    await time.advance(3_000);
+    expect([leaders(slow, fresh), slow.log]).toEqual(["-x", ["begin", "lead", "stolen"]]);
+  });
+
+  test("a tab that cannot begin leaves the lead to others, and tries again", async () => {
+    const time = createVirtualTime();
+    const locks = createLocks();
+    const [broken, well] = [openTab(time, locks), openTab(time, locks)];
+    broken.failing = true;
+    await time.advance(50);
+    expect([leaders(broken, well), broken.log]).toEqual(["-x", ["begin", "closed"]]);
+    broken.failing = false;
+    await time.advance(6_000);
+    void well.lead.close();
+    await time.advance(50);
+    expect(leaders(broken, well)).toBe("x-");
+  });
+
+  test("without locks the latest leads, and the one that is fenced out follows until the leader is gone", async () => {
+    const time = createVirtualTime();
+    const first = openTab(time, undefined);
+    await time.advance(20);
+    const second = openTab(time, undefined);
+    await time.advance(20);
+    first.lead.fenced();
+    await time.advance(20_000);
+    expect([leaders(first, second), first.log]).toEqual(["-x", ["begin", "lead", "stolen"]]);
+    await Promise.all([second.lead.close(), time.advance(20)]);
+    first.lead.takeOver();
+    await time.advance(20);
+    expect(leaders(first, second)).toBe("x-");
+  });
+
+  test("a closed tab does not come back", async () => {
+    const time = createVirtualTime();
+    const locks = createLocks();
+    const tab = openTab(time, locks);
+    const closing = tab.lead.close();
+    await time.advance(60_000);
+    await closing;
+    tab.lead.takeOver();
+    await time.advance(60_000);
+    expect(tab.log.filter((entry) => entry === "begin").length).toBeLessThanOrEqual(1);
+    expect(tab.lead.leading).toBe(false);
+  });
+});
+
+describe("the watch on a leader", () => {
+  test("takes over only when two questions got no answer", async () => {
+    const time = createVirtualTime();
+    const log: string[] = [];
+    const watch = watchLeader(time.timers, () => log.push("ask"), () => log.push("take"));
+    watch.expect();
+    watch.expect();
+    await time.advance(4_000);
+    watch.heard();
+    await time.advance(60_000);
+    expect(log).toEqual(["ask"]);
+    watch.expect();
+    await time.advance(6_000);
+    expect(log).toEqual(["ask", "ask", "ask"]);
+    await time.advance(5_000);
+    expect(log).toEqual(["ask", "ask", "ask", "take"]);
+    await time.advance(60_000);
+    expect(log.length).toBe(4);
+    watch.expect();
+    expect(log.length).toBe(5);
+  });
+});
+
+/** A BroadcastChannel: every end but the sender's gets a copy. */
+function createHub(): (name: string, receive: (message: unknown) => void) => ChannelPort {
+  const ends = new Map<string, Set<(message: unknown) => void>>();
+  return (name, receive) => {
+    const others = ends.get(name) ?? new Set();
+    ends.set(name, others.add(receive));
+    return {
+      post: (message) => [...others].filter((other) => other !== receive).forEach((other) => other(structuredClone(message))),
+      close: () => void others.delete(receive),
+    };
+  };
+}
+
+function listen(): TabListener & { readonly log: unknown[] } {
+  const log: unknown[] = [];
+  return { log, message: (message) => log.push(message), missed: (space) => log.push(`missed ${space}`) };
+}
+
+describe("the channel between tabs", () => {
+  test("messages reach the others of the same account, not the sender", () => {
+    const channel = createHub();
+    const [a, b, bob] = [listen(), listen(), listen()];
+    const sender = openTabChannel({ channel }, "ann", a);
+    openTabChannel({ channel }, "ann", b);
+    openTabChannel({ channel }, "bob", bob);
+    const message: TabMessage = { type: "write", space: "site-7", payload: { events: [1] } };
+    sender.post(message);
+    expect([a.log, b.log, bob.log]).toEqual([[], [message], []]);
+    sender.close();
+  });
+
+  test("a cut that follows is handed on, an old one passed over, and after a gap the space is read again", () => {
+    const channel = createHub();
+    const heard = listen();
+    const leader = openTabChannel({ channel }, "ann", listen());
+    const follower = openTabChannel({ channel }, "ann", heard);
+    const cut = (revision: number): TabMessage => ({ type: "cut", space: "a", revision, payload: null });
+    leader.post(cut(1));
+    expect(heard.log).toEqual([]);
+    follower.shows("a", 4);
+    for (const revision of [4, 5, 6, 6, 9, 9, 10]) leader.post(cut(revision));
+    expect(heard.log).toEqual([cut(5), cut(6), "missed a", cut(10)]);
+  });
+
+  test("whatever else writes to the channel is passed over", () => {
+    const hub = createHub();
+    let name = "";
+    const heard = listen();
+    openTabChannel({ channel: (asked, receive) => hub((name = asked), receive) }, "ann", heard);
+    const stranger = hub(name, () => undefined);
+    for (const message of [null, 1, "hello", {}, { type: "explode" }, { type: "write" }, { type: "cut", space: "a", revision: "9" }, { type: "wake" }, { type: "synced", id: 4 }]) stranger.post(message);
+    expect(heard.log).toEqual([]);
+    stranger.post({ type: "hello" });
+    expect(heard.log).toEqual([{ type: "hello" }]);
+  });
+
+  test("without channels nobody is reached, and nothing breaks", () => {
+    const channel = openTabChannel({}, "ann", listen());
+    channel.post({ type: "hello" });
+    channel.shows("a", 1);
+    channel.close();
+  });
+});
