@@ -22,7 +22,9 @@ test("development tokens are refused by a server that was not started for develo
   // Wrapped into a function of the app's own, they cannot be seen at the start, and refuse by themselves.
   const tokens = devTokens();
   const server = createServer({ storage, auth: (token, context) => tokens(token, context) });
-  const answer = await server.handler(new Request("http://x/v1/info", { headers: { authorization: "Bearer dev:ann" } }));
+  const answer = await server.handler(
+    new Request("http://x/v1/info", { headers: { authorization: "Bearer dev:ann" } }),
+  );
   expect(answer.status).toBe(401);
   await server.close();
 });
@@ -30,7 +32,12 @@ test("development tokens are refused by a server that was not started for develo
 test("a development server listens on this machine only, and says so when it is told otherwise", async () => {
   const warnings: string[] = [];
   const quiet = () => undefined;
-  const logger = { debug: quiet, info: quiet, error: quiet, warn: (message: string) => warnings.push(message) };
+  const logger = {
+    debug: quiet,
+    info: quiet,
+    error: quiet,
+    warn: (message: string) => warnings.push(message),
+  };
   const server = createServer({ storage: sqlite(":memory:"), auth: devTokens(), development: true, logger });
   expect((await server.listen(0)).host).toBe("127.0.0.1");
   expect(warnings).toEqual([]);
@@ -40,16 +47,34 @@ test("a development server listens on this machine only, and says so when it is 
 });
 
 test("the whole of DESIGN §8's server sample: schema, storage, auth, listen; and the server's own typed writes", async () => {
-  const schema = defineSchema({ version: 1, domains: { project: records({ fields: z.object({ name: z.string(), done: z.boolean().default(false) }) }) } });
+  const schema = defineSchema({
+    version: 1,
+    domains: {
+      project: records({ fields: z.object({ name: z.string(), done: z.boolean().default(false) }) }),
+    },
+  });
   const folder = await mkdtemp(join(tmpdir(), "landfall-server-"));
   cleanUps.push(() => rm(folder, { recursive: true }));
-  const open = () => createServer({ schema, storage: sqlite(join(folder, "landfall.db")), auth: jwt({ secret: "x".repeat(32) }) });
+  const open = () =>
+    createServer({
+      schema,
+      storage: sqlite(join(folder, "landfall.db")),
+      auth: jwt({ secret: "x".repeat(32) }),
+    });
   const server = open();
   const listening = await server.listen(0, "127.0.0.1");
   expect((await fetch(`${listening.url}/readyz`)).status).toBe(200);
-  expect((await fetch(`${listening.url}/v1/info`, { headers: { authorization: "Bearer dev:ann" } })).status).toBe(401);
+  expect(
+    (await fetch(`${listening.url}/v1/info`, { headers: { authorization: "Bearer dev:ann" } })).status,
+  ).toBe(401);
   const forAnyone = createServer({ schema, storage: sqlite(":memory:"), auth: () => ({ id: "ann" }) });
-  await forAnyone.handler(new Request("http://x/v1/spaces", { method: "POST", headers: { authorization: "Bearer x", "content-type": "application/json" }, body: '{"space":"s"}' }));
+  await forAnyone.handler(
+    new Request("http://x/v1/spaces", {
+      method: "POST",
+      headers: { authorization: "Bearer x", "content-type": "application/json" },
+      body: '{"space":"s"}',
+    }),
+  );
   const written = await forAnyone.space("s").write(async (tx) => {
     const key = tx.project.create({ name: "Bridge 7" });
     expectTypeOf((await tx.project.get(key))?.done).toEqualTypeOf<boolean | undefined>();

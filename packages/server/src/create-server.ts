@@ -28,7 +28,10 @@ export interface ServerTimeouts extends ListenerTimeouts {
   readonly closeGraceMs?: number;
 }
 
-export interface ServerOptions<S extends Schema | undefined = undefined> extends Omit<EngineOptions, "schema"> {
+export interface ServerOptions<S extends Schema | undefined = undefined> extends Omit<
+  EngineOptions,
+  "schema"
+> {
   readonly schema?: S;
   readonly auth: Authenticator;
   /** Lets `devTokens()` sign anyone in, and listens on this machine only unless told otherwise; `landfall dev` sets it. */
@@ -80,7 +83,9 @@ export interface LandfallServer<T = AnyTx> {
  * Makes a server (DESIGN §4, §8). Nothing listens yet.
  * @throws Error where the options would leave the server open to anyone.
  */
-export function createServer<S extends Schema | undefined = undefined>(options: ServerOptions<S>): LandfallServer<TxOf<S>> {
+export function createServer<S extends Schema | undefined = undefined>(
+  options: ServerOptions<S>,
+): LandfallServer<TxOf<S>> {
   const { auth, development = false, clock = systemClock } = options;
   if (auth.developmentOnly === true && !development) {
     throw new Error(
@@ -118,9 +123,17 @@ export function createServer<S extends Schema | undefined = undefined>(options: 
       const { address, port: bound } = await listen(listener.server, port, host);
       listeners.add(listener);
       if (development && !isLoopback(address)) {
-        parts.logger.warn("A development server, which signs anyone in, can be reached from other machines.", { address });
+        parts.logger.warn(
+          "A development server, which signs anyone in, can be reached from other machines.",
+          { address },
+        );
       }
-      return { url: `http://${nameOf(address)}:${bound}`, host: address, port: bound, close: () => server.close() };
+      return {
+        url: `http://${nameOf(address)}:${bound}`,
+        host: address,
+        port: bound,
+        close: () => server.close(),
+      };
     },
     space: (id) => parts.engine.space(id) as SpaceWriter<TxOf<S>>,
     inspect: () => parts.engine.inspect(),
@@ -142,16 +155,44 @@ interface Parts {
 type Identify = (token: string) => ReturnType<typeof authenticate>;
 
 function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, identify: Identify): Parts {
-  const { schema, clock = systemClock, timers = systemTimers, logger = stderrLogger(), sockets: socketLimits = {} } = options;
+  const {
+    schema,
+    clock = systemClock,
+    timers = systemTimers,
+    logger = stderrLogger(),
+    sockets: socketLimits = {},
+  } = options;
   const { schema: _schema, ...engineOptions } = options;
-  const engine = createEngine({ ...engineOptions, ...(schema === undefined ? {} : { schema }), clock, timers, logger });
+  const engine = createEngine({
+    ...engineOptions,
+    ...(schema === undefined ? {} : { schema }),
+    clock,
+    timers,
+    logger,
+  });
   const metrics = new ServerMetrics();
   const autoDomains = new Set(
-    Object.values(schema?.domains ?? {}).flatMap((domain) => (domain.delivery === "auto" && !domain.local ? [domain.name] : [])),
+    Object.values(schema?.domains ?? {}).flatMap((domain) =>
+      domain.delivery === "auto" && !domain.local ? [domain.name] : [],
+    ),
   );
-  const hub = new Hub({ ...socketLimits, engine, authenticate: identify, autoDomains, clock, timers, metrics, logger });
+  const hub = new Hub({
+    ...socketLimits,
+    engine,
+    authenticate: identify,
+    autoDomains,
+    clock,
+    timers,
+    metrics,
+    logger,
+  });
   const { maxSocketsPerAddress = 256 } = socketLimits;
-  const sockets = new SocketServer({ hub, metrics, maxSocketsPerAddress, clientAddress: options.clientAddress });
+  const sockets = new SocketServer({
+    hub,
+    metrics,
+    maxSocketsPerAddress,
+    clientAddress: options.clientAddress,
+  });
   let accepting = true;
   const api = createApi({
     service: {
@@ -187,7 +228,8 @@ function attachSockets(server: Server, upgrade: LandfallServer["upgrade"]): () =
   const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (upgrade(request, socket, head)) return;
     // Another listener may know the address; when there is none, nobody will ever answer.
-    if (server.listenerCount("upgrade") === 1) refuseUpgrade(socket, "not_found", "There is no socket at this address.");
+    if (server.listenerCount("upgrade") === 1)
+      refuseUpgrade(socket, "not_found", "There is no socket at this address.");
   };
   server.on("upgrade", listener);
   return () => void server.off("upgrade", listener);

@@ -1,6 +1,12 @@
 import type { Schema } from "@landfall/schema";
 import { devTokens } from "./auth/dev-tokens.js";
-import { type LandfallServer, type ListeningServer, type ServerOptions, type TxOf, createServer } from "./create-server.js";
+import {
+  type LandfallServer,
+  type ListeningServer,
+  type ServerOptions,
+  type TxOf,
+  createServer,
+} from "./create-server.js";
 import { type SqliteStorage, sqlite } from "./storage/sqlite.js";
 
 export interface TestServer<T> extends ListeningServer {
@@ -19,7 +25,7 @@ export async function startTestServer<S extends Schema | undefined = undefined>(
   options: Partial<Omit<ServerOptions<S>, "storage">> & { readonly storage?: SqliteStorage } = {},
 ): Promise<TestServer<TxOf<S>>> {
   const storage = options.storage ?? sqlite(":memory:");
-  const server = createServer<S>({ auth: devTokens(), development: true, ...options, storage } as ServerOptions<S>);
+  const server = createServer<S>({ auth: devTokens(), development: true, ...options, storage });
   const listening = await server.listen(0, "127.0.0.1");
   return { ...listening, server, storage, token: (user) => `dev:${user}` };
 }

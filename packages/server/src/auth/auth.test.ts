@@ -15,8 +15,12 @@ const context = { nowMs, development: false };
 const secret = "a secret of at least thirty-two bytes, for tests";
 const bytes = new TextEncoder().encode(secret);
 
-const sign = (claims: Record<string, unknown>, key: CryptoKey | Uint8Array = bytes, alg = "HS256", kid?: string) =>
-  new SignJWT(claims).setProtectedHeader(kid === undefined ? { alg } : { alg, kid }).sign(key);
+const sign = (
+  claims: Record<string, unknown>,
+  key: CryptoKey | Uint8Array = bytes,
+  alg = "HS256",
+  kid?: string,
+) => new SignJWT(claims).setProtectedHeader(kid === undefined ? { alg } : { alg, kid }).sign(key);
 const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 async function refusal(run: Promise<unknown>): Promise<LandfallError> {
@@ -33,7 +37,10 @@ describe("jwt with a shared secret", () => {
   const good = { sub: "ann", iss: "https://issuer.test", aud: "landfall", exp: seconds + 60 };
 
   test("takes a good token and says when it ends", async () => {
-    expect(await authenticate(auth, await sign(good), context)).toEqual({ id: "ann", expiresAt: nowMs + 65_000 });
+    expect(await authenticate(auth, await sign(good), context)).toEqual({
+      id: "ann",
+      expiresAt: nowMs + 65_000,
+    });
     const endless = jwt({ secret, clockToleranceMs: 0 });
     expect(await authenticate(endless, await sign({ sub: "bob" }), context)).toEqual({ id: "bob" });
   });
@@ -47,24 +54,44 @@ describe("jwt with a shared secret", () => {
     ["no subject", () => sign({ ...good, sub: undefined }), /subject/],
     ["empty subject", () => sign({ ...good, sub: "" }), /names no user/],
     ["subject too long", () => sign({ ...good, sub: "x".repeat(257) }), /names no user/],
-    ["another secret", () => sign(good, new TextEncoder().encode("another secret of more than 32 bytes!!")), /signature/],
+    [
+      "another secret",
+      () => sign(good, new TextEncoder().encode("another secret of more than 32 bytes!!")),
+      /signature/,
+    ],
     ["HS512", () => sign(good, bytes, "HS512"), /algorithm/],
     ["alg none", async () => `${base64url({ alg: "none" })}.${base64url(good)}.`, /algorithm|well-formed/],
-    ["alg none with a signature", async () => `${base64url({ alg: "none" })}.${base64url(good)}.AAAA`, /algorithm/],
-    ["payload swapped", async () => (await sign(good)).replace(/\.[^.]+\./, `.${base64url({ ...good, sub: "bob" })}.`), /signature/],
+    [
+      "alg none with a signature",
+      async () => `${base64url({ alg: "none" })}.${base64url(good)}.AAAA`,
+      /algorithm/,
+    ],
+    [
+      "payload swapped",
+      async () => (await sign(good)).replace(/\.[^.]+\./, `.${base64url({ ...good, sub: "bob" })}.`),
+      /signature/,
+    ],
     ["not a token", async () => "nonsense", /well-formed/],
-    ["a payload that is no object", async () => `${base64url({ alg: "HS256" })}.${base64url([1])}.AAAA`, /signature|well-formed/],
+    [
+      "a payload that is no object",
+      async () => `${base64url({ alg: "HS256" })}.${base64url([1])}.AAAA`,
+      /signature|well-formed/,
+    ],
   ];
   test.each(bad)("refuses a token: %s", async (_name, make, words) => {
     const error = await refusal(authenticate(auth, await make(), context));
     expect(error.code).toBe("unauthorized");
     expect(error.status).toBe(401);
     expect(error.message).toMatch(words);
-    for (const secretText of [secret, "https://issuer.test", "ann", "bob"]) expect(error.message).not.toContain(secretText);
+    for (const secretText of [secret, "https://issuer.test", "ann", "bob"])
+      expect(error.message).not.toContain(secretText);
   });
 
   test("is total: any text at all is refused as unauthorized", async () => {
-    const piece = fc.oneof(fc.string(), fc.constantFrom("e30", "", base64url({ alg: "HS256" }), base64url({ alg: "none" }), base64url(good)));
+    const piece = fc.oneof(
+      fc.string(),
+      fc.constantFrom("e30", "", base64url({ alg: "HS256" }), base64url({ alg: "none" }), base64url(good)),
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(piece, { minLength: 1, maxLength: 4 }), async (pieces) => {
         expect((await refusal(authenticate(auth, pieces.join("."), context))).code).toBe("unauthorized");
@@ -91,7 +118,12 @@ describe("jwks", () => {
   let url = "";
   let first: Awaited<ReturnType<typeof generateKeyPair>>;
   let second: Awaited<ReturnType<typeof generateKeyPair>>;
-  const jwk = async (key: CryptoKey, kid: string, alg: string) => ({ ...(await exportJWK(key)), kid, alg, use: "sig" });
+  const jwk = async (key: CryptoKey, kid: string, alg: string) => ({
+    ...(await exportJWK(key)),
+    kid,
+    alg,
+    use: "sig",
+  });
   const good = { sub: "ann", iss: "https://issuer.test", aud: "landfall", exp: seconds + 60 };
   const make = (cooldownMs = 30_000) =>
     jwks({ url, issuer: "https://issuer.test", audience: ["landfall", "other"], cooldownMs });
@@ -109,9 +141,15 @@ describe("jwks", () => {
   test("takes tokens of the issuer's keys, and of a key that came later", async () => {
     keySet = { keys: [await jwk(first.publicKey, "k1", "ES256")] };
     const auth = make(0);
-    expect(await authenticate(auth, await sign(good, first.privateKey, "ES256", "k1"), context)).toMatchObject({ id: "ann" });
-    keySet = { keys: [await jwk(first.publicKey, "k1", "ES256"), await jwk(second.publicKey, "k2", "RS256")] };
-    expect(await authenticate(auth, await sign(good, second.privateKey, "RS256", "k2"), context)).toMatchObject({ id: "ann" });
+    expect(
+      await authenticate(auth, await sign(good, first.privateKey, "ES256", "k1"), context),
+    ).toMatchObject({ id: "ann" });
+    keySet = {
+      keys: [await jwk(first.publicKey, "k1", "ES256"), await jwk(second.publicKey, "k2", "RS256")],
+    };
+    expect(
+      await authenticate(auth, await sign(good, second.privateKey, "RS256", "k2"), context),
+    ).toMatchObject({ id: "ann" });
   });
 
   test("an unknown key id is refused, and does not make the keys be fetched again and again", async () => {
@@ -120,7 +158,9 @@ describe("jwks", () => {
     await authenticate(auth, await sign(good, first.privateKey, "ES256", "k1"), context);
     const before = fetches;
     for (let i = 0; i < 5; i++) {
-      const error = await refusal(authenticate(auth, await sign(good, second.privateKey, "RS256", `unknown-${i}`), context));
+      const error = await refusal(
+        authenticate(auth, await sign(good, second.privateKey, "RS256", `unknown-${i}`), context),
+      );
       expect(error.message).toMatch(/not among the issuer's keys/);
     }
     expect(fetches).toBe(before);
@@ -128,7 +168,12 @@ describe("jwks", () => {
 
   test("a public key never passes as the secret of an HMAC", async () => {
     keySet = { keys: [await jwk(second.publicKey, "k2", "RS256")] };
-    const forged = await sign(good, new TextEncoder().encode(JSON.stringify(await exportJWK(second.publicKey))), "HS256", "k2");
+    const forged = await sign(
+      good,
+      new TextEncoder().encode(JSON.stringify(await exportJWK(second.publicKey))),
+      "HS256",
+      "k2",
+    );
     const error = await refusal(authenticate(make(), forged, context));
     expect([error.code, error.message]).toEqual(["unauthorized", expect.stringMatching(/algorithm/)]);
   });
@@ -141,7 +186,9 @@ describe("jwks", () => {
     ["wrong issuer", { iss: "https://evil.test" }, /issuer/],
   ])("refuses a token: %s", async (_name, change, words) => {
     keySet = { keys: [await jwk(first.publicKey, "k1", "ES256")] };
-    const error = await refusal(authenticate(make(), await sign({ ...good, ...change }, first.privateKey, "ES256", "k1"), context));
+    const error = await refusal(
+      authenticate(make(), await sign({ ...good, ...change }, first.privateKey, "ES256", "k1"), context),
+    );
     expect([error.code, error.message]).toEqual(["unauthorized", expect.stringMatching(words)]);
   });
 
@@ -149,20 +196,25 @@ describe("jwks", () => {
     ["answers 500", 500, "{}"],
     ["answers with no JSON", 200, "<html>"],
     ["answers with no key set", 200, '{"keys":7}'],
-  ])("an issuer that %s makes the server unavailable, not the token bad, and is left in peace for a second", async (_name, code, body) => {
-    status = code;
-    keySet = body;
-    const auth = make();
-    const token = await sign(good, first.privateKey, "ES256", "k1");
-    const before = fetches;
-    const error = await refusal(authenticate(auth, token, context));
-    expect([error.code, error.retryAfterMs]).toEqual(["unavailable", 5_000]);
-    await refusal(authenticate(auth, token, context));
-    expect(fetches).toBe(before + 1);
-    status = 200;
-    keySet = { keys: [await jwk(first.publicKey, "k1", "ES256")] };
-    expect(await authenticate(auth, token, { ...context, nowMs: nowMs + 1_000 })).toMatchObject({ id: "ann" });
-  });
+  ])(
+    "an issuer that %s makes the server unavailable, not the token bad, and is left in peace for a second",
+    async (_name, code, body) => {
+      status = code;
+      keySet = body;
+      const auth = make();
+      const token = await sign(good, first.privateKey, "ES256", "k1");
+      const before = fetches;
+      const error = await refusal(authenticate(auth, token, context));
+      expect([error.code, error.retryAfterMs]).toEqual(["unavailable", 5_000]);
+      await refusal(authenticate(auth, token, context));
+      expect(fetches).toBe(before + 1);
+      status = 200;
+      keySet = { keys: [await jwk(first.publicKey, "k1", "ES256")] };
+      expect(await authenticate(auth, token, { ...context, nowMs: nowMs + 1_000 })).toMatchObject({
+        id: "ann",
+      });
+    },
+  );
 
   test("will not start without issuer or audience", () => {
     expect(() => jwks({ url, issuer: "", audience: "a" })).toThrow(/needs issuer/);
@@ -178,8 +230,16 @@ describe("any function", () => {
   });
 
   test("what it says is checked", async () => {
-    for (const found of [{ id: "" }, { id: 7 }, { id: "\ud800" }, { id: "ann", expiresAt: nowMs }, { id: "ann", expiresAt: Number.NaN }]) {
-      expect((await refusal(authenticate(() => found as { id: string }, "x", context))).code).toBe("unauthorized");
+    for (const found of [
+      { id: "" },
+      { id: 7 },
+      { id: "\ud800" },
+      { id: "ann", expiresAt: nowMs },
+      { id: "ann", expiresAt: Number.NaN },
+    ]) {
+      expect((await refusal(authenticate(() => found as { id: string }, "x", context))).code).toBe(
+        "unauthorized",
+      );
     }
   });
 });
@@ -187,7 +247,9 @@ describe("any function", () => {
 test("development tokens work for development only", async () => {
   expect(await authenticate(devTokens(), "dev:ann", { nowMs, development: true })).toEqual({ id: "ann" });
   for (const token of ["dev:", "ann", "dev"]) {
-    expect((await refusal(authenticate(devTokens(), token, { nowMs, development: true }))).code).toBe("unauthorized");
+    expect((await refusal(authenticate(devTokens(), token, { nowMs, development: true }))).code).toBe(
+      "unauthorized",
+    );
   }
   expect((await refusal(authenticate(devTokens(), "dev:ann", context))).message).toMatch(/landfall dev/);
 });

@@ -63,7 +63,9 @@ export async function authenticate(
   if (found === undefined) throw unauthorized("The token was not accepted. Sign in again.");
   const { id, expiresAt } = found;
   if (typeof id !== "string" || id.length < 1 || id.length > limits.maxNameChars || !id.isWellFormed()) {
-    throw unauthorized(`The token names no user, or one whose id is not 1–${limits.maxNameChars} characters of text.`);
+    throw unauthorized(
+      `The token names no user, or one whose id is not 1–${limits.maxNameChars} characters of text.`,
+    );
   }
   if (expiresAt === undefined) return { id };
   if (!(expiresAt > context.nowMs)) throw unauthorized("The token has expired. Sign in again.");

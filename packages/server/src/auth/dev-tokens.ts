@@ -12,7 +12,9 @@ export function devTokens(): Authenticator {
       throw unauthorized("Development tokens work only on a server that was started with `landfall dev`.");
     }
     if (!token.startsWith(prefix) || token.length === prefix.length) {
-      throw unauthorized('This development server takes tokens of the form "dev:<user>", for example "dev:ann".');
+      throw unauthorized(
+        'This development server takes tokens of the form "dev:<user>", for example "dev:ann".',
+      );
     }
     return { id: token.slice(prefix.length) };
   };

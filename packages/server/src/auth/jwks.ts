@@ -17,7 +17,19 @@ export interface JwksOptions extends ClaimChecks {
 }
 
 /** Signatures by a private key only: a public key must never pass as the secret of an HMAC (RFC 8725 §2.1). */
-const asymmetric = ["EdDSA", "Ed25519", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+const asymmetric = [
+  "EdDSA",
+  "Ed25519",
+  "ES256",
+  "ES384",
+  "ES512",
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+];
 
 /** After a fetch of the keys has failed, none is tried for so long: forged tokens must not become a flood at the issuer. */
 const failureCooldownMs = 1_000;
@@ -46,7 +58,8 @@ export function jwks(options: JwksOptions): Authenticator {
       }
       try {
         const response = await fetchKeys(url, init);
-        if (response.status !== 200) throw new Error(`The issuer answered ${response.status} instead of its keys.`);
+        if (response.status !== 200)
+          throw new Error(`The issuer answered ${response.status} instead of its keys.`);
         return response;
       } catch (error) {
         failedAtMs = nowMs;
@@ -60,7 +73,11 @@ export function jwks(options: JwksOptions): Authenticator {
       const check = verifyOptions(options, asymmetric, context.nowMs, ["sub", "exp"]);
       return userOf((await jwtVerify(token, keys, check)).payload, options);
     } catch (error) {
-      if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid || isBareJoseError(error)) {
+      if (
+        error instanceof errors.JWKSTimeout ||
+        error instanceof errors.JWKSInvalid ||
+        isBareJoseError(error)
+      ) {
         failedAtMs = nowMs;
         throw keysUnavailable(error);
       }

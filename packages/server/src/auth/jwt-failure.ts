@@ -18,7 +18,9 @@ export function jwtFailure(error: unknown): unknown {
     return unauthorized(byClaim[error.claim] ?? "A claim of the token does not hold.");
   }
   if (error instanceof errors.JOSEAlgNotAllowed) {
-    return unauthorized("The token is signed by an algorithm that this server does not accept, or not at all.");
+    return unauthorized(
+      "The token is signed by an algorithm that this server does not accept, or not at all.",
+    );
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) {
     return unauthorized("The token's signature does not hold.");
@@ -38,8 +40,12 @@ export function jwtFailure(error: unknown): unknown {
 
 /** The keys could not be had: the token may be good, so the client keeps it and asks again. */
 export function keysUnavailable(cause: unknown): LandfallError {
-  return new LandfallError("unavailable", "The issuer's keys cannot be fetched, so no token can be checked just now.", {
-    retryAfterMs: 5_000,
-    cause,
-  });
+  return new LandfallError(
+    "unavailable",
+    "The issuer's keys cannot be fetched, so no token can be checked just now.",
+    {
+      retryAfterMs: 5_000,
+      cause,
+    },
+  );
 }

@@ -31,8 +31,8 @@ export function verifyOptions(
     requiredClaims: [...requiredClaims],
     currentDate: new Date(nowMs),
     clockTolerance: (checks.clockToleranceMs ?? defaultToleranceMs) / 1_000,
-    ...(checks.issuer === undefined ? {} : { issuer: [checks.issuer].flat() as string[] }),
-    ...(checks.audience === undefined ? {} : { audience: [checks.audience].flat() as string[] }),
+    ...(checks.issuer === undefined ? {} : { issuer: [checks.issuer].flat() }),
+    ...(checks.audience === undefined ? {} : { audience: [checks.audience].flat() }),
   };
 }
 
@@ -48,17 +48,28 @@ export function userOf(payload: JWTPayload, checks: ClaimChecks): Authenticated 
  * @throws Error at once where the secret is missing or too short to be one.
  */
 export function jwt(options: JwtOptions): Authenticator {
-  const secret = typeof options.secret === "string" ? new TextEncoder().encode(options.secret) : options.secret;
+  const secret =
+    typeof options.secret === "string" ? new TextEncoder().encode(options.secret) : options.secret;
   if (secret === undefined || secret.length < 32) {
     throw new Error(
       `jwt() needs a secret of at least 32 bytes, and was given ${secret === undefined ? "none" : `${secret.length}`}. ` +
         "Make one with: openssl rand -base64 32",
     );
   }
-  const key = crypto.subtle.importKey("raw", new Uint8Array(secret), { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
+  const key = crypto.subtle.importKey(
+    "raw",
+    new Uint8Array(secret),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["verify"],
+  );
   return async (token, { nowMs }) => {
     try {
-      const { payload } = await jwtVerify(token, await key, verifyOptions(options, ["HS256"], nowMs, ["sub"]));
+      const { payload } = await jwtVerify(
+        token,
+        await key,
+        verifyOptions(options, ["HS256"], nowMs, ["sub"]),
+      );
       return userOf(payload, options);
     } catch (error) {
       throw jwtFailure(error);

@@ -42,7 +42,10 @@ export function createApi(options: ApiOptions): (call: Call) => Promise<Reply> {
       ...reply.headers,
       ...(vary === "" ? {} : { vary }),
     };
-    const labels = { route: route?.address ?? "none", method: route?.endpoint === undefined ? "other" : call.method };
+    const labels = {
+      route: route?.address ?? "none",
+      method: route?.endpoint === undefined ? "other" : call.method,
+    };
     service.metrics.requests.add(1, { ...labels, status: String(reply.status) });
     const body = call.method === "HEAD" ? undefined : reply.body;
     const observe = (): void => service.metrics.durations.observe((elapsedMs() - startedMs) / 1_000, labels);

@@ -10,9 +10,13 @@ export class BodyBudget {
 
   take(bytes: number): void {
     if (this.#heldBytes + bytes > this.maxBytes) {
-      throw new LandfallError("unavailable", "The server is taking in as much as it can just now. Send again in a moment.", {
-        retryAfterMs: 1_000,
-      });
+      throw new LandfallError(
+        "unavailable",
+        "The server is taking in as much as it can just now. Send again in a moment.",
+        {
+          retryAfterMs: 1_000,
+        },
+      );
     }
     this.#heldBytes += bytes;
   }
@@ -37,7 +41,8 @@ export class BodyCollector {
     readonly limit: BodyLimit,
     declared: string | null | undefined,
   ) {
-    if (declared !== undefined && declared !== null && Number(declared) > limit.maxBytes) throw tooLarge(limit.maxBytes);
+    if (declared !== undefined && declared !== null && Number(declared) > limit.maxBytes)
+      throw tooLarge(limit.maxBytes);
   }
 
   add(chunk: Uint8Array): void {
@@ -49,7 +54,8 @@ export class BodyCollector {
 
   whole(): Buffer {
     const [first] = this.#chunks;
-    if (this.#chunks.length === 1 && first !== undefined) return Buffer.from(first.buffer, first.byteOffset, first.length);
+    if (this.#chunks.length === 1 && first !== undefined)
+      return Buffer.from(first.buffer, first.byteOffset, first.length);
     return Buffer.concat(this.#chunks, this.#bytes);
   }
 
@@ -82,7 +88,10 @@ export async function readJson(call: Call, limit: BodyLimit): Promise<unknown> {
     throw new LandfallError("unsupported_media_type", "The body has a Content-Encoding. Send it as it is.");
   }
   if (!json.test(call.header("content-type") ?? "")) {
-    throw new LandfallError("unsupported_media_type", "The body is not declared as JSON. Send it with Content-Type: application/json.");
+    throw new LandfallError(
+      "unsupported_media_type",
+      "The body is not declared as JSON. Send it with Content-Type: application/json.",
+    );
   }
   const body = await call.readBody(limit);
   if (!isUtf8(body)) throw new LandfallError("bad_json", "The body is not UTF-8.");

@@ -14,9 +14,13 @@ const exposed =
  * The headers that let a page of another origin read an answer. Tokens travel in a header that no browser adds
  * by itself, so `*` gives a foreign page nothing that it could not fetch without a browser.
  */
-export function crossOriginHeaders(policy: CrossOrigin | false, origin: string | undefined): Reply["headers"] {
+export function crossOriginHeaders(
+  policy: CrossOrigin | false,
+  origin: string | undefined,
+): Reply["headers"] {
   if (policy === false) return {};
-  if (policy.origins === "*") return { "access-control-allow-origin": "*", "access-control-expose-headers": exposed };
+  if (policy.origins === "*")
+    return { "access-control-allow-origin": "*", "access-control-expose-headers": exposed };
   if (origin === undefined || !policy.origins.includes(origin)) return { vary: "origin" };
   return { "access-control-allow-origin": origin, "access-control-expose-headers": exposed, vary: "origin" };
 }

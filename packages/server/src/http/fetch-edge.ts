@@ -22,7 +22,9 @@ export function splitTarget(target: string): { readonly path: string; readonly q
   const hash = target.indexOf("#");
   const whole = hash === -1 ? target : target.slice(0, hash);
   const mark = whole.indexOf("?");
-  return mark === -1 ? { path: whole, query: "" } : { path: whole.slice(0, mark), query: whole.slice(mark + 1) };
+  return mark === -1
+    ? { path: whole, query: "" }
+    : { path: whole.slice(0, mark), query: whole.slice(mark + 1) };
 }
 
 async function readBody(request: Request, limit: BodyLimit): Promise<Buffer> {
@@ -49,7 +51,8 @@ async function readBody(request: Request, limit: BodyLimit): Promise<Buffer> {
 /** A reply as a `Response`; chunks are taken from it as fast as its reader asks. */
 export function responseOfReply(reply: Reply): Response {
   const init = { status: reply.status, headers: reply.headers };
-  if (reply.body === undefined || typeof reply.body === "string") return new Response(reply.body ?? null, init);
+  if (reply.body === undefined || typeof reply.body === "string")
+    return new Response(reply.body ?? null, init);
   const chunks = reply.body[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   const stream = new ReadableStream<Uint8Array>(

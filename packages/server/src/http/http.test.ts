@@ -1,6 +1,15 @@
 import { request as nodeRequest } from "node:http";
 import { connect } from "node:net";
-import { codes, decode, exchangeAnswer, infoAnswer, problemDecoder, randomUuid, rowsAnswer, streamLine } from "@landfall/protocol";
+import {
+  codes,
+  decode,
+  exchangeAnswer,
+  infoAnswer,
+  problemDecoder,
+  randomUuid,
+  rowsAnswer,
+  streamLine,
+} from "@landfall/protocol";
 import { defineSchema, records } from "@landfall/schema";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -9,7 +18,9 @@ import { type TestServer, startTestServer } from "../testing.js";
 
 const schema = defineSchema({
   version: 1,
-  domains: { project: records({ fields: z.object({ name: z.string().max(100_000), n: z.number().optional() }) }) },
+  domains: {
+    project: records({ fields: z.object({ name: z.string().max(100_000), n: z.number().optional() }) }),
+  },
 });
 
 let server: TestServer<unknown>;
@@ -25,10 +36,24 @@ interface Answer {
   readonly body: Record<string, unknown>;
 }
 
-async function ask(path: string, init: RequestInit & { user?: string; json?: unknown } = {}): Promise<Answer> {
+async function ask(
+  path: string,
+  init: Omit<RequestInit, "headers"> & {
+    user?: string;
+    json?: unknown;
+    headers?: Record<string, string>;
+  } = {},
+): Promise<Answer> {
   const { user = "ann", json, headers, ...rest } = init;
-  const sent = { ...(user === "" ? {} : { authorization: `Bearer dev:${user}` }), ...(json === undefined ? {} : { "content-type": "application/json" }) };
-  const response = await fetch(server.url + path, { ...rest, headers: { ...sent, ...headers }, ...(json === undefined ? {} : { body: JSON.stringify(json) }) });
+  const sent = {
+    ...(user === "" ? {} : { authorization: `Bearer dev:${user}` }),
+    ...(json === undefined ? {} : { "content-type": "application/json" }),
+  };
+  const response = await fetch(server.url + path, {
+    ...rest,
+    headers: { ...sent, ...headers },
+    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+  });
   const text = await response.text();
   let body: unknown;
   try {
@@ -39,7 +64,8 @@ async function ask(path: string, init: RequestInit & { user?: string; json?: unk
   return { status: response.status, headers: response.headers, text, body: body as Record<string, unknown> };
 }
 
-const post = (json: unknown, user = "ann", headers: HeadersInit = {}) => ask("/v1/exchange", { method: "POST", json, user, headers });
+const post = (json: unknown, user = "ann", headers: Record<string, string> = {}) =>
+  ask("/v1/exchange", { method: "POST", json, user, headers });
 
 let stamps = 0;
 const stamp = () => {
@@ -53,8 +79,18 @@ async function newSpace(user = "ann"): Promise<string> {
   return body["space"] as string;
 }
 
-const exchange = (space: string, part: object, more: object = {}) => ({ protocol: 1, device: "d1", ...more, spaces: [{ space, cursors: { project: 0 }, ...part }] });
-const create = (seq: number, key: string, set: object = { name: key }) => ({ id: stamp(), seq, schema: 1, ops: [{ op: "create", domain: "project", key, set }] });
+const exchange = (space: string, part: object, more: object = {}) => ({
+  protocol: 1,
+  device: "d1",
+  ...more,
+  spaces: [{ space, cursors: { project: 0 }, ...part }],
+});
+const create = (seq: number, key: string, set: object = { name: key }) => ({
+  id: stamp(),
+  seq,
+  schema: 1,
+  ops: [{ op: "create", domain: "project", key, set }],
+});
 
 function problem(answer: Answer, code: keyof typeof codes): void {
   expect(answer.headers.get("content-type")).toBe("application/problem+json");
@@ -71,34 +107,73 @@ describe("the endpoints", () => {
     expect(whole.headers.get("cache-control")).toBe("no-store");
     expect(whole.headers.get("x-content-type-options")).toBe("nosniff");
     const decoded = decode(exchangeAnswer, whole.body);
-    expect(decoded).toMatchObject({ ok: true, value: { spaces: [{ space, head: 2, lastSeq: 2, outcomes: [{ status: "applied" }, { status: "applied" }] }] } });
-    const streamed = await post(exchange(space, {}, { device: "d2" }), "ann", { accept: "application/x-ndjson" });
-    expect(streamed.headers.get("content-type")).toBe("application/x-ndjson");
-    const lines = streamed.text.trimEnd().split("\n").map((line) => {
-      const read = decode(streamLine, JSON.parse(line));
-      if (!read.ok) throw new Error(read.message);
-      return read.value;
+    expect(decoded).toMatchObject({
+      ok: true,
+      value: {
+        spaces: [{ space, head: 2, lastSeq: 2, outcomes: [{ status: "applied" }, { status: "applied" }] }],
+      },
     });
-    expect(lines.map((line) => line.type ?? (line as { key: string }).key)).toEqual(["time", "space", "p1", "p2", "end", "done"]);
+    const streamed = await post(exchange(space, {}, { device: "d2" }), "ann", {
+      accept: "application/x-ndjson",
+    });
+    expect(streamed.headers.get("content-type")).toBe("application/x-ndjson");
+    const lines = streamed.text
+      .trimEnd()
+      .split("\n")
+      .map((line) => {
+        const read = decode(streamLine, JSON.parse(line));
+        if (!read.ok) throw new Error(read.message);
+        return read.value;
+      });
+    expect(lines.map((line) => line.type ?? (line as { key: string }).key)).toEqual([
+      "time",
+      "space",
+      "p1",
+      "p2",
+      "end",
+      "done",
+    ]);
   });
 
   test("info, spaces and members", async () => {
     const made = await ask("/v1/spaces", { method: "POST", json: { space: `site-${stamp()}` } });
     const space = made.body["space"] as string;
-    expect([made.status, made.headers.get("location"), made.body["role"]]).toEqual([201, `/v1/spaces/${space}`, "owner"]);
+    expect([made.status, made.headers.get("location"), made.body["role"]]).toEqual([
+      201,
+      `/v1/spaces/${space}`,
+      "owner",
+    ]);
     problem(await ask("/v1/spaces", { method: "POST", json: { space }, user: "bob" }), "not_available");
     const info = decode(infoAnswer, (await ask("/v1/info")).body);
-    expect(info).toMatchObject({ ok: true, value: { user: "ann", spaces: { [space]: { role: "owner", head: 0, members: 1 } } } });
+    expect(info).toMatchObject({
+      ok: true,
+      value: { user: "ann", spaces: { [space]: { role: "owner", head: 0, members: 1 } } },
+    });
     const members = `/v1/spaces/${space}/members`;
-    expect(await ask(`${members}/bob`, { method: "PUT", json: { role: "reader" } })).toMatchObject({ status: 200, body: { user: "bob", role: "reader" } });
-    expect((await ask(members, { user: "bob" })).body).toMatchObject({ members: [{ user: "ann", role: "owner" }, { user: "bob", role: "reader" }] });
-    expect((await ask("/v1/spaces", { user: "bob" })).body).toMatchObject({ spaces: expect.arrayContaining([expect.objectContaining({ space, role: "reader" })]) });
-    problem(await ask(`${members}/cyd`, { method: "PUT", json: { role: "reader" }, user: "bob" }), "forbidden");
+    expect(await ask(`${members}/bob`, { method: "PUT", json: { role: "reader" } })).toMatchObject({
+      status: 200,
+      body: { user: "bob", role: "reader" },
+    });
+    expect((await ask(members, { user: "bob" })).body).toMatchObject({
+      members: [
+        { user: "ann", role: "owner" },
+        { user: "bob", role: "reader" },
+      ],
+    });
+    expect((await ask("/v1/spaces", { user: "bob" })).body).toMatchObject({
+      spaces: expect.arrayContaining([expect.objectContaining({ space, role: "reader" })]),
+    });
+    problem(
+      await ask(`${members}/cyd`, { method: "PUT", json: { role: "reader" }, user: "bob" }),
+      "forbidden",
+    );
     problem(await ask(`${members}/ann`, { method: "DELETE" }), "last_owner");
     expect((await ask(`${members}/bob`, { method: "DELETE", user: "bob" })).status).toBe(200);
     problem(await ask(members, { user: "bob" }), "not_found");
     const odd = encodeURIComponent("søren / x@example.org?#");
-    expect((await ask(`${members}/${odd}`, { method: "PUT", json: { role: "writer" } })).body).toMatchObject({ user: "søren / x@example.org?#" });
+    expect((await ask(`${members}/${odd}`, { method: "PUT", json: { role: "writer" } })).body).toMatchObject({
+      user: "søren / x@example.org?#",
+    });
     expect((await ask(members)).text).toContain("søren / x@example.org?#");
   });
 
@@ -106,11 +181,16 @@ describe("the endpoints", () => {
     const space = await newSpace();
     await post(exchange(space, { events: [create(1, "p1")] }));
     const { body: before } = await ask("/v1/spaces");
-    const generation = (before["spaces"] as { space: string; generation: string }[]).find((one) => one.space === space)?.generation;
+    const generation = (before["spaces"] as { space: string; generation: string }[]).find(
+      (one) => one.space === space,
+    )?.generation;
     const wiped = await ask(`/v1/spaces/${space}`, { method: "DELETE" });
     expect(wiped.status).toBe(200);
     expect(wiped.body["generation"]).not.toBe(generation);
-    expect((await ask(`/v1/spaces/${space}/rows?domain=project`)).body).toMatchObject({ rows: [], generation: wiped.body["generation"] });
+    expect((await ask(`/v1/spaces/${space}/rows?domain=project`)).body).toMatchObject({
+      rows: [],
+      generation: wiped.body["generation"],
+    });
   });
 
   test("a plain pull, with what it takes and its entity tag", async () => {
@@ -118,30 +198,60 @@ describe("the endpoints", () => {
     await post(exchange(space, { events: [create(1, "p:1"), create(2, "p2"), create(3, "p3")] }));
     const rows = `/v1/spaces/${space}/rows?domain=project`;
     const first = await ask(rows);
-    expect(decode(rowsAnswer, first.body)).toMatchObject({ ok: true, value: { head: 3, cursor: 3, more: false } });
+    expect(decode(rowsAnswer, first.body)).toMatchObject({
+      ok: true,
+      value: { head: 3, cursor: 3, more: false },
+    });
     const keys = (answer: Answer) => (answer.body["rows"] as { key: string }[]).map((row) => row.key);
     expect(keys(first)).toEqual(["p:1", "p2", "p3"]);
     expect(keys(await ask(`${rows}&since=2`))).toEqual(["p3"]);
     expect(keys(await ask(`${rows}&keys=p:1,p3`))).toEqual(["p:1", "p3"]);
     expect(keys(await ask(`${rows}&known=p:1:1,p2:1`))).toEqual(["p2", "p3"]);
     expect((await ask(`${rows}&limit=2`)).body).toMatchObject({ more: true, cursor: 2 });
-    expect((await ask(`${rows}&fields=key`)).body["rows"]).toEqual([1, 2, 3].map((version) => ({ domain: "project", key: expect.any(String), version, modifiedAt: expect.any(Number) })));
+    expect((await ask(`${rows}&fields=key`)).body["rows"]).toEqual(
+      [1, 2, 3].map((version) => ({
+        domain: "project",
+        key: expect.any(String),
+        version,
+        modifiedAt: expect.any(Number),
+      })),
+    );
     const etag = first.headers.get("etag") as string;
     expect((await ask(rows, { headers: { "if-none-match": etag } })).status).toBe(304);
     const lines = await ask(rows, { headers: { accept: "application/x-ndjson" } });
     expect(lines.text.split("\n").length).toBe(4);
-    expect([lines.headers.get("landfall-cursor"), lines.headers.get("landfall-more"), lines.headers.get("landfall-head")]).toEqual(["3", "false", "3"]);
+    expect([
+      lines.headers.get("landfall-cursor"),
+      lines.headers.get("landfall-more"),
+      lines.headers.get("landfall-head"),
+    ]).toEqual(["3", "false", "3"]);
     expect(lines.headers.get("etag")).not.toBe(etag);
-    expect((await ask(rows, { headers: { accept: "application/x-ndjson", "if-none-match": etag } })).status).toBe(200);
+    expect(
+      (await ask(rows, { headers: { accept: "application/x-ndjson", "if-none-match": etag } })).status,
+    ).toBe(200);
     await post(exchange(space, { events: [create(4, "p4")] }));
     expect((await ask(rows, { headers: { "if-none-match": etag } })).status).toBe(200);
     const head = await ask(rows, { method: "HEAD" });
     expect([head.status, head.text]).toEqual([200, ""]);
   });
 
-  test.each(["", "domain=", "domain=a%20b", "domain=p&domain=q", "domain=project&since=-1", "domain=project&since=1.5", "domain=project&since=9007199254740992",
-    "domain=project&limit=0", "domain=project&limit=x", "domain=project&keys=a,,b", "domain=project&known=a", "domain=project&known=:1", "domain=project&fields=name",
-    "domain=project&nonsense=1", "domain=project&__proto__=1"])("a plain pull refuses ?%s", async (query) => {
+  test.each([
+    "",
+    "domain=",
+    "domain=a%20b",
+    "domain=p&domain=q",
+    "domain=project&since=-1",
+    "domain=project&since=1.5",
+    "domain=project&since=9007199254740992",
+    "domain=project&limit=0",
+    "domain=project&limit=x",
+    "domain=project&keys=a,,b",
+    "domain=project&known=a",
+    "domain=project&known=:1",
+    "domain=project&fields=name",
+    "domain=project&nonsense=1",
+    "domain=project&__proto__=1",
+  ])("a plain pull refuses ?%s", async (query) => {
     problem(await ask(`/v1/spaces/${await newSpace()}/rows?${query}`), "invalid_request");
   });
 
@@ -151,141 +261,34 @@ describe("the endpoints", () => {
     const { text } = await ask("/metrics", { user: "" });
     expect(text).toMatch(/^landfall_exchanges_total\{result="ok"\} [1-9]/m);
     expect(text).toMatch(/^landfall_events_total\{status="applied"\} [1-9]/m);
-    expect(text).toMatch(/^landfall_http_request_seconds_bucket\{route="\/v1\/exchange",method="POST",le="\+Inf"\} [1-9]/m);
+    expect(text).toMatch(
+      /^landfall_http_request_seconds_bucket\{route="\/v1\/exchange",method="POST",le="\+Inf"\} [1-9]/m,
+    );
     // Every line is a comment or a sample.
-    for (const line of text.trimEnd().split("\n")) expect(line).toMatch(/^# (HELP|TYPE) \w+ .+$|^\w+(\{(\w+="[^"]*",?)+\})? [\d.e+-]+$/);
+    for (const line of text.trimEnd().split("\n"))
+      expect(line).toMatch(/^# (HELP|TYPE) \w+ .+$|^\w+(\{(\w+="[^"]*",?)+\})? [\d.e+-]+$/);
     expect(text).not.toContain("dev:");
   });
 
   test("pages of other origins may ask, and browsers may ask first", async () => {
-    const preflight = await ask("/v1/exchange", { method: "OPTIONS", user: "", headers: { origin: "https://app.example", "access-control-request-method": "POST", "access-control-request-headers": "authorization" } });
+    const preflight = await ask("/v1/exchange", {
+      method: "OPTIONS",
+      user: "",
+      headers: {
+        origin: "https://app.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+      },
+    });
     expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([204, "*"]);
     expect(preflight.headers.get("access-control-allow-methods")).toContain("POST");
     expect(preflight.headers.get("access-control-allow-headers")).toContain("authorization");
     expect(preflight.headers.get("access-control-allow-credentials")).toBe(null);
-    expect((await ask("/v1/info", { user: "", headers: { origin: "https://app.example" } })).headers.get("access-control-allow-origin")).toBe("*");
-  });
-});
-
-describe("bad input, each with its code and nothing lost (DESIGN §13)", () => {
-  let space = "";
-  let seq = 0;
-  const raw = (body: BodyInit, headers: Record<string, string> = { "content-type": "application/json" }) => ask("/v1/exchange", { method: "POST", body, headers, duplex: "half" } as RequestInit);
-
-  beforeAll(async () => {
-    space = await newSpace();
-    await post(exchange(space, { events: [create(++seq, "kept")] }));
-  });
-
-  /** After whatever was refused, the record is there, and the next seq is still the next. */
-  async function nothingLost(): Promise<void> {
-    const { body } = await post(exchange(space, { events: [create(++seq, `after-${seq}`)] }));
-    expect(body).toMatchObject({ spaces: [{ lastSeq: seq, outcomes: [{ status: "applied" }] }] });
-    expect((await ask(`/v1/spaces/${space}/rows?domain=project&keys=kept`)).body).toMatchObject({ rows: [{ key: "kept", version: 1 }] });
-  }
-
-  test.each<[string, BodyInit, keyof typeof codes]>([
-    ["not JSON", "{", "bad_json"],
-    ["nothing", "", "bad_json"],
-    ["NaN", '{"protocol":NaN}', "bad_json"],
-    ["no UTF-8", new Uint8Array([0x22, 0xff, 0x22]), "bad_json"],
-    ["a list", "[]", "invalid_request"],
-    ["null", "null", "invalid_request"],
-    ["deep nesting", "[".repeat(500_000) + "]".repeat(500_000), "invalid_request"],
-    ["deep objects", '{"a":'.repeat(100_000) + "1" + "}".repeat(100_000), "invalid_request"],
-    ["another protocol", '{"protocol":2,"device":"d","spaces":[]}', "protocol_unsupported"],
-    ["wrong types", '{"protocol":1,"device":7,"spaces":[]}', "invalid_request"],
-    ["an unknown member", '{"protocol":1,"device":"d","spaces":[],"extra":1}', "invalid_request"],
-    ["__proto__", '{"protocol":1,"device":"d","spaces":[],"__proto__":{"x":1}}', "invalid_request"],
-    ["a body too large", `{"protocol":1,"device":"${"d".repeat(1_200_000)}","spaces":[]}`, "too_large"],
-  ])("a body that is %s", async (_name, body, code) => {
-    problem(await raw(body), code);
-    await nothingLost();
-  });
-
-  test.each<[string, object]>([
-    ["a negative cursor", { cursors: { project: -1 } }],
-    ["a fractional cursor", { cursors: { project: 1.5 } }],
-    ["a cursor that is text", { cursors: { project: "1" } }],
-    ["a cursor of a domain that cannot be", { cursors: { "a b": 1 } }],
-    ["a cursor named constructor", { cursors: { constructor: 1 } }],
-    ["a space that cannot be", { space: "a/b" }],
-    ["a limit of zero", {}],
-  ])("a request with %s is named in the refusal", async (name, part) => {
-    const answer = await post(exchange(space, part, name === "a limit of zero" ? { limit: 0 } : {}));
-    problem(answer, "invalid_request");
-    expect(answer.body["detail"]).toMatch(/spaces\[0\]|limit/);
-    await nothingLost();
-  });
-
-  test("more events than are taken at a time", async () => {
-    problem(await post(exchange(space, { events: Array.from({ length: 101 }, (_, i) => create(seq + 1 + i, `k${i}`)) })), "too_large");
-    await nothingLost();
-  });
-
-  const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
-  test.each<[string, object, string]>([
-    ["an unknown op", { ops: [{ op: "explode", domain: "project", key: "x" }] }, "invalid"],
-    ["no ops at all", {}, "invalid"],
-    ["an unknown domain", { ops: [{ op: "create", domain: "nowhere", key: "x", set: {} }] }, "unknown_domain"],
-    ["an unknown action", { action: "nothing", args: {} }, "unknown_action"],
-    ["a key too long", { ops: [{ op: "delete", domain: "project", key: "x".repeat(129) }] }, "invalid"],
-    ["a key named __proto__", { ops: [{ op: "delete", domain: "project", key: "__proto__" }] }, "invalid"],
-    ["a field of a wrong type", { ops: [{ op: "create", domain: "project", key: "x", set: { name: 7 } }] }, "invalid"],
-    ["a field too large", { ops: [{ op: "create", domain: "project", key: "x", set: { name: "x".repeat(300_000) } }] }, "invalid|too_large"],
-    ["deep nesting", { action: "nothing", args: deep(40) }, "invalid"],
-    ["a lone surrogate", { ops: [{ op: "create", domain: "project", key: "x", set: { name: "\ud800" } }] }, "invalid"],
-  ])("an event with %s is rejected alone", async (_name, event, code) => {
-    const bad = { id: stamp(), seq: ++seq, schema: 1, ...event };
-    const { body } = await post(exchange(space, { events: [bad, create(++seq, `beside-${seq}`)] }));
-    expect(body).toMatchObject({ spaces: [{ outcomes: [{ status: "rejected", code: expect.stringMatching(new RegExp(`^(${code})$`)) }, { status: "applied" }] }] });
-    await nothingLost();
-  });
-
-  test.each([
-    ["1e400", '{"name":"x","n":1e400}'],
-    ["a field named __proto__", '{"name":"x","__proto__":{"polluted":1}}'],
-    ["a field named constructor", '{"name":"x","constructor":1}'],
-  ])("a record with %s is rejected alone", async (_name, set) => {
-    const text = JSON.stringify(exchange(space, { events: [create(++seq, "x", { marker: true })] })).replace('{"marker":true}', set);
-    expect((await raw(text)).body).toMatchObject({ spaces: [{ outcomes: [{ status: "rejected", code: "invalid" }] }] });
-    expect(({} as Record<string, unknown>)["polluted"]).toBe(undefined);
-    await nothingLost();
-  });
-
-  test("a cursor beyond the head, a foreign generation and a gap in seq are the space's errors", async () => {
-    const { body } = await post(exchange(space, {}));
-    const { head, generation, lastSeq } = (body["spaces"] as { head: number; generation: string; lastSeq: number }[])[0] as { head: number; generation: string; lastSeq: number };
-    expect((await post(exchange(space, { generation, cursors: { project: head + 1 } }))).body).toMatchObject({ spaces: [{ space, error: { code: "cursor_ahead", head } }] });
-    expect((await post(exchange(space, { generation: "foreign" }))).body).toMatchObject({ spaces: [{ space, error: { code: "generation_changed", generation } }] });
-    expect((await post(exchange(space, { generation, events: [create(lastSeq + 2, "gap")] }))).body).toMatchObject({ spaces: [{ space, error: { code: "seq_gap", expected: lastSeq + 1 } }] });
-    await nothingLost();
-  });
-
-  test("media types, encodings, methods and addresses", async () => {
-    const good = JSON.stringify(exchange(space, {}));
-    problem(await raw(good, { "content-type": "text/plain" }), "unsupported_media_type");
-    problem(await raw(good, { "content-type": "application/x-www-form-urlencoded" }), "unsupported_media_type");
-    problem(await raw(good, { "content-type": "application/json", "content-encoding": "gzip" }), "unsupported_media_type");
-    problem(await raw(good, { "content-type": "application/json; charset=latin1" }), "unsupported_media_type");
-    expect((await raw(good, { "content-type": "application/json; charset=utf-8" })).status).toBe(200);
-    problem(await raw(good, { "content-type": "application/json", accept: "text/html" }), "not_acceptable");
-    const wrong = await ask("/v1/exchange");
-    problem(wrong, "method_not_allowed");
-    expect(wrong.headers.get("allow")).toBe("POST, OPTIONS");
-    for (const path of ["/", "/v1", "/v1/", "/v1/nothing", "/v1/exchange/", "/V1/exchange", `/v1/spaces/${space}/rows/x`, "/v1/spaces//rows", "/%", "/v1/spaces/%ff/rows"]) {
-      problem(await ask(path), "not_found");
-    }
-    problem(await ask("/v1/socket"), "invalid_request");
-    await nothingLost();
-  });
-
-  test("no token, a bad one, and one of nobody", async () => {
-    for (const authorization of ["", "Bearer", "Basic abc", "Bearer nonsense", "Bearer dev:", `Bearer dev:${"x".repeat(257)}`]) {
-      const answer = await ask("/v1/exchange", { method: "POST", user: "", json: exchange(space, {}), headers: authorization === "" ? {} : { authorization } });
-      problem(answer, "unauthorized");
-      expect(answer.headers.get("www-authenticate")).toBe("Bearer");
-    }
+    expect(
+      (await ask("/v1/info", { user: "", headers: { origin: "https://app.example" } })).headers.get(
+        "access-control-allow-origin",
+      ),
+    ).toBe("*");
   });
 });
 
@@ -314,7 +317,10 @@ test("a stranger gets byte for byte what he gets of a space that does not exist,
   const shape = (answer: Answer) => ({
     status: answer.status,
     headers: [...answer.headers].filter(([name]) => name !== "date"),
-    text: answer.text.replaceAll(space, "SPACE").replaceAll(none, "SPACE").replace(/"time":\d+/, '"time":0'),
+    text: answer.text
+      .replaceAll(space, "SPACE")
+      .replaceAll(none, "SPACE")
+      .replace(/"time":\d+/, '"time":0'),
   });
   expect(real.map(shape)).toEqual(unreal.map(shape));
   expect(real[0]?.status).toBe(404);
@@ -326,7 +332,15 @@ describe("the edges", () => {
   test("a body that says it is too large is refused before it is sent; one that does not say is cut off", async () => {
     const declared = await new Promise<{ status: number; continued: boolean }>((resolve, reject) => {
       let continued = false;
-      const request = nodeRequest(`${server.url}/v1/exchange`, { method: "POST", headers: { authorization: "Bearer dev:ann", "content-type": "application/json", "content-length": 50_000_000, expect: "100-continue" } });
+      const request = nodeRequest(`${server.url}/v1/exchange`, {
+        method: "POST",
+        headers: {
+          authorization: "Bearer dev:ann",
+          "content-type": "application/json",
+          "content-length": 50_000_000,
+          expect: "100-continue",
+        },
+      });
       request.on("continue", () => (continued = true)).on("error", reject);
       request.on("response", (response) => {
         resolve({ status: response.statusCode ?? 0, continued });
@@ -336,13 +350,18 @@ describe("the edges", () => {
     });
     expect(declared).toEqual({ status: 413, continued: false });
     const streamed = await new Promise<number>((resolve) => {
-      const request = nodeRequest(`${server.url}/v1/exchange`, { method: "POST", headers: { authorization: "Bearer dev:ann", "content-type": "application/json" } });
-      const timer = setInterval(() => request.write(Buffer.alloc(262_144, 0x20)), 5);
-      request.on("error", () => undefined).on("response", (response) => {
-        clearInterval(timer);
-        request.destroy();
-        resolve(response.statusCode ?? 0);
+      const request = nodeRequest(`${server.url}/v1/exchange`, {
+        method: "POST",
+        headers: { authorization: "Bearer dev:ann", "content-type": "application/json" },
       });
+      const timer = setInterval(() => request.write(Buffer.alloc(262_144, 0x20)), 5);
+      request
+        .on("error", () => undefined)
+        .on("response", (response) => {
+          clearInterval(timer);
+          request.destroy();
+          resolve(response.statusCode ?? 0);
+        });
     });
     expect(streamed).toBe(413);
   });
@@ -350,7 +369,15 @@ describe("the edges", () => {
   test("a caller that asks whether to go on is told so, and answered", async () => {
     const body = JSON.stringify(exchange(await newSpace(), {}));
     const status = await new Promise<number>((resolve, reject) => {
-      const request = nodeRequest(`${server.url}/v1/exchange`, { method: "POST", headers: { authorization: "Bearer dev:ann", "content-type": "application/json", "content-length": body.length, expect: "100-continue" } });
+      const request = nodeRequest(`${server.url}/v1/exchange`, {
+        method: "POST",
+        headers: {
+          authorization: "Bearer dev:ann",
+          "content-type": "application/json",
+          "content-length": body.length,
+          expect: "100-continue",
+        },
+      });
       request.on("continue", () => request.end(body)).on("error", reject);
       request.on("response", (response) => resolve(response.resume().statusCode ?? 0));
       request.flushHeaders();
@@ -374,7 +401,10 @@ describe("the edges", () => {
       });
     const [headers, body, noise, long] = await Promise.all([
       answerTo("GET /healthz HTTP/1.1\r\nhost: x\r\n", "x-a: b\r\n"),
-      answerTo("POST /v1/exchange HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev:ann\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{", " "),
+      answerTo(
+        "POST /v1/exchange HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev:ann\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{",
+        " ",
+      ),
       answerTo("\u0016\u0003\u0001 hello\r\n\r\n"),
       answerTo(`GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: ${"x".repeat(20_000)}\r\n\r\n`),
     ]);
@@ -388,16 +418,29 @@ describe("the edges", () => {
   });
 
   test("the handler answers as the listener does, and leaves other addresses to the fallback", async () => {
-    const own = await startTestServer({ fallback: (request) => new Response(`app ${new URL(request.url).pathname}`, { headers: { "set-cookie": "a=1" } }) });
+    const own = await startTestServer({
+      fallback: (request) =>
+        new Response(`app ${new URL(request.url).pathname}`, { headers: { "set-cookie": "a=1" } }),
+    });
     for (const path of ["/healthz", "/v1/info", "/v1/nothing"]) {
       const headers = { authorization: "Bearer dev:ann" };
-      const [direct, network] = await Promise.all([own.server.handler(new Request(`http://mounted${path}`, { headers })), fetch(own.url + path, { headers })]);
+      const [direct, network] = await Promise.all([
+        own.server.handler(new Request(`http://mounted${path}`, { headers })),
+        fetch(own.url + path, { headers }),
+      ]);
       expect(direct.status).toBe(network.status);
-      expect((await direct.text()).replace(/"time":\d+/, "")).toBe((await network.text()).replace(/"time":\d+/, ""));
+      expect((await direct.text()).replace(/"time":\d+/, "")).toBe(
+        (await network.text()).replace(/"time":\d+/, ""),
+      );
     }
-    const big = new Request("http://mounted/v1/exchange", { method: "POST", headers: { authorization: "Bearer dev:ann", "content-type": "application/json" }, body: "x".repeat(1_200_000) });
+    const big = new Request("http://mounted/v1/exchange", {
+      method: "POST",
+      headers: { authorization: "Bearer dev:ann", "content-type": "application/json" },
+      body: "x".repeat(1_200_000),
+    });
     expect((await own.server.handler(big)).status).toBe(413);
-    for (const path of ["/", "/projects", "/v2", "/metricsx"]) expect(await (await fetch(own.url + path)).text()).toBe(`app ${path}`);
+    for (const path of ["/", "/projects", "/v2", "/metricsx"])
+      expect(await (await fetch(own.url + path)).text()).toBe(`app ${path}`);
     expect((await fetch(`${own.url}/`)).headers.getSetCookie()).toEqual(["a=1"]);
     expect((await fetch(`${own.url}/v1x`)).status).toBe(200);
     await own.close();
@@ -406,7 +449,12 @@ describe("the edges", () => {
   test("a fallback that fails answers 500 and not the end of the process", async () => {
     const errors: string[] = [];
     const quiet = () => undefined;
-    const own = await startTestServer({ logger: { debug: quiet, info: quiet, warn: quiet, error: (message) => errors.push(message) }, fallback: () => { throw new Error("broken app"); } });
+    const own = await startTestServer({
+      logger: { debug: quiet, info: quiet, warn: quiet, error: (message) => errors.push(message) },
+      fallback: () => {
+        throw new Error("broken app");
+      },
+    });
     expect((await fetch(`${own.url}/x`)).status).toBe(500);
     expect(errors).toEqual(["The app's own handler failed."]);
     await own.close();
@@ -415,14 +463,18 @@ describe("the edges", () => {
   test("a stream goes only as fast as it is read, and stops when nobody reads", async () => {
     const space = await newSpace();
     for (let batch = 0; batch < 20; batch++) {
-      const events = Array.from({ length: 10 }, (_, i) => create(batch * 10 + i + 1, `k${batch}-${i}`, { name: "x".repeat(90_000) }));
+      const events = Array.from({ length: 10 }, (_, i) =>
+        create(batch * 10 + i + 1, `k${batch}-${i}`, { name: "x".repeat(90_000) }),
+      );
       expect((await post(exchange(space, { events, cursors: {} }, { device: "bulk" }))).status).toBe(200);
     }
     const body = JSON.stringify(exchange(space, {}, { device: "reader" }));
     const before = server.server.stats().rowsSent;
     const deaf = connect(server.port, "127.0.0.1");
     deaf.pause();
-    deaf.write(`POST /v1/exchange HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev:ann\r\ncontent-type: application/json\r\naccept: application/x-ndjson\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    deaf.write(
+      `POST /v1/exchange HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev:ann\r\ncontent-type: application/json\r\naccept: application/x-ndjson\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
     await new Promise((resolve) => setTimeout(resolve, 300));
     const taken = server.server.stats().rowsSent - before;
     expect(taken).toBeLessThan(150);
@@ -430,22 +482,41 @@ describe("the edges", () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(server.server.stats().rowsSent - before).toBe(taken);
     // The same stream, read to its end, is whole.
-    const whole = await post(exchange(space, {}, { device: "reader" }), "ann", { accept: "application/x-ndjson" });
+    const whole = await post(exchange(space, {}, { device: "reader" }), "ann", {
+      accept: "application/x-ndjson",
+    });
     expect(whole.text.length).toBeGreaterThan(18_000_000);
     expect(whole.text.trimEnd().endsWith('{"type":"done"}')).toBe(true);
   });
 });
 
 test("backoff, retry-after and origins are said as they are set", async () => {
-  let backoff: number | undefined;
-  const own = await startTestServer({ backoffSeconds: () => backoff, crossOrigin: { origins: ["https://app.example"] }, maxHeldBodyBytes: 10 });
-  const info = (origin: string) => fetch(`${own.url}/v1/info`, { headers: { authorization: "Bearer dev:ann", origin } });
+  const asking: { seconds?: number } = {};
+  const own = await startTestServer({
+    backoffSeconds: () => asking.seconds,
+    crossOrigin: { origins: ["https://app.example"] },
+    maxHeldBodyBytes: 10,
+  });
+  const info = (origin: string) =>
+    fetch(`${own.url}/v1/info`, { headers: { authorization: "Bearer dev:ann", origin } });
   expect((await info("https://app.example")).headers.get("landfall-backoff")).toBe(null);
-  backoff = 1.5;
+  asking.seconds = 1.5;
   const asked = await info("https://app.example");
-  expect([asked.headers.get("landfall-backoff"), asked.headers.get("access-control-allow-origin"), asked.headers.get("vary")]).toEqual(["2", "https://app.example", "origin"]);
+  expect([
+    asked.headers.get("landfall-backoff"),
+    asked.headers.get("access-control-allow-origin"),
+    asked.headers.get("vary"),
+  ]).toEqual(["2", "https://app.example", "origin"]);
   expect((await info("https://evil.example")).headers.get("access-control-allow-origin")).toBe(null);
-  const full = await fetch(`${own.url}/v1/spaces`, { method: "POST", headers: { authorization: "Bearer dev:ann", "content-type": "application/json" }, body: '{"space":"something"}' });
-  expect([full.status, full.headers.get("retry-after"), ((await full.json()) as { code: string }).code]).toEqual([503, "1", "unavailable"]);
+  const full = await fetch(`${own.url}/v1/spaces`, {
+    method: "POST",
+    headers: { authorization: "Bearer dev:ann", "content-type": "application/json" },
+    body: '{"space":"something"}',
+  });
+  expect([
+    full.status,
+    full.headers.get("retry-after"),
+    ((await full.json()) as { code: string }).code,
+  ]).toEqual([503, "1", "unavailable"]);
   await own.close();
 });

@@ -14,7 +14,8 @@ const specificity: { readonly [range: string]: readonly [format: Format | "any",
  * @throws LandfallError `not_acceptable`
  */
 export function negotiate(accept: string | undefined): Format {
-  if (accept === undefined || accept === "" || accept === "*/*" || accept === "application/json") return "json";
+  if (accept === undefined || accept === "" || accept === "*/*" || accept === "application/json")
+    return "json";
   if (accept === "application/x-ndjson") return "ndjson";
   const quality = { json: 0, ndjson: 0 };
   const rank = { json: -1, ndjson: -1 };
@@ -31,7 +32,10 @@ export function negotiate(accept: string | undefined): Format {
     }
   }
   if (quality.json <= 0 && quality.ndjson <= 0) {
-    throw new LandfallError("not_acceptable", "This address answers application/json and application/x-ndjson only.");
+    throw new LandfallError(
+      "not_acceptable",
+      "This address answers application/json and application/x-ndjson only.",
+    );
   }
   return quality.ndjson > quality.json ? "ndjson" : "json";
 }

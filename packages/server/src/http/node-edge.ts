@@ -52,7 +52,7 @@ function readBody(incoming: IncomingMessage, response: ServerResponse, limit: Bo
         collector.add(chunk);
       } catch (error) {
         settle();
-        reject(error as Error);
+        reject(error);
       }
     };
     const end = (): void => {
@@ -99,7 +99,9 @@ export async function sendReply(
 }
 
 function hasBody(incoming: IncomingMessage): boolean {
-  return incoming.headers["transfer-encoding"] !== undefined || Number(incoming.headers["content-length"] ?? 0) > 0;
+  return (
+    incoming.headers["transfer-encoding"] !== undefined || Number(incoming.headers["content-length"] ?? 0) > 0
+  );
 }
 
 async function sendChunks(chunks: AsyncIterable<string>, response: ServerResponse): Promise<void> {
@@ -136,8 +138,16 @@ export function requestOfIncoming(incoming: IncomingMessage, signal: AbortSignal
   }
   const { method = "GET" } = incoming;
   const url = new URL(`http://${incoming.headers.host ?? "localhost"}${incoming.url ?? "/"}`);
-  const body = method === "GET" || method === "HEAD" || !hasBody(incoming) ? undefined : (Readable.toWeb(incoming) as ReadableStream);
-  return new Request(url, { method, headers, signal, ...(body === undefined ? {} : { body, duplex: "half" }) });
+  const body =
+    method === "GET" || method === "HEAD" || !hasBody(incoming)
+      ? undefined
+      : (Readable.toWeb(incoming) as ReadableStream);
+  return new Request(url, {
+    method,
+    headers,
+    signal,
+    ...(body === undefined ? {} : { body, duplex: "half" }),
+  });
 }
 
 /** Sends a `Response` by Node. */

@@ -90,7 +90,11 @@ export function createListener(options: ListenerOptions): Listener {
   };
 }
 
-async function serve(options: ListenerOptions, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  options: ListenerOptions,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const call = callOfIncoming(incoming, response);
   if (options.fallback === undefined || isOurs(call.path)) {
     await sendReply(await options.api(call), incoming, response, options.timers);
@@ -100,7 +104,9 @@ async function serve(options: ListenerOptions, incoming: IncomingMessage, respon
   try {
     request = requestOfIncoming(incoming, call.signal());
   } catch {
-    const refused = problemReply(new LandfallError("invalid_request", "The address or the method is not one that HTTP has."));
+    const refused = problemReply(
+      new LandfallError("invalid_request", "The address or the method is not one that HTTP has."),
+    );
     await sendReply(refused, incoming, response, options.timers);
     return;
   }
@@ -118,9 +124,14 @@ async function serve(options: ListenerOptions, incoming: IncomingMessage, respon
 
 /** What is said to a connection that did not bring a request in time, or brought something else. */
 function refusalOf(code: string | undefined): string {
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return rawProblem("timeout", "The request did not arrive in time.");
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return rawProblem("timeout", "The request did not arrive in time.");
   if (code === "HPE_HEADER_OVERFLOW") {
-    return rawProblem("too_large", "The head of the request is too large.", "431 Request Header Fields Too Large");
+    return rawProblem(
+      "too_large",
+      "The head of the request is too large.",
+      "431 Request Header Fields Too Large",
+    );
   }
   return rawProblem("invalid_request", "The request is not HTTP/1.1.");
 }

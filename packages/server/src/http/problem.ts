@@ -31,7 +31,11 @@ export function problemReply(error: LandfallError, headers: Reply["headers"] = {
 export function rawProblem(code: Code, message: string, status?: string): string {
   const reply = problemReply(new LandfallError(code, message));
   const body = reply.body as string;
-  const head = Object.entries({ ...reply.headers, "content-length": String(Buffer.byteLength(body)), connection: "close" });
+  const head = Object.entries({
+    ...reply.headers,
+    "content-length": String(Buffer.byteLength(body)),
+    connection: "close",
+  });
   return `HTTP/1.1 ${status ?? `${reply.status} ${reasons[reply.status] ?? ""}`}\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`;
 }
 

@@ -12,7 +12,10 @@ export const socketPath = "/v1/socket";
 
 const socket: Endpoint = async (service, call) => {
   await service.authenticate(call);
-  throw new LandfallError("invalid_request", "This address is for WebSockets: ask for an upgrade with the subprotocol landfall.v1.");
+  throw new LandfallError(
+    "invalid_request",
+    "This address is for WebSockets: ask for an upgrade with the subprotocol landfall.v1.",
+  );
 };
 
 /** Every address of the server; a part that begins with a colon stands for one part of the path. */
@@ -46,11 +49,18 @@ const patterns = Object.keys(addresses)
 
 /** Whether a path is the server's: everything under /v1, health and metrics. */
 export function isOurs(path: string): boolean {
-  return path === "/v1" || path.startsWith("/v1/") || path === "/healthz" || path === "/readyz" || path === "/metrics";
+  return (
+    path === "/v1" ||
+    path.startsWith("/v1/") ||
+    path === "/healthz" ||
+    path === "/readyz" ||
+    path === "/metrics"
+  );
 }
 
 export function findRoute(call: Call): Route | undefined {
-  if (Object.hasOwn(addresses, call.path) && !call.path.includes(":")) return routeOf(call.path, call.method, []);
+  if (Object.hasOwn(addresses, call.path) && !call.path.includes(":"))
+    return routeOf(call.path, call.method, []);
   const parts = call.path.split("/");
   for (const pattern of patterns) {
     const parameters = match(pattern.parts, parts);

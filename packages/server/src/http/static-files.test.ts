@@ -42,7 +42,8 @@ test("files come with their type, and are asked for again unless their name has 
 });
 
 test("a page of the app's own making gets index.html; a missing file does not", async () => {
-  for (const path of ["/", "/projects/p1", "/index.html"]) expect(await (await get(path)).text()).toContain("app");
+  for (const path of ["/", "/projects/p1", "/index.html"])
+    expect(await (await get(path)).text()).toContain("app");
   expect((await get("/missing.js")).status).toBe(404);
 });
 
@@ -57,8 +58,19 @@ test("If-None-Match with the file's tag is answered 304, HEAD without a body, th
 });
 
 test.each([
-  "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/%2e%2e%2fsecret.txt", "/assets/..%2f..%2fsecret.txt", "/..\\secret.txt",
-  "/..%5csecret.txt", "/%00", "/sw.js%00.html", "/link.txt", "/.env", "/.git/config", "/assets/%2e%2e/.env", "/%ff",
+  "/..%2fsecret.txt",
+  "/%2e%2e/secret.txt",
+  "/%2e%2e%2fsecret.txt",
+  "/assets/..%2f..%2fsecret.txt",
+  "/..\\secret.txt",
+  "/..%5csecret.txt",
+  "/%00",
+  "/sw.js%00.html",
+  "/link.txt",
+  "/.env",
+  "/.git/config",
+  "/assets/%2e%2e/.env",
+  "/%ff",
 ])("nothing outside the folder, and nothing hidden, is served: %s", async (path) => {
   const text = await (await get(path)).text();
   expect(text).not.toMatch(/outside|KEY|hidden/);

@@ -40,19 +40,26 @@ export function staticFiles(folder: string): (request: Request) => Promise<Respo
   const root = resolve(folder);
   return async (request) => {
     if (request.method !== "GET" && request.method !== "HEAD") {
-      return new Response("This address answers GET and HEAD.\n", { status: 405, headers: { ...always, allow: "GET, HEAD" } });
+      return new Response("This address answers GET and HEAD.\n", {
+        status: 405,
+        headers: { ...always, allow: "GET, HEAD" },
+      });
     }
     const path = decodePath(new URL(request.url).pathname);
     const file = path === undefined ? undefined : await findFile(root, path);
-    if (file === undefined) return new Response("There is nothing at this address.\n", { status: 404, headers: always });
+    if (file === undefined)
+      return new Response("There is nothing at this address.\n", { status: 404, headers: always });
     const headers = {
       ...always,
       "content-type": contentTypes[extname(file.path).toLowerCase()] ?? "application/octet-stream",
       "cache-control":
-        file.path.includes(`${sep}assets${sep}`) && hashedName.test(file.path) ? "public, max-age=31536000, immutable" : "no-cache",
+        file.path.includes(`${sep}assets${sep}`) && hashedName.test(file.path)
+          ? "public, max-age=31536000, immutable"
+          : "no-cache",
       etag: file.etag,
     };
-    if (namesTag(request.headers.get("if-none-match"), file.etag)) return new Response(null, { status: 304, headers });
+    if (namesTag(request.headers.get("if-none-match"), file.etag))
+      return new Response(null, { status: 304, headers });
     const sized = { ...headers, "content-length": String(file.size) };
     if (request.method === "HEAD") return new Response(null, { headers: sized });
     return new Response(Readable.toWeb(createReadStream(file.path)) as ReadableStream, { headers: sized });
@@ -64,7 +71,8 @@ function decodePath(pathname: string): string | undefined {
   try {
     const path = decodeURIComponent(pathname);
     const parts = path.split("/");
-    if (/[\\\0]/.test(path) || parts.some((part) => part.startsWith(".") && part !== ".well-known")) return undefined;
+    if (/[\\\0]/.test(path) || parts.some((part) => part.startsWith(".") && part !== ".well-known"))
+      return undefined;
     return path;
   } catch {
     return undefined;
@@ -89,12 +97,19 @@ async function fileAt(root: string, path: string): Promise<Found | undefined> {
     if (!real.startsWith(home + sep)) return undefined;
     const found = await stat(real);
     if (!found.isFile()) return undefined;
-    return { path: real, size: found.size, etag: `"${found.size.toString(36)}-${Math.trunc(found.mtimeMs).toString(36)}"` };
+    return {
+      path: real,
+      size: found.size,
+      etag: `"${found.size.toString(36)}-${Math.trunc(found.mtimeMs).toString(36)}"`,
+    };
   } catch {
     return undefined;
   }
 }
 
 function namesTag(header: string | null, etag: string): boolean {
-  return header !== null && header.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag);
+  return (
+    header !== null &&
+    header.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag)
+  );
 }

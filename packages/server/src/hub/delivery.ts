@@ -145,7 +145,8 @@ function fitsDeltas(group: WatchGroup, events: readonly CommittedEvent[]): boole
     if (rows === undefined) return false;
     rowCount += rows.length;
     if (rowCount > limits.maxDeltaRows) return false;
-    for (const text of rows) bytes += text.length > limits.maxDeltaBytes ? text.length : Buffer.byteLength(text);
+    for (const text of rows)
+      bytes += text.length > limits.maxDeltaBytes ? text.length : Buffer.byteLength(text);
     if (bytes > limits.maxDeltaBytes) return false;
   }
   return true;

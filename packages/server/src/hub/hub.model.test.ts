@@ -2,7 +2,13 @@ import fc from "fast-check";
 import type { ClockPort, TimerPort } from "@landfall/protocol";
 import { decodeText, serverMessage } from "@landfall/protocol";
 import { expect, test } from "vitest";
-import type { CommittedEvent, Engine, MembershipChange, SpaceCommit, SpacePosition } from "../engine-types.js";
+import type {
+  CommittedEvent,
+  Engine,
+  MembershipChange,
+  SpaceCommit,
+  SpacePosition,
+} from "../engine-types.js";
 import { LandfallError } from "../landfall-error.js";
 import { ServerMetrics } from "../metrics/server-metrics.js";
 import type { Connection } from "./connection.js";
@@ -92,13 +98,30 @@ class Model {
     });
   }
 
-  #event(by: string, user: string, seq: number, touched: readonly string[], rowCount: number): CommittedEvent {
+  #event(
+    by: string,
+    user: string,
+    seq: number,
+    touched: readonly string[],
+    rowCount: number,
+  ): CommittedEvent {
     const index = this.log.length + 1;
-    const row = (domain: string, i: number) => ({ domain, key: `k${i}`, text: rowText(domain, `k${i}`, index) });
+    const row = (domain: string, i: number) => ({
+      domain,
+      key: `k${i}`,
+      text: rowText(domain, `k${i}`, index),
+    });
     return {
-      index, modifiedAt: index, by, user, seq,
+      index,
+      modifiedAt: index,
+      by,
+      user,
+      seq,
       domains: touched.map((domain) => ({ domain, from: this.headOf(domain) })),
-      rows: rowCount > 20 ? undefined : touched.flatMap((domain) => Array.from({ length: rowCount }, (_, i) => row(domain, i))),
+      rows:
+        rowCount > 20
+          ? undefined
+          : touched.flatMap((domain) => Array.from({ length: rowCount }, (_, i) => row(domain, i))),
     };
   }
 
@@ -110,8 +133,12 @@ class Model {
     });
   }
 
-  #view<T>(user: string, view: () => T): (resolve: (value: T) => void, reject: (error: Error) => void) => void {
-    if (!this.members.has(user)) return (_resolve, reject) => reject(new LandfallError("not_found", "no such space"));
+  #view<T>(
+    user: string,
+    view: () => T,
+  ): (resolve: (value: T) => void, reject: (error: Error) => void) => void {
+    if (!this.members.has(user))
+      return (_resolve, reject) => reject(new LandfallError("not_found", "no such space"));
     const value = view();
     return (resolve) => resolve(value);
   }
@@ -129,7 +156,9 @@ class Model {
           lastSeq: this.seqs.get(device) ?? 0,
         })),
       heads: (user, _space, asked) =>
-        this.#read(calls++ % 2 === 0, user.id, () => Object.fromEntries(asked.map((domain) => [domain, this.headOf(domain)]))),
+        this.#read(calls++ % 2 === 0, user.id, () =>
+          Object.fromEntries(asked.map((domain) => [domain, this.headOf(domain)])),
+        ),
       mayRead: (user) => this.members.has(user.id),
     };
     return engine as Engine;
@@ -137,7 +166,14 @@ class Model {
 }
 
 function rowText(domain: string, key: string, version: number): string {
-  return JSON.stringify({ domain, key, version, modifiedAt: version, fields: {}, stamps: { "*": "00000000-0000-7000-8000-000000000000" } });
+  return JSON.stringify({
+    domain,
+    key,
+    version,
+    modifiedAt: version,
+    fields: {},
+    stamps: { "*": "00000000-0000-7000-8000-000000000000" },
+  });
 }
 
 function touches(event: CommittedEvent, domain: string): boolean {
@@ -164,7 +200,12 @@ class Socket implements Wire {
     if (!decoded.ok || decoded.value === undefined) throw new Error(`the hub sent ${text}`);
     const message = decoded.value;
     if (message.type === "revoked") this.revoked = true;
-    const spaces = message.type === "heads" ? Object.keys(message.spaces) : message.type === "poke" || message.type === "delta" ? [message.space] : [];
+    const spaces =
+      message.type === "heads"
+        ? Object.keys(message.spaces)
+        : message.type === "poke" || message.type === "delta"
+          ? [message.space]
+          : [];
     if (this.model.strangers.has(this.user)) expect(spaces, "what a removed member hears of").toEqual([]);
     if (message.type === "poke") for (const domain of message.domains) this.hear(domain, message.index);
     if (message.type === "heads") {
@@ -176,7 +217,9 @@ class Socket implements Wire {
     const { event } = log[message.index - 1] as Entry;
     const group = message.domains;
     // What a delta says of its event is so, whoever reads it: rule 5 hangs on each of these.
-    const before = log.slice(0, message.index - 1).findLast((entry) => group.some((domain) => touches(entry.event, domain)));
+    const before = log
+      .slice(0, message.index - 1)
+      .findLast((entry) => group.some((domain) => touches(entry.event, domain)));
     expect(event.rows).toBeDefined();
     expect(message.from).toBe(before?.event.index ?? 0);
     expect(message.rows.map((row) => JSON.stringify(row))).toEqual(
@@ -212,12 +255,27 @@ type Step =
 const user = fc.nat(users.length - 1);
 const some = fc.subarray(domains, { minLength: 1 });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant("commit" as const), user, touched: some, rows: fc.constantFrom(1, 1, 2, 12, 99), together: fc.boolean() }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("commit" as const),
+      user,
+      touched: some,
+      rows: fc.constantFrom(1, 1, 2, 12, 99),
+      together: fc.boolean(),
+    }),
+  },
   { weight: 8, arbitrary: fc.record({ do: fc.constant("tell" as const) }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant("read" as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("timer" as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("tick" as const, "wipe" as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("reject" as const, "remove" as const, "invite" as const), user }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom("reject" as const, "remove" as const, "invite" as const),
+      user,
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("foreign" as const), touched: some }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("watch" as const), user, domains: some }) },
 );
@@ -246,12 +304,22 @@ class World {
       clock: this.clock,
       timers: this.timerPort,
       metrics: new ServerMetrics(),
-      logger: { debug: quiet, info: quiet, warn: quiet, error: (message, fields) => { throw new Error(message, { cause: fields }); } },
+      logger: {
+        debug: quiet,
+        info: quiet,
+        warn: quiet,
+        error: (message, fields) => {
+          throw new Error(message, { cause: fields });
+        },
+      },
     });
     this.sockets = users.map((name) => new Socket(name, this.model));
     for (const socket of this.sockets) {
       socket.connection = this.hub.open(socket);
-      this.hub.message(socket.connection, JSON.stringify({ type: "hello", token: socket.user, device: deviceOf(socket.user) }));
+      this.hub.message(
+        socket.connection,
+        JSON.stringify({ type: "hello", token: socket.user, device: deviceOf(socket.user) }),
+      );
     }
   }
 
@@ -272,7 +340,8 @@ class World {
   async take(action: Step): Promise<void> {
     const { model } = this;
     const socket = "user" in action ? (this.sockets[action.user] as Socket) : undefined;
-    if (action.do === "commit" && model.members.has(socket?.user ?? "")) model.commit(socket?.user ?? "", action.touched, action.rows, action.together);
+    if (action.do === "commit" && model.members.has(socket?.user ?? ""))
+      model.commit(socket?.user ?? "", action.touched, action.rows, action.together);
     if (action.do === "foreign") model.foreign(action.touched);
     if (action.do === "tell") model.untold.shift()?.();
     if (action.do === "read") model.reads.shift()?.();
@@ -280,7 +349,8 @@ class World {
     if (action.do === "tick") this.advance(1_000);
     if (action.do === "wipe") model.wipe();
     if (action.do === "reject") model.reject(socket?.user ?? "");
-    if (action.do === "remove" || action.do === "invite") model.setMember(socket?.user ?? "", action.do === "invite");
+    if (action.do === "remove" || action.do === "invite")
+      model.setMember(socket?.user ?? "", action.do === "invite");
     if (action.do === "watch" && socket?.connection !== undefined) {
       socket.watched = action.domains;
       this.hub.message(socket.connection, JSON.stringify({ type: "watch", spaces: { s: action.domains } }));
@@ -302,45 +372,57 @@ class World {
   unheard(socket: Socket): string[] {
     if (!this.model.members.has(socket.user)) return [];
     return socket.watched.filter((domain) => {
-      const last = this.model.log.findLast(({ event }) => touches(event, domain) && event.by !== deviceOf(socket.user));
+      const last = this.model.log.findLast(
+        ({ event }) => touches(event, domain) && event.by !== deviceOf(socket.user),
+      );
       return (socket.heard.get(`${this.model.generation}/${domain}`) ?? 0) < (last?.event.index ?? 0);
     });
   }
 }
 
-test("rule 5: every delta has the rows, the from and the lastSeq of its index, and nothing committed stays unheard", { timeout: 120_000 }, async () => {
-  let deltas = 0;
-  await fc.assert(
-    fc.asyncProperty(fc.boolean(), fc.array(step, { minLength: 10, maxLength: 80 }), async (watching, steps) => {
-      const world = new World();
-      if (watching) {
-        for (const i of users.keys()) await world.take({ do: "watch", user: i, domains: i === 0 ? ["a", "b"] : ["b", "c"] });
-        for (const _ of users) await world.take({ do: "read" });
-      }
-      for (const action of steps) await world.take(action);
-      // What was told is heard at once; what nobody told, with the next heads.
-      await world.settle(2);
-      if (!steps.some((taken) => taken.do === "foreign")) expect(world.sockets.map((socket) => world.unheard(socket))).toEqual(world.sockets.map(() => []));
-      await world.settle(31);
-      expect(world.sockets.map((socket) => world.unheard(socket))).toEqual(world.sockets.map(() => []));
-      for (const socket of world.sockets) {
-        expect(socket.closed).toBe(undefined);
-        for (const { generation, index, lastSeq } of socket.deltas) {
-          const log = world.model.logs.get(generation) as Entry[];
-          // An effect that the delta has in base is not pending any more, and one that it has not is: neither twice nor gone.
-          for (const { event } of log.filter((entry) => entry.event.by === deviceOf(socket.user))) {
-            const words = `seq ${event.seq} at ${event.index}, lastSeq ${lastSeq} at ${index}`;
-            expect(event.seq <= lastSeq, words).toBe(event.index <= index);
+test(
+  "rule 5: every delta has the rows, the from and the lastSeq of its index, and nothing committed stays unheard",
+  { timeout: 120_000 },
+  async () => {
+    let deltas = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.boolean(),
+        fc.array(step, { minLength: 10, maxLength: 80 }),
+        async (watching, steps) => {
+          const world = new World();
+          if (watching) {
+            for (const i of users.keys())
+              await world.take({ do: "watch", user: i, domains: i === 0 ? ["a", "b"] : ["b", "c"] });
+            for (const _ of users) await world.take({ do: "read" });
           }
-        }
-        deltas += socket.deltas.length;
-      }
-    }),
-    { numRuns: 2_000 },
-  );
-  // A hub that never sent a delta would pass everything above.
-  expect(deltas).toBeGreaterThan(500);
-});
+          for (const action of steps) await world.take(action);
+          // What was told is heard at once; what nobody told, with the next heads.
+          await world.settle(2);
+          if (!steps.some((taken) => taken.do === "foreign"))
+            expect(world.sockets.map((socket) => world.unheard(socket))).toEqual(world.sockets.map(() => []));
+          await world.settle(31);
+          expect(world.sockets.map((socket) => world.unheard(socket))).toEqual(world.sockets.map(() => []));
+          for (const socket of world.sockets) {
+            expect(socket.closed).toBe(undefined);
+            for (const { generation, index, lastSeq } of socket.deltas) {
+              const log = world.model.logs.get(generation) as Entry[];
+              // An effect that the delta has in base is not pending any more, and one that it has not is: neither twice nor gone.
+              for (const { event } of log.filter((entry) => entry.event.by === deviceOf(socket.user))) {
+                const words = `seq ${event.seq} at ${event.index}, lastSeq ${lastSeq} at ${index}`;
+                expect(event.seq <= lastSeq, words).toBe(event.index <= index);
+              }
+            }
+            deltas += socket.deltas.length;
+          }
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+    // A hub that never sent a delta would pass everything above.
+    expect(deltas).toBeGreaterThan(500);
+  },
+);
 
 test("whoever was removed hears no more, from the moment that it is told", async () => {
   const world = new World();
@@ -398,5 +480,8 @@ test("rule 12: after a wipe everybody is poked at once, and deltas of the new ge
   await world.settle(2);
   await world.take({ do: "commit", user: 1, touched: ["a"], rows: 1, together: false });
   await world.take({ do: "tell" });
-  expect(ann.deltas.map(({ generation, index }) => [generation, index])).toEqual([[1, 1], [2, 1]]);
+  expect(ann.deltas.map(({ generation, index }) => [generation, index])).toEqual([
+    [1, 1],
+    [2, 1],
+  ]);
 });

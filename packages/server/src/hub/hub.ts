@@ -1,5 +1,11 @@
 import {
-  type ClockPort, type TimerPort, decode, socketAuth, socketCloseCodes, socketHello, socketWatch,
+  type ClockPort,
+  type TimerPort,
+  decode,
+  socketAuth,
+  socketCloseCodes,
+  socketHello,
+  socketWatch,
 } from "@landfall/protocol";
 import type { Authenticated } from "../auth/authenticator.js";
 import type { Engine, MembershipChange } from "../engine-types.js";
@@ -56,7 +62,10 @@ export class Hub {
     const { engine, clock, logger, headsEveryMs = 30_000 } = options;
     // Each tick looks after one slot of the sockets, so that heads and pings spread over the whole period.
     this.#tickMs = Math.max(5, Math.min(1_000, Math.floor(headsEveryMs / 4)));
-    this.#slots = Array.from({ length: Math.max(1, Math.round(headsEveryMs / this.#tickMs)) }, () => new Set());
+    this.#slots = Array.from(
+      { length: Math.max(1, Math.round(headsEveryMs / this.#tickMs)) },
+      () => new Set(),
+    );
     const send = (connection: Connection, text: string): void => this.#send(connection, text);
     this.#delivery = new Delivery({ ...options, send });
     this.#watching = new Watching({ engine, delivery: this.#delivery, send, clock, logger });
@@ -70,7 +79,11 @@ export class Hub {
   /** Takes a socket in; it has some seconds to say hello. */
   open(wire: Wire): Connection {
     const slot = this.#opened++ % this.#slots.length;
-    const connection = new Connection(wire, slot, this.options.clock.now() + (this.options.helloTimeoutMs ?? 5_000));
+    const connection = new Connection(
+      wire,
+      slot,
+      this.options.clock.now() + (this.options.helloTimeoutMs ?? 5_000),
+    );
     (this.#slots[slot] as Set<Connection>).add(connection);
     if (this.#closed) this.#close(connection, socketCloseCodes.goingAway, "The server is closing.");
     return connection;
@@ -81,7 +94,9 @@ export class Hub {
     if (connection.closed) return;
     connection.heard = true;
     connection.recentMessages += 1;
-    const perTick = Math.ceil(((this.options.maxMessagesPerSecond ?? 20) * Math.max(1_000, this.#tickMs)) / 1_000);
+    const perTick = Math.ceil(
+      ((this.options.maxMessagesPerSecond ?? 20) * Math.max(1_000, this.#tickMs)) / 1_000,
+    );
     const { queue } = connection;
     if (connection.recentMessages > perTick || (queue !== undefined && queue.length >= maxQueued)) {
       this.#refuse(connection, "messages", socketCloseCodes.tooMany, "The socket sends too many messages.");
@@ -113,7 +128,8 @@ export class Hub {
     this.#cancelTick();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#delivery.flush();
-    for (const connection of this.#connections()) this.#close(connection, socketCloseCodes.goingAway, "The server is closing.");
+    for (const connection of this.#connections())
+      this.#close(connection, socketCloseCodes.goingAway, "The server is closing.");
   }
 
   *#connections(): IterableIterator<Connection> {
@@ -145,17 +161,31 @@ export class Hub {
       const watch = decode(socketWatch, value);
       if (watch.ok) return this.#watch(connection, watch.value.spaces);
     }
-    this.#close(connection, socketCloseCodes.badMessage, "The message is neither a well-formed auth nor watch.");
+    this.#close(
+      connection,
+      socketCloseCodes.badMessage,
+      "The message is neither a well-formed auth nor watch.",
+    );
   }
 
   async #hello(connection: Connection, value: unknown): Promise<void> {
     const hello = decode(socketHello, value);
-    if (!hello.ok) return this.#close(connection, socketCloseCodes.badHello, "The first message is not a well-formed hello.");
+    if (!hello.ok)
+      return this.#close(
+        connection,
+        socketCloseCodes.badHello,
+        "The first message is not a well-formed hello.",
+      );
     const user = await this.options.authenticate(hello.value.token);
     if (connection.closed) return undefined;
     const sockets = this.#perUser.get(user.id) ?? 0;
     if (sockets >= (this.options.maxSocketsPerUser ?? 64)) {
-      return this.#refuse(connection, "user", socketCloseCodes.tooMany, "The user has too many sockets open.");
+      return this.#refuse(
+        connection,
+        "user",
+        socketCloseCodes.tooMany,
+        "The user has too many sockets open.",
+      );
     }
     this.#perUser.set(user.id, sockets + 1);
     connection.user = user;
@@ -167,17 +197,24 @@ export class Hub {
 
   async #renew(connection: Connection, id: string, token: string): Promise<void> {
     const user = await this.options.authenticate(token);
-    if (user.id !== id) return this.#close(connection, socketCloseCodes.unauthorized, "The new token is another user's.");
+    if (user.id !== id)
+      return this.#close(connection, socketCloseCodes.unauthorized, "The new token is another user's.");
     connection.user = user;
     connection.deadline = user.expiresAt ?? Number.POSITIVE_INFINITY;
     return undefined;
   }
 
   /** Replaces what a socket watches; a watch that stays the same goes on undisturbed. */
-  async #watch(connection: Connection, spaces: { readonly [space: string]: readonly string[] }): Promise<void> {
-    const wanted = new Map(Object.entries(spaces).map(([space, domains]) => [space, [...new Set(domains)].sort()]));
+  async #watch(
+    connection: Connection,
+    spaces: { readonly [space: string]: readonly string[] },
+  ): Promise<void> {
+    const wanted = new Map(
+      Object.entries(spaces).map(([space, domains]) => [space, [...new Set(domains)].sort()]),
+    );
     if (this.options.autoDomains.size > 0 && connection.user !== undefined) {
-      for (const { space } of await this.options.engine.spaces(connection.user)) if (!wanted.has(space)) wanted.set(space, []);
+      for (const { space } of await this.options.engine.spaces(connection.user))
+        if (!wanted.has(space)) wanted.set(space, []);
     }
     for (const [space, watch] of [...(connection.watches ?? [])]) {
       if (wanted.get(space)?.join() === watch.group.domains.join()) wanted.delete(space);
@@ -192,7 +229,11 @@ export class Hub {
     if (Object.keys(heads).length > 0) this.#sendHeads(connection, heads);
   }
 
-  async #begin(connection: Connection, space: string, domains: readonly string[]): Promise<Heads | undefined> {
+  async #begin(
+    connection: Connection,
+    space: string,
+    domains: readonly string[],
+  ): Promise<Heads | undefined> {
     // A socket that closed while its messages were handled must leave nothing behind.
     return connection.closed ? undefined : this.#watching.begin(connection, space, domains);
   }
@@ -201,7 +242,12 @@ export class Hub {
     this.#watching.membership(change);
     if (change.role === undefined || this.options.autoDomains.size === 0) return;
     for (const connection of this.#connections()) {
-      if (connection.user?.id !== change.user || connection.closed || connection.watches?.has(change.space) === true) continue;
+      if (
+        connection.user?.id !== change.user ||
+        connection.closed ||
+        connection.watches?.has(change.space) === true
+      )
+        continue;
       this.#begin(connection, change.space, []).catch((error: unknown) => this.#fail(connection, error));
     }
   }
@@ -213,7 +259,8 @@ export class Hub {
     for (const connection of this.#connections()) {
       connection.recentMessages = 0;
       if (nowMs < connection.deadline || connection.closed) continue;
-      if (connection.user === undefined) this.#refuse(connection, "hello", socketCloseCodes.badHello, "No hello came in time.");
+      if (connection.user === undefined)
+        this.#refuse(connection, "hello", socketCloseCodes.badHello, "No hello came in time.");
       else this.#refuse(connection, "expired", socketCloseCodes.unauthorized, "The token has expired.");
     }
     const slot = this.#slots[this.#slot] as Set<Connection>;
@@ -245,7 +292,12 @@ export class Hub {
   #send(connection: Connection, text: string): void {
     if (connection.closed) return;
     if (connection.wire.bufferedAmount > (this.options.maxBufferedBytes ?? 1_048_576)) {
-      this.#refuse(connection, "slow", socketCloseCodes.slowReader, "The socket is not read. Catch up by exchange.");
+      this.#refuse(
+        connection,
+        "slow",
+        socketCloseCodes.slowReader,
+        "The socket is not read. Catch up by exchange.",
+      );
     } else connection.wire.send(text);
   }
 

@@ -69,7 +69,8 @@ export class SpaceState {
     if (this.#base !== undefined && event.index > this.#index + 1) this.restart(this.generation);
     if (this.#base === undefined) this.#base = event.index - 1;
     if (event.index > this.#index) this.#index = event.index;
-    for (const { domain } of event.domains) this.#heads.set(domain, Math.max(event.index, this.#heads.get(domain) ?? 0));
+    for (const { domain } of event.domains)
+      this.#heads.set(domain, Math.max(event.index, this.#heads.get(domain) ?? 0));
   }
 
   /**
@@ -77,7 +78,8 @@ export class SpaceState {
    * @returns false when it is older than what is known reaches back, and must be read again.
    */
   learn(position: SpacePosition): boolean {
-    if (this.generation !== undefined && this.generation !== position.generation) this.restart(position.generation);
+    if (this.generation !== undefined && this.generation !== position.generation)
+      this.restart(position.generation);
     this.generation = position.generation;
     if (this.#base !== undefined && position.head < this.#base) return false;
     // Commits that the snapshot already has are still to be told; what is certain goes on by them alone.

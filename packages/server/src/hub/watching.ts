@@ -115,7 +115,8 @@ export class Watching {
     const { access, connection, group } = watch;
     watch.access = false;
     watch.ready = false;
-    if (access && !watch.dropped) this.options.send(connection, JSON.stringify({ type: "revoked", space: group.state.space }));
+    if (access && !watch.dropped)
+      this.options.send(connection, JSON.stringify({ type: "revoked", space: group.state.space }));
   }
 
   /** Attaches again, and tells the watcher where the space is by now. */
@@ -151,7 +152,8 @@ export class Watching {
         watch.since = position.head;
         watch.lastSeq = Math.max(watch.lastSeq, position.lastSeq);
         // Commits told since the snapshot went past this watch, so their indexes belong to what it is told now.
-        const headOf = (domain: string): number => Math.max(position.heads[domain] ?? 0, state.headOf(domain));
+        const headOf = (domain: string): number =>
+          Math.max(position.heads[domain] ?? 0, state.headOf(domain));
         return Object.fromEntries(group.domains.map((domain) => [domain, headOf(domain)]));
       } catch (error) {
         if (!isNotFound(error)) throw error;
@@ -160,7 +162,8 @@ export class Watching {
       }
     }
     // Whoever cannot get a quiet snapshot goes without deltas; access is asked for by itself.
-    watch.access = connection.user !== undefined && (await this.options.engine.mayRead(connection.user, state.space));
+    watch.access =
+      connection.user !== undefined && (await this.options.engine.mayRead(connection.user, state.space));
     this.#stale.add(state);
     return undefined;
   }

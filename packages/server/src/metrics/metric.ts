@@ -77,7 +77,8 @@ export function sampleText(
   samples: readonly (readonly [labels: Labels, value: number])[],
 ): string {
   return (
-    headerText(name, help, type) + samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`).join("")
+    headerText(name, help, type) +
+    samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`).join("")
   );
 }
 
@@ -88,7 +89,9 @@ function headerText(name: string, help: string, type: string): string {
 function labelText(labels: Labels): string {
   let text = "";
   for (const name of Object.keys(labels)) {
-    const value = (labels[name] as string).replace(/[\\"\n]/g, (mark) => (mark === "\n" ? "\\n" : `\\${mark}`));
+    const value = (labels[name] as string).replace(/[\\"\n]/g, (mark) =>
+      mark === "\n" ? "\\n" : `\\${mark}`,
+    );
     text += `${text === "" ? "{" : ","}${name}="${value}"`;
   }
   return text === "" ? "" : `${text}}`;

@@ -6,14 +6,23 @@ const durationBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 
 /** Everything that the carrying parts of the server count; the core's own counts are read at the scrape. */
 export class ServerMetrics {
-  readonly requests = new Counter("landfall_http_requests_total", "HTTP requests by route, method and status.");
+  readonly requests = new Counter(
+    "landfall_http_requests_total",
+    "HTTP requests by route, method and status.",
+  );
   readonly durations = new Histogram(
     "landfall_http_request_seconds",
     "Time from the head of a request to the end of its answer.",
     durationBounds,
   );
-  readonly exchanges = new Counter("landfall_exchanges_total", "Exchanges by result: ok, or the code of the refusal.");
-  readonly socketsRefused = new Counter("landfall_sockets_refused_total", "Sockets that were refused or cut off, by reason.");
+  readonly exchanges = new Counter(
+    "landfall_exchanges_total",
+    "Exchanges by result: ok, or the code of the refusal.",
+  );
+  readonly socketsRefused = new Counter(
+    "landfall_sockets_refused_total",
+    "Sockets that were refused or cut off, by reason.",
+  );
   readonly pokes = new Counter("landfall_pokes_total", "Pokes sent.");
   readonly deltas = new Counter("landfall_deltas_total", "Deltas sent.");
   readonly heads = new Counter("landfall_heads_total", "Messages with the heads of what is watched.");
@@ -31,8 +40,15 @@ export class ServerMetrics {
   /** @param sockets open just now. */
   exposition(stats: EngineStats, sockets: number, residentBytes: number): string {
     const counted = [
-      this.requests, this.durations, this.exchanges, this.socketsRefused, this.pokes, this.deltas, this.heads,
-      this.delivery, this.committedEvents,
+      this.requests,
+      this.durations,
+      this.exchanges,
+      this.socketsRefused,
+      this.pokes,
+      this.deltas,
+      this.heads,
+      this.delivery,
+      this.committedEvents,
     ];
     const events = Object.entries(stats.events).map(([status, count]) => [{ status }, count] as const);
     return (
@@ -41,10 +57,18 @@ export class ServerMetrics {
       sampleText("landfall_events_total", "Events by the status of their outcome.", "counter", events) +
       sampleText("landfall_rows_sent_total", "Rows sent in answers.", "counter", [[{}, stats.rowsSent]]) +
       sampleText("landfall_commits_total", "Database commits.", "counter", [[{}, stats.commits]]) +
-      sampleText("landfall_commit_batches_total", "Batches of writes that those commits held.", "counter", [[{}, stats.batches]]) +
-      sampleText("landfall_commit_batches_max", "The most batches that one commit held.", "gauge", [[{}, stats.largestGroup]]) +
-      sampleText("landfall_lost_groups_total", "Groups whose transaction was lost and deferred.", "counter", [[{}, stats.lostGroups]]) +
-      sampleText("process_resident_memory_bytes", "Resident memory of the process.", "gauge", [[{}, residentBytes]])
+      sampleText("landfall_commit_batches_total", "Batches of writes that those commits held.", "counter", [
+        [{}, stats.batches],
+      ]) +
+      sampleText("landfall_commit_batches_max", "The most batches that one commit held.", "gauge", [
+        [{}, stats.largestGroup],
+      ]) +
+      sampleText("landfall_lost_groups_total", "Groups whose transaction was lost and deferred.", "counter", [
+        [{}, stats.lostGroups],
+      ]) +
+      sampleText("process_resident_memory_bytes", "Resident memory of the process.", "gauge", [
+        [{}, residentBytes],
+      ])
     );
   }
 }

@@ -31,5 +31,8 @@ export const removeMember: Endpoint = async (service, call, [space = "", name = 
 
 function checkedName(name: string): string {
   if (name.length >= 1 && name.length <= limits.maxNameChars && name.isWellFormed()) return name;
-  throw new LandfallError("invalid_request", `The user's id in the address is not 1–${limits.maxNameChars} characters of text.`);
+  throw new LandfallError(
+    "invalid_request",
+    `The user's id in the address is not 1–${limits.maxNameChars} characters of text.`,
+  );
 }

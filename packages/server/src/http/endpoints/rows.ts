@@ -57,11 +57,14 @@ function readQuery(space: string, query: string): RowsQuery {
   const keys = list(take("keys"))?.map((key) => checkedKey("keys", key));
   const known = list(take("known"))?.map(knownRow);
   const fields = take("fields");
-  if (fields !== undefined && fields !== "key") throw invalid('fields: expected "key", or nothing for whole rows');
+  if (fields !== undefined && fields !== "key")
+    throw invalid('fields: expected "key", or nothing for whole rows');
   const [unknown] = parameters.keys();
   if (unknown !== undefined) {
     const name = JSON.stringify(unknown.slice(0, 40));
-    throw invalid(`no parameter ${name}; known are domain, since, modified_since, keys, known, limit, fields`);
+    throw invalid(
+      `no parameter ${name}; known are domain, since, modified_since, keys, known, limit, fields`,
+    );
   }
   return {
     space,
@@ -82,7 +85,8 @@ function invalid(message: string): LandfallError {
 function number(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value)) throw invalid(`${name}: expected a whole number from 0 to 2^53-1`);
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value))
+    throw invalid(`${name}: expected a whole number from 0 to 2^53-1`);
   return value;
 }
 
