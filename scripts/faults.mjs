@@ -92,8 +92,7 @@ async function judgeOne(fault) {
   const run = await runTests(fault.name, [fault.test.file], { fault });
   const tests = run.tests.filter((test) => isOf(fault, test));
   if (run.timedOut) return { caught: true, note: "the test did not end" };
-  if (tests.length === 0)
-    return { caught: false, note: `the test did not run: ${run.output.trim().split("\n").at(-1) ?? ""}` };
+  if (tests.length === 0) return { caught: false, note: `the test did not run: ${run.problem}` };
   const red = tests.some(({ status }) => status === "failed");
   return { caught: red, note: red ? `red: ${fault.test.file}` : `still green: ${fault.test.title}` };
 }
@@ -107,7 +106,8 @@ function isOf(fault, { fullName, file }) {
  * @param {string} name of the run
  * @param {readonly string[]} files
  * @param {{ fault?: Fault }} options
- * @returns {Promise<{ tests: { fullName: string, status: string, file: string }[], output: string, timedOut: boolean }>}
+ * @returns {Promise<{ tests: { fullName: string, status: string, file: string }[], problem: string, timedOut: boolean }>}
+ *   `problem` is what kept a file's tests from running
  */
 async function runTests(name, files, { fault }) {
   const reportFile = `${cacheFolder}/fault-${name}.json`;
@@ -136,7 +136,9 @@ async function runTests(name, files, { fault }) {
   const tests = report.testResults.flatMap((/** @type {any} */ { name: file, assertionResults }) =>
     assertionResults.map((/** @type {any} */ { fullName, status }) => ({ fullName, status, file })),
   );
-  return { tests, output, timedOut };
+  const messages = report.testResults.map((/** @type {any} */ { message }) => message).filter(Boolean);
+  const problem = (messages[0] ?? output).trim().split("\n")[0];
+  return { tests, problem, timedOut };
 }
 
 /**

@@ -98,7 +98,9 @@ export class Device {
 
   #newClock(floorMs: number): HybridClock {
     this.#sessions += 1;
-    const random = Uint8Array.from({ length: 8 }, (_, i) => (i === 6 ? this.number : i === 7 ? this.#sessions : 0));
+    const random = Uint8Array.from({ length: 8 }, (_, i) =>
+      i === 6 ? this.number : i === 7 ? this.#sessions : 0,
+    );
     return new HybridClock({ now: this.#now, tail: makeTail(random), floorMs });
   }
 
@@ -118,7 +120,10 @@ export class Device {
     const device = this;
     return {
       storage: this.storage,
-      rules: { domain: () => noRules, runAction: () => Promise.reject(new Error("There are no actions here.")) },
+      rules: {
+        domain: () => noRules,
+        runAction: () => Promise.reject(new Error("There are no actions here.")),
+      },
       stamps: this.#clock,
       wall: { now: this.#now },
       timers: this.timers,
@@ -128,7 +133,8 @@ export class Device {
       domains: this.domains,
       device: () => device.id,
       clockChange: () => undefined,
-      forkDevice: (session) => forkSessions([session], session, `${device.id}-copy`, [], () => (device.id += "-copy")),
+      forkDevice: (session) =>
+        forkSessions([session], session, `${device.id}-copy`, [], () => (device.id += "-copy")),
       createSpace: () => Promise.resolve("Spaces are not created here."),
       term: () => device.term,
       publish: () => undefined,
@@ -153,9 +159,16 @@ export class Device {
     if (this.flight) return;
     const part = await this.session.request({ events: options.events, bytes: 1_000_000, first: true });
     if (!part) return;
-    const request: ExchangeRequest = { protocol: 1, device: this.id, limit: options.limit, spaces: [part.request] };
+    const request: ExchangeRequest = {
+      protocol: 1,
+      device: this.id,
+      limit: options.limit,
+      spaces: [part.request],
+    };
     this.more = false;
-    this.flight = options.stream ? await this.#streamed(server.stream(request)) : this.#whole(await server.whole(request));
+    this.flight = options.stream
+      ? await this.#streamed(server.stream(request))
+      : this.#whole(await server.whole(request));
   }
 
   /** Loses what has not been delivered. */
@@ -218,7 +231,8 @@ export class Device {
     })();
     const read = readStream(line, sink).then(
       () => Promise.all(work),
-      (error: unknown) => (lost ? Promise.all(work) : Promise.reject(error instanceof Error ? error : new Error(String(error)))),
+      (error: unknown) =>
+        lost ? Promise.all(work) : Promise.reject(error instanceof Error ? error : new Error(String(error))),
     );
     // Whatever fails is thrown by the step that waits for it.
     read.catch(() => undefined);
@@ -267,14 +281,15 @@ export class Device {
   base(): Map<string, Row> {
     const rows = new Map<string, Row>();
     for (const domain of this.domains) {
-      for (const [key, row] of this.session.replica.baseRows(domain)) if (!row.deleted) rows.set(`${domain}/${key}`, row);
+      for (const [key, row] of this.session.replica.baseRows(domain))
+        if (!row.deleted) rows.set(`${domain}/${key}`, row);
     }
     return rows;
   }
 
   /** The fields that the app sees. */
   view(domain: string, key: string): Readonly<Record<string, unknown>> | undefined {
-    return this.session.replica.get(domain, key) as Readonly<Record<string, unknown>> | undefined;
+    return this.session.replica.get(domain, key);
   }
 
   /** The version up to which the device has everything. */

@@ -16,7 +16,8 @@ export class History {
   #take(commit: SpaceCommit): void {
     for (const { index, rows, by, seq } of commit.events) {
       if (rows === undefined) throw new Error("An event of this test is too large to be told whole.");
-      if (index !== this.#states.length) throw new Error(`Index ${index} comes after ${this.#states.length - 1}.`);
+      if (index !== this.#states.length)
+        throw new Error(`Index ${index} comes after ${this.#states.length - 1}.`);
       const state = new Map(this.#states[index - 1]);
       for (const { domain, key, text } of rows) {
         const row = JSON.parse(text) as Row;

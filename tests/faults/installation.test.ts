@@ -28,7 +28,10 @@ async function installations() {
   let now = today;
   const make = (id: string, number: number, storage?: ClientStorage) =>
     Device.make({ space, id, domains: ["a"], number, now: () => now++, ...(storage ? { storage } : {}) });
-  const server = { whole: (request: never) => engine.exchange(user, request), stream: (request: never) => engine.exchangeStream(user, request) };
+  const server = {
+    whole: (request: never) => engine.exchange(user, request),
+    stream: (request: never) => engine.exchangeStream(user, request),
+  };
   const sync = async (device: Device): Promise<void> => {
     for (let round = 0; round < 10 && (round === 0 || device.more || device.session.sendable > 0); round++) {
       await device.ask(server, { events: 10, limit: 100, stream: true });
@@ -65,6 +68,31 @@ describe("a cloned installation", () => {
   });
 });
 
+describe("a storage that is slow", () => {
+  it("rule 8: a write that is on its way to the storage stays when the storage is read again", async () => {
+    const { make, sync, ask } = await installations();
+    const storage = await memoryStorage().open("slow");
+    let open = (): void => undefined;
+    let gate: Promise<void> = Promise.resolve();
+    const device = await make("d1", 1, {
+      ...storage,
+      commit: async (changes, fence) => {
+        await gate;
+        return storage.commit(changes, fence);
+      },
+    });
+    gate = new Promise((resolve) => (open = resolve));
+    const written = device.write([create("k")]);
+    await device.session.reload();
+    expect(device.view("a", "k")).toBeDefined();
+    open();
+    await written;
+    expect(device.session.sendable).toBe(1);
+    await sync(device);
+    expect(await counted(ask, "k")).toBe(0);
+  });
+});
+
 describe("two leaders of one installation", () => {
   it("rule 3: a leader that froze and woke changes nothing, and gives no seq", async () => {
     const { make, server, sync, ask } = await installations();
@@ -82,7 +110,9 @@ describe("two leaders of one installation", () => {
     await expect(frozen.deliver("all")).rejects.toThrow(FencedError);
     expect(await contents(next.storage)).toBe(before);
     await frozen.write([count("k", 100)]);
-    await expect(frozen.session.request({ events: 10, bytes: 1_000_000, first: true })).rejects.toThrow(FencedError);
+    await expect(frozen.session.request({ events: 10, bytes: 1_000_000, first: true })).rejects.toThrow(
+      FencedError,
+    );
     await next.session.reload();
     await sync(next);
     expect(await counted(ask, "k")).toBe(111);
@@ -91,10 +121,25 @@ describe("two leaders of one installation", () => {
 });
 
 describe("what is staged", () => {
-  const rules: ReplicaRules = { domain: () => noRules, runAction: () => Promise.reject(new Error("There are no actions here.")) };
-  const row = (key: string, version: number): RecordRow => ({ domain: "a", key, version, modifiedAt: version, fields: { n: version }, stamps: { "*": idOf(1, version) } });
+  const rules: ReplicaRules = {
+    domain: () => noRules,
+    runAction: () => Promise.reject(new Error("There are no actions here.")),
+  };
+  const row = (key: string, version: number): RecordRow => ({
+    domain: "a",
+    key,
+    version,
+    modifiedAt: version,
+    fields: { n: version },
+    stamps: { "*": idOf(1, version) },
+  });
   const staging = (base: readonly Row[], cursor: number) =>
-    new Staging({ cursors: { a: cursor }, reset: [], rules, baseRow: (_domain, key) => base.find((each) => each.key === key) });
+    new Staging({
+      cursors: { a: cursor },
+      reset: [],
+      rules,
+      baseRow: (_domain, key) => base.find((each) => each.key === key),
+    });
   const head = { space, generation: "g1", head: 9, lastSeq: 0, outcomes: [], reset: [] };
   const end = { head: 9, lastSeq: 0, more: false, scan: {}, digests: {} };
 
@@ -104,7 +149,10 @@ describe("what is staged", () => {
     part.rows([row("m", 8), row("m", 5), row("k", 6), row("l", 3)]);
     part.end({ ...end, cursors: { a: 9 } });
     const versions = [...(part.toCut().rows.get("a") ?? [])].map(([key, { version }]) => [key, version]);
-    expect(versions).toEqual([["m", 8], ["l", 3]]);
+    expect(versions).toEqual([
+      ["m", 8],
+      ["l", 3],
+    ]);
   });
 
   it("rule 5: no cursor moves back", () => {

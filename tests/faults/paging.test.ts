@@ -1,9 +1,13 @@
 import type { Row } from "@landfall/protocol";
 import { describe, expect, it } from "vitest";
-import { type Ask, bareEngine, create, event, space, success } from "./requests.js";
+import { type Ask, bareEngine, count, create, event, idOf, space, success } from "./requests.js";
 
 /** Reads a domain from 0 page by page. @param between what happens after each page. */
-async function scan(ask: Ask, limit: number, between: (page: number) => Promise<void> = async () => undefined) {
+async function scan(
+  ask: Ask,
+  limit: number,
+  between: (page: number) => Promise<void> = async () => undefined,
+) {
   const held = new Map<string, Row>();
   let cursors: Record<string, number> = { a: 0 };
   let begun: { scan?: Record<string, number> } = {};
@@ -27,7 +31,9 @@ describe("pages (DESIGN §6)", () => {
   it("rule 5: a page never ends inside a version", async () => {
     const { ask } = await bareEngine();
     const keys = ["k1", "k2", "k3", "k4", "k5"];
-    await ask("d1", { events: [event(1, 1, [create("k0")]), event(1, 2, keys.map(create)), event(1, 3, [create("k9")])] });
+    await ask("d1", {
+      events: [event(1, 1, [create("k0")]), event(1, 2, keys.map(create)), event(1, 3, [create("k9")])],
+    });
     let cursor = 0;
     for (let page = 0; page < 10; page++) {
       const { rows, cursors, more } = success(await ask("reader", { cursors: { a: cursor } }, 2));
@@ -63,6 +69,24 @@ describe("pages (DESIGN §6)", () => {
     expect(held.has("k0")).toBe(false);
     expect(held.size).toBe(11);
     expect(resets).toBe(1);
+  });
+
+  it("rule 5: what somebody else changed between the write and the read is sent", async () => {
+    const { ask } = await bareEngine();
+    await ask("d1", { events: [event(1, 1, [create("k")])] });
+    const cursors = { a: 1 };
+    // Asked for at once, they share a commit, and each reads what the other did.
+    const [first, second] = await Promise.all([
+      ask("d1", { cursors, events: [event(1, 2, [count("k", 1)])] }),
+      ask("d2", { cursors, events: [{ ...event(2, 1, [count("k", 10)]), id: idOf(2, 1) }] }),
+    ]);
+    const [one, two] = [success(first), success(second)];
+    expect([one.head, two.head]).toEqual([3, 3]);
+    // The first lacks the second's change; the second lacks the first's, which came before its own.
+    for (const answer of [one, two]) {
+      expect(answer.rows).toMatchObject([{ key: "k", version: 3, fields: { n: 11 } }]);
+      expect(answer.outcomes[0]).not.toHaveProperty("omitted");
+    }
   });
 
   it("rule 7: a finished cursor before the horizon is answered with a reset", async () => {

@@ -17,7 +17,12 @@ import type { Logger } from "@landfall/server/logger";
 import type { EngineOptions } from "@landfall/server/options";
 import { type SqliteStorage, sqlite } from "@landfall/server/storage/sqlite";
 
-export const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+export const quiet: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 export const user = { id: "ann" };
 export const space = "site-7";
 export const today = Date.UTC(2026, 10, 20);
@@ -52,7 +57,12 @@ export type Ask = (device: string, part: Partial<SpaceRequest>, limit?: number) 
 export const idOf = (device: number, n: number): string =>
   makeStamp(today + n, 0, makeTail(Uint8Array.of(0, 0, 0, 0, 0, 0, device, 1)));
 
-export const event = (device: number, seq: number, ops: readonly Op[], more: object = {}) => ({ id: idOf(device, seq), seq, ops, ...more });
+export const event = (device: number, seq: number, ops: readonly Op[], more: object = {}) => ({
+  id: idOf(device, seq),
+  seq,
+  ops,
+  ...more,
+});
 
 export const count = (key: string, by = 1): Op => ({ op: "increment", domain: "a", key, by: { n: by } });
 export const create = (key: string): Op => ({ op: "create", domain: "a", key, set: { n: 0 } });
@@ -69,7 +79,10 @@ export function failure(answer: SpaceAnswer): SpaceError {
 
 /** What became of events, in a few words each. */
 export const words = (outcomes: readonly Outcome[]): string[] =>
-  outcomes.map((outcome) => `${outcome.seq} ${outcome.status}${"of" in outcome ? ` ${outcome.of}` : ""}${"code" in outcome ? ` ${outcome.code}` : ""}`);
+  outcomes.map(
+    (outcome) =>
+      `${outcome.seq} ${outcome.status}${"of" in outcome ? ` ${outcome.of}` : ""}${"code" in outcome ? ` ${outcome.code}` : ""}`,
+  );
 
 /** The counter of a record, as the server has it. */
 export async function counted(ask: Ask, key: string): Promise<unknown> {

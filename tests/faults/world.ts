@@ -8,7 +8,12 @@ import { type SqliteStorage, sqlite } from "@landfall/server/storage/sqlite";
 import { Device, ManualTimers, type ServerEnd } from "./device.js";
 import { History } from "./history.js";
 
-const silentLogger: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 export const space = "site-7";
 export const user = { id: "ann" };
@@ -29,7 +34,6 @@ export class World {
   readonly counted: number[] = [];
   /** How often what the test is about has happened: a run without any of it shows little. */
   readonly seen = { deltas: 0, lost: 0, resets: 0, pages: 0, checkpoints: 0, omitted: 0, duplicates: 0 };
-  nowMs = Date.UTC(2026, 10, 20);
   #token = 0;
 
   private constructor(
@@ -37,10 +41,9 @@ export class World {
     readonly engine: Engine,
     readonly hub: Hub,
     readonly hubTimers: ManualTimers,
-    clock: { nowMs: number },
+    readonly clock: { nowMs: number },
   ) {
     this.history = new History(engine, space);
-    Object.defineProperty(this, "nowMs", { get: () => clock.nowMs, set: (ms: number) => (clock.nowMs = ms) });
   }
 
   static async make(count: number): Promise<World> {
@@ -66,7 +69,7 @@ export class World {
 
   async #add(number: number): Promise<void> {
     const id = `device${number}`;
-    const device = await Device.make({ space, id, domains, number, now: () => this.nowMs });
+    const device = await Device.make({ space, id, domains, number, now: () => this.clock.nowMs });
     this.devices.push(device);
     this.counted.push(0);
     const heard: ServerMessage[] = [];
@@ -85,14 +88,16 @@ export class World {
     });
     this.hub.message(connection, JSON.stringify({ type: "hello", token: "t", device: id }));
     this.hub.message(connection, JSON.stringify({ type: "watch", spaces: { [space]: domains } }));
-    while (!heard.some((message) => message.type === "heads")) await new Promise((resolve) => setImmediate(resolve));
+    while (!heard.some((message) => message.type === "heads"))
+      await new Promise((resolve) => setImmediate(resolve));
     heard.length = 0;
   }
 
   /** The records that the checks stand on: a tally for each device, and a pair that is always written together. */
   async #prepare(): Promise<void> {
     const ops: Op[] = domains.map((domain) => ({ op: "create", domain, key: "pair", set: { token: 0 } }));
-    for (const number of this.devices.keys()) ops.push({ op: "create", domain: "a", key: tally(number), set: { count: 0 } });
+    for (const number of this.devices.keys())
+      ops.push({ op: "create", domain: "a", key: tally(number), set: { count: 0 } });
     const [first] = this.devices as [Device];
     await first.write(ops);
     await this.settle();
@@ -100,8 +105,12 @@ export class World {
 
   #watchOver(device: Device, number: number): void {
     device.onSettled = (outcome) => {
-      const index = outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied") ? outcome.index : 0;
-      if (Math.min(...device.cursors) < index) this.wrong.push(`${device.id} was told of ${index} before its rows`);
+      const index =
+        outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied")
+          ? outcome.index
+          : 0;
+      if (Math.min(...device.cursors) < index)
+        this.wrong.push(`${device.id} was told of ${index} before its rows`);
     };
     device.session.replica.subscribe(() => this.checkView(number));
   }
@@ -145,16 +154,21 @@ export class World {
 
   writePair(number: number): Promise<void> {
     this.#token += 1;
-    return this.count(number, domains.map((domain) => ({ op: "update", domain, key: "pair", set: { token: this.#token } })));
+    return this.count(
+      number,
+      domains.map((domain) => ({ op: "update", domain, key: "pair", set: { token: this.#token } })),
+    );
   }
 
   /** Rules 4 and 5 in what the app sees, at any moment. */
   checkView(number: number): void {
     const device = this.devices[number] as Device;
     const count = device.view("a", tally(number))?.["count"] ?? 0;
-    if (count !== this.counted[number]) this.wrong.push(`${device.id} shows ${JSON.stringify(count)} of its ${this.counted[number]} writes`);
+    if (count !== this.counted[number])
+      this.wrong.push(`${device.id} shows ${JSON.stringify(count)} of its ${this.counted[number]} writes`);
     const tokens = domains.map((domain) => device.view(domain, "pair")?.["token"]);
-    if (tokens[0] !== tokens[1]) this.wrong.push(`${device.id} shows half of an atomic write: ${JSON.stringify(tokens)}`);
+    if (tokens[0] !== tokens[1])
+      this.wrong.push(`${device.id} shows half of an atomic write: ${JSON.stringify(tokens)}`);
   }
 
   /** Rules 4, 5 and 10 in base: exactly what the server had at the index that the cursors name. */
@@ -162,10 +176,12 @@ export class World {
     const device = this.devices[number] as Device;
     this.checkView(number);
     const [cursor, ...others] = device.cursors as [number, ...number[]];
-    if (others.some((other) => other !== cursor)) this.wrong.push(`${device.id} has cursors ${device.cursors.join()}`);
+    if (others.some((other) => other !== cursor))
+      this.wrong.push(`${device.id} has cursors ${device.cursors.join()}`);
     const held = sortedText(device.base());
     const stood = sortedText(this.history.at(Math.min(cursor, ...others)));
-    if (held !== stood) this.wrong.push(`${device.id} at ${cursor} holds ${held} and the server had ${stood}`);
+    if (held !== stood)
+      this.wrong.push(`${device.id} at ${cursor} holds ${held} and the server had ${stood}`);
     const problem = device.reports.shift();
     if (problem !== undefined) this.wrong.push(`${device.id} reports ${problem}`);
   }
@@ -181,7 +197,11 @@ export class World {
         busy = device.more || device.session.sendable > 0 || busy;
         this.checkAll(number);
       }
-      if (!busy && this.devices.every(({ cursors }) => cursors.every((cursor) => cursor === this.history.head))) return true;
+      if (
+        !busy &&
+        this.devices.every(({ cursors }) => cursors.every((cursor) => cursor === this.history.head))
+      )
+        return true;
     }
     return false;
   }
@@ -199,6 +219,9 @@ function sortedText(rows: ReadonlyMap<string, unknown>): string {
 /** A JSON value with its members in order. */
 function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  );
 }
-

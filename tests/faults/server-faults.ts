@@ -1,0 +1,234 @@
+import type { Fault } from "./fault.js";
+
+const readSpace = "packages/server/src/exchange/read-space.ts";
+const handleEvents = "packages/server/src/exchange/handle-events.ts";
+const runEvent = "packages/server/src/exchange/run-event.ts";
+const applyOp = "packages/server/src/apply/apply-op.ts";
+const batch = "packages/server/src/apply/space-batch.ts";
+const snapshot = "packages/server/src/storage/sqlite-snapshot.ts";
+const group = "packages/server/src/storage/sqlite-group.ts";
+
+const world = {
+  file: "tests/faults/exchange.test.ts",
+  title: "every view is a consistent cut, every write counts once, and all agree in the end",
+};
+const once = (title: string): Fault["test"] => ({ file: "tests/faults/idempotency.test.ts", title });
+const pages = (title: string): Fault["test"] => ({ file: "tests/faults/paging.test.ts", title });
+const disk = (title: string): Fault["test"] => ({ file: "tests/faults/durability.test.ts", title });
+
+export const serverFaults: readonly Fault[] = [
+  {
+    name: "pages-split-a-version",
+    rule: "rule 5",
+    file: snapshot,
+    find: "if (found[0] !== rows.at(-1)?.version) break;",
+    replace: "break;",
+    test: pages("a page never ends inside a version"),
+    why: "An app sees half of an atomic write, and the other half never comes.",
+  },
+  {
+    name: "reset-judged-in-the-middle-of-a-scan",
+    rule: "rule 5",
+    file: readSpace,
+    find: "(begun ?? cursor) <",
+    replace: "cursor <",
+    test: pages("a long first sync comes to its end although deletes are cleared away meanwhile"),
+    why: "A first sync that takes longer than deletes are kept begins anew for ever.",
+  },
+  {
+    name: "scan-never-judged",
+    rule: "rule 7",
+    file: readSpace,
+    find: "(begun ?? cursor) <",
+    replace: "(begun === undefined ? cursor : head) <",
+    test: pages("a scan that began before the horizon begins anew, or it would miss a delete"),
+    why: "A record that was deleted during a first sync stays for ever.",
+  },
+  {
+    name: "finished-cursor-never-judged",
+    rule: "rule 7",
+    file: readSpace,
+    find: "(begun ?? cursor) <",
+    replace: "(begun ?? head) <",
+    test: world,
+    why: "Who was away for long keeps what was deleted meanwhile.",
+  },
+  {
+    name: "own-echo-left-out-of-a-reset",
+    rule: "rule 5",
+    file: readSpace,
+    find: "if (reset.includes(row.domain)) return true;",
+    replace: "",
+    test: world,
+    why: "The client replaces its base and works its own row out on nothing.",
+  },
+  {
+    name: "own-echo-over-a-foreign-write",
+    rule: "rule 5",
+    file: readSpace,
+    find: "&& trace.before <= (position.cursors[row.domain] ?? 0)",
+    replace: "",
+    test: world,
+    why: "Somebody else's change of the row is never sent.",
+  },
+  {
+    name: "own-echo-of-a-later-write",
+    rule: "rule 5",
+    file: readSpace,
+    find: "trace.last === row.version &&",
+    replace: "",
+    test: pages("what somebody else changed between the write and the read is sent"),
+    why: "A change that came between the write and the read is left out.",
+  },
+  {
+    name: "own-echo-for-duplicates",
+    rule: "rule 5",
+    file: handleEvents,
+    find: "if (fresh.length === 0) return { handled: { outcomes: repeated, own: new Map() } };",
+    replace: `if (fresh.length === 0) {
+      const ops = seen.flatMap(({ raw }) => (raw as { ops?: readonly { domain: string; key: string }[] }).ops ?? []);
+      const own = new Map(ops.map(({ domain, key }) => [slotName(domain, key), { before: 0, last: state.head, computable: true }]));
+      return { handled: { outcomes: repeated, own } };
+    }`,
+    test: world,
+    why: "After a lost answer the device never gets the row that it wrote.",
+  },
+  {
+    name: "echo-trace-forgets-the-first-write",
+    rule: "rule 5",
+    file: batch,
+    find: "before: slot.echo?.before ?? before?.version ?? 0",
+    replace: "before: 0",
+    test: world,
+    why: "A row that others had changed is left out for the device that wrote last.",
+  },
+  {
+    name: "cursor-past-what-was-sent",
+    rule: "rule 4",
+    file: readSpace,
+    find: "const reached = page.rows.at(-1)?.version ?? 0;",
+    replace: "const reached = head;",
+    test: world,
+    why: "What a page had no room for is skipped.",
+  },
+  {
+    name: "other-id-taken-for-a-retry",
+    rule: "rule 3",
+    file: handleEvents,
+    find: "if (original?.id !== id) break;",
+    replace: "if (!original) break;",
+    test: once("another event under a known seq is never taken for the known one"),
+    why: "A copied installation's new write is swallowed as a retry.",
+  },
+  {
+    name: "outcome-pruned-above-acked",
+    rule: "rule 3",
+    file: handleEvents,
+    find: "this.#acked - keptBelowAcked",
+    replace: "lastSeq - keptBelowAcked",
+    test: once("the body of an outcome is kept above `acked`, whatever comes later"),
+    why: "A device that lost the answer never learns whether its write was refused.",
+  },
+  {
+    name: "known-id-applied-again",
+    rule: "rule 3",
+    file: handleEvents,
+    find: "if (known) return chain(this.#original",
+    replace: "if (known && event.seq < 0) return chain(this.#original",
+    test: once("another event under a known seq is never taken for the known one"),
+    why: "A device that has been renumbered writes everything twice.",
+  },
+  {
+    name: "was-not-compared",
+    rule: "rule 3",
+    file: handleEvents,
+    find: "const saysWhere = was?.device === known.device && was?.seq === known.seq;",
+    replace: "const saysWhere = was?.device === known.device;",
+    test: once(
+      "a known id under another seq counts only where `was` says rightly where it had been, and is loud elsewhere",
+    ),
+    why: "Another event under a stolen id passes for done.",
+  },
+  {
+    name: "what-follows-a-deferred-event-goes-on",
+    rule: "rule 3",
+    file: handleEvents,
+    find: "if (this.#waiting) return this.#defer",
+    replace: "if (this.#waiting && event.seq < 0) return this.#defer",
+    test: once("what waits records nothing and takes no seq, and what comes after it waits too"),
+    why: "A later write overtakes an earlier one, whose seq is then taken.",
+  },
+  {
+    name: "deferred-recorded-as-final",
+    rule: "rule 3",
+    file: handleEvents,
+    find: 'if ("deferred" in run) return this.#defer(event, run.deferred);',
+    replace:
+      'if ("deferred" in run) return this.#record(event, { status: "rejected", ...run.deferred }, false);',
+    test: once("what waits records nothing and takes no seq, and what comes after it waits too"),
+    why: "What could have been mended and sent again is refused for good.",
+  },
+  {
+    name: "rejected-creates-forgotten",
+    rule: "rule 7",
+    file: applyOp,
+    find: "if (wasRejected(domain, key))",
+    replace: "if (wasRejected(domain, key) && key === domain)",
+    test: once("a change of a key whose create was refused is refused as well, and told apart"),
+    why: "An edit of one's own record lands on a stranger's of the same key.",
+  },
+  {
+    name: "restore-without-expectation",
+    rule: "rule 7",
+    file: runEvent,
+    find: 'if (op.op !== "restore" ||',
+    replace: 'if (op.op === "restore" ||',
+    test: once("a restore needs to have seen the tombstone"),
+    why: "Two people who restore one record overwrite each other.",
+  },
+  {
+    name: "rejected-event-leaves-a-trace",
+    rule: "rule 9",
+    file: runEvent,
+    find: "scope.undo();",
+    replace: "",
+    test: {
+      file: "tests/faults/atomicity.test.ts",
+      title: "an event that is refused in its middle leaves nothing behind",
+    },
+    why: "Half of a refused write stays.",
+  },
+  {
+    name: "answer-before-the-commit",
+    rule: "rule 2",
+    file: group,
+    find: 'this.database.exec("RELEASE batch"); if',
+    replace: 'this.database.exec("RELEASE batch"); job.resolve(value as never); if',
+    test: disk(
+      "what was acknowledged is there, what was not is deferred and nowhere, and it goes on when there is room",
+    ),
+    why: "A write is called safe and lost with the power.",
+  },
+  {
+    name: "news-before-the-commit",
+    rule: "rule 2",
+    file: group,
+    find: 'this.database.exec("COMMIT");',
+    replace: 'for (const commit of toCommits(done)) this.committed(commit); this.database.exec("COMMIT");',
+    test: disk(
+      "what was acknowledged is there, what was not is deferred and nowhere, and it goes on when there is room",
+    ),
+    why: "Others are told of a write that never was.",
+  },
+  {
+    name: "group-goes-on-after-its-rollback",
+    rule: "rule 2",
+    file: group,
+    find: 'this.database.exec("ROLLBACK TO batch; RELEASE batch");',
+    replace: 'try { this.database.exec("ROLLBACK TO batch; RELEASE batch"); } catch { /* gone */ }',
+    test: disk(
+      "what was acknowledged is there, what was not is deferred and nowhere, and it goes on when there is room",
+    ),
+    why: "Writes that stand by themselves are called lost, and nobody is told of them.",
+  },
+];
