@@ -132,6 +132,24 @@ test("an app's files are served beside the server, on one port", async () => {
   expect(await (await fetch(`${server.url}/healthz`)).json()).toEqual({ status: "ok" });
 });
 
+test("a far end in the same process speaks with the hub without a network", async () => {
+  const server = createServer({ storage: sqlite(":memory:"), auth: devTokens(), development: true });
+  const heard: string[] = [];
+  const nothing = () => undefined;
+  const end = server.connect({
+    bufferedAmount: 0,
+    send: (text) => heard.push((JSON.parse(text) as { type: string }).type),
+    ping: nothing,
+    close: (code) => heard.push(String(code)),
+    terminate: nothing,
+  });
+  end.message('{"type":"hello","token":"dev:ann","device":"d"}');
+  await new Promise(setImmediate);
+  await server.close();
+  end.gone();
+  expect(heard).toEqual(["welcome", "1001"]);
+});
+
 test("closing lets what runs finish, and takes no more", async () => {
   let release = (): void => undefined;
   const entered = new Promise<void>((enter) => {

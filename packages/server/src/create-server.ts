@@ -13,6 +13,7 @@ import { type Listener, type ListenerTimeouts, createListener, listen } from "./
 import { isOurs, socketPath } from "./http/routes.js";
 import { Hub, type HubLimits } from "./hub/hub.js";
 import { SocketServer, refuseUpgrade } from "./hub/socket-server.js";
+import type { Wire } from "./hub/wire.js";
 import { stderrLogger } from "./logger.js";
 import { ServerMetrics } from "./metrics/server-metrics.js";
 import type { EngineOptions } from "./options.js";
@@ -62,11 +63,23 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
+/** The server's end of a socket that it was given by `connect`. */
+export interface ServerEnd {
+  /** Takes in a text frame. */
+  message(text: string): void;
+  /** Takes in that the far end answered a ping. */
+  pong(): void;
+  /** Takes in that the socket is gone, by whichever side. */
+  gone(): void;
+}
+
 export interface LandfallServer<T = AnyTx> {
   /** Answers a request; for mounting in an app that speaks `Request` and `Response`. Never rejects. */
   handler(this: void, request: Request): Promise<Response>;
   /** Takes the upgrade of a request for `/v1/socket`; false, with nothing done, for any other. */
   upgrade(this: void, request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** Takes a socket that is not one of Node's: another runtime's, or a far end in the same process. */
+  connect(wire: Wire): ServerEnd;
   /** Lets a Node server that is there already take sockets. @returns a function that undoes it. */
   attachSockets(server: Server): () => void;
   /** Listens by itself. @param port 0 for any that is free. @param host all of the machine's addresses unless set; this machine only in development. */
@@ -110,6 +123,7 @@ export function createServer<S extends Schema | undefined = undefined>(
       return parts.api(call).then(responseOfReply, () => new Response(null, { status: 499 }));
     },
     upgrade: parts.upgrade,
+    connect: parts.connect,
     attachSockets: (target) => attachSockets(target, parts.upgrade),
     async listen(port, host = development ? "127.0.0.1" : undefined) {
       const listener = createListener({
@@ -148,6 +162,7 @@ interface Parts {
   readonly logger: NonNullable<EngineOptions["logger"]>;
   readonly api: ReturnType<typeof createApi>;
   readonly upgrade: LandfallServer["upgrade"];
+  readonly connect: LandfallServer["connect"];
   /** Refuses what comes from now on, and closes the sockets. */
   stop(): void;
 }
@@ -221,7 +236,15 @@ function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, iden
     accepting = false;
     hub.close();
   };
-  return { engine, logger, api, upgrade, stop };
+  const connect: LandfallServer["connect"] = (wire) => {
+    const connection = hub.open(wire);
+    return {
+      message: (text) => hub.message(connection, text),
+      pong: () => hub.pong(connection),
+      gone: () => hub.gone(connection),
+    };
+  };
+  return { engine, logger, api, upgrade, connect, stop };
 }
 
 function attachSockets(server: Server, upgrade: LandfallServer["upgrade"]): () => void {

@@ -10,6 +10,7 @@ export { type ClaimChecks, type JwtOptions, jwt } from "./auth/jwt.js";
 export {
   type LandfallServer,
   type ListeningServer,
+  type ServerEnd,
   type ServerOptions,
   type ServerTimeouts,
   type SocketLimits,
@@ -31,6 +32,7 @@ export type { CrossOrigin } from "./http/cross-origin.js";
 export type { ListenerTimeouts } from "./http/node-listener.js";
 export { staticFiles } from "./http/static-files.js";
 export type { HubLimits } from "./hub/hub.js";
+export type { Wire } from "./hub/wire.js";
 export { LandfallError } from "./landfall-error.js";
 export { type LogFields, type Logger, stderrLogger } from "./logger.js";
 export type {
