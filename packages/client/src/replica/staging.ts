@@ -58,6 +58,10 @@ export class Staging {
     return size;
   }
 
+  get outcomeCount(): number {
+    return this.#outcomes.size;
+  }
+
   hasOutcome(id: string): boolean {
     return this.#outcomes.has(id);
   }

@@ -11,7 +11,11 @@ interface Entry {
   ready: boolean;
   /** Whether the storage is known to have it. */
   stored: boolean;
+  /** Settled, and not yet out of the ordered list. */
+  gone: boolean;
 }
+
+const isExpecting = (event: PendingEvent): boolean => event.expect?.some(([, , version]) => typeof version !== "number") ?? false;
 
 /** What an event takes in a request beside what was stored of it: its seq and punctuation. */
 const envelopeBytes = 24;
@@ -41,11 +45,35 @@ export class Outbox {
   readonly #entries = new Map<string, Entry>();
   /** Events in the order that they are sent; undefined when it must be worked out again. */
   #sorted: Entry[] | undefined = [];
+  /** Events settle in the order that they were sent, so the front of the list is passed over instead of moved. */
+  #from = 0;
+  /** Events that are ready. */
+  #ready = 0;
+  #expecting = 0;
   #bytes = 0;
   nextSeq = 1;
 
+  /** All events, in the order that they are sent. */
   get events(): PendingEvent[] {
-    return this.#order().map((entry) => entry.event);
+    return this.#live().map((entry) => entry.event);
+  }
+
+  /** Events that have a seq; they stand before all others. */
+  get sent(): PendingEvent[] {
+    const sent: PendingEvent[] = [];
+    const order = this.#order();
+    for (let i = this.#from; i < order.length; i++) {
+      const { event, gone } = order[i] as Entry;
+      if (gone) continue;
+      if (event.seq === undefined) break;
+      sent.push(event);
+    }
+    return sent;
+  }
+
+  /** Events that were never sent, or lost their seq to a new device or history. */
+  get unsent(): PendingEvent[] {
+    return this.events.filter((event) => event.seq === undefined);
   }
 
   get count(): number {
@@ -56,13 +84,35 @@ export class Outbox {
     return this.#bytes;
   }
 
-  /** Local time of the oldest event, in milliseconds. */
-  get oldestAt(): number | undefined {
-    return this.#order()[0]?.event.madeAt;
+  /** Whether an event waits for the version that another one of this outbox produces. */
+  get hasOpenExpectations(): boolean {
+    return this.#expecting > 0;
   }
 
+  /** Local time of the oldest event, in milliseconds. */
+  get oldestAt(): number | undefined {
+    return this.#first?.event.madeAt;
+  }
+
+  get #first(): Entry | undefined {
+    const order = this.#order();
+    while (order[this.#from]?.gone) this.#from += 1;
+    return order[this.#from];
+  }
+
+  #live(): Entry[] {
+    return this.#order().slice(this.#from).filter((entry) => !entry.gone);
+  }
+
+  /** All entries in order; those before `#from`, and some after it, are gone. */
   #order(): Entry[] {
-    this.#sorted ??= [...this.#entries.values()].sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1));
+    if (!this.#sorted) {
+      this.#sorted = [...this.#entries.values()].sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1));
+      this.#from = 0;
+    } else if (this.#from > 1_000 && this.#from * 2 > this.#sorted.length) {
+      this.#sorted = this.#sorted.slice(this.#from);
+      this.#from = 0;
+    }
     return this.#sorted;
   }
 
@@ -72,9 +122,11 @@ export class Outbox {
 
   add(event: PendingEvent, stored: boolean): void {
     if (this.#entries.has(event.id)) return;
-    const entry: Entry = { event, bytes: JSON.stringify(event).length, ready: stored, stored };
+    const entry: Entry = { event, bytes: JSON.stringify(event).length, ready: stored, stored, gone: false };
     this.#entries.set(event.id, entry);
     this.#bytes += entry.bytes;
+    this.#ready += Number(stored);
+    this.#expecting += Number(isExpecting(event));
     const sorted = this.#sorted;
     const last = sorted?.[sorted.length - 1];
     if (sorted && (!last || comesBefore(last.event, event))) sorted.push(entry);
@@ -85,6 +137,7 @@ export class Outbox {
   markReady(id: string, stored: boolean): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
+    this.#ready += Number(!entry.ready);
     entry.ready = true;
     entry.stored = stored;
   }
@@ -98,6 +151,7 @@ export class Outbox {
     const entry = this.#entries.get(event.id);
     if (!entry) return;
     if (entry.event.seq !== event.seq) this.#sorted = undefined;
+    this.#expecting += Number(isExpecting(event)) - Number(isExpecting(entry.event));
     entry.event = event;
   }
 
@@ -107,22 +161,20 @@ export class Outbox {
   }
 
   removeAll(ids: ReadonlySet<string> | ReadonlyMap<string, unknown>): void {
-    let removed = 0;
     for (const id of ids.keys()) {
       const entry = this.#entries.get(id);
       if (!entry) continue;
       this.#entries.delete(id);
+      entry.gone = true;
       this.#bytes -= entry.bytes;
-      removed += 1;
+      this.#ready -= Number(entry.ready);
+      this.#expecting -= Number(isExpecting(entry.event));
     }
-    if (removed > 0) this.#sorted = this.#sorted?.filter((entry) => this.#entries.has(entry.event.id));
   }
 
-  /** Events that could go into a request now. */
-  sendable(hasOutcome: (id: string) => boolean): number {
-    let count = 0;
-    for (const entry of this.#entries.values()) if (entry.ready && !hasOutcome(entry.event.id)) count += 1;
-    return count;
+  /** Events that could go into a request now. @param staged how many of them have an outcome that is not shown yet. */
+  sendable(staged: number): number {
+    return Math.max(0, this.#ready - staged);
   }
 
   /**
@@ -136,9 +188,10 @@ export class Outbox {
     const numbered: PendingEvent[] = [];
     let bytes = 0;
     let seq = this.nextSeq;
-    for (const entry of this.#order()) {
-      if (chosen.length >= budget.events) break;
-      if (hasOutcome(entry.event.id)) continue;
+    const order = this.#order();
+    for (let i = this.#from; i < order.length && chosen.length < budget.events; i++) {
+      const entry = order[i] as Entry;
+      if (entry.gone || hasOutcome(entry.event.id)) continue;
       const larger = bytes + entry.bytes + envelopeBytes;
       const alone = budget.first && chosen.length === 0;
       if (!entry.ready || (larger > budget.bytes && !alone)) break;
@@ -166,9 +219,7 @@ export class Outbox {
 
   /** The seq up to which every outcome is durable here (DESIGN rule 3). */
   get acked(): number {
-    let lowest = this.nextSeq;
-    for (const { event } of this.#entries.values()) if (event.seq !== undefined && event.seq < lowest) lowest = event.seq;
-    return lowest - 1;
+    return (this.#first?.event.seq ?? this.nextSeq) - 1;
   }
 
   /** Gives every event up its number, as a cloned or restored history asks; ids stay. Returns the events that changed. */

@@ -105,20 +105,28 @@ function resolveExpectations(event: PendingEvent, settled: ReadonlyMap<string, S
   return { ...event, expect };
 }
 
+/** What `settle` looks at of an outbox. */
+export interface UnsettledEvents {
+  readonly sent: readonly PendingEvent[];
+  readonly unsent: readonly PendingEvent[];
+  readonly hasOpenExpectations: boolean;
+}
+
 /**
  * Works out what a cut settles (DESIGN rules 3, 5, 7 and 9). Pure.
  *
- * @param outbox the events that are not settled, in order.
+ * @param outbox the events that are not settled, in order. Those that were never sent are looked at only where
+ * one of them can be concerned, so that a long queue does not make every cut slow.
  * @param rowOf rows as they will be in base after the cut.
  */
-export function settle(cut: Cut, outbox: readonly PendingEvent[], rowOf: (domain: string, key: string) => Row | undefined): Settlement {
+export function settle(cut: Cut, outbox: UnsettledEvents, rowOf: (domain: string, key: string) => Row | undefined): Settlement {
   const outcomes = new Map(cut.outcomes.map((outcome) => [outcome.id, outcome]));
   const settled = new Map<string, SettledOutcome>();
   const confirmed = new Set<string>();
   const changed: PendingEvent[] = [];
   const items: InboxItem[] = [];
   const refusedKeys = new Set<string>();
-  for (const event of outbox) {
+  const look = (event: PendingEvent): void => {
     const outcome = outcomes.get(event.id);
     if (outcome) {
       settled.set(event.id, outcome);
@@ -128,7 +136,7 @@ export function settle(cut: Cut, outbox: readonly PendingEvent[], rowOf: (domain
         for (const key of createdKeys(event)) refusedKeys.add(key);
       }
       items.push(...supersededItems(event, outcome, rowOf));
-      continue;
+      return;
     }
     if (event.seq !== undefined && event.seq <= cut.lastSeq) confirmed.add(event.id);
     else if (event.confirmed) {
@@ -144,6 +152,8 @@ export function settle(cut: Cut, outbox: readonly PendingEvent[], rowOf: (domain
       const resolved = resolveExpectations(event, settled);
       if (resolved !== event) changed.push(resolved);
     }
-  }
+  };
+  outbox.sent.forEach(look);
+  if (refusedKeys.size > 0 || cut.reset.length > 0 || outbox.hasOpenExpectations) outbox.unsent.forEach(look);
   return { settled, confirmed, changed, items };
 }

@@ -186,7 +186,7 @@ export class SpaceSession implements SyncedSpace {
   // --- the loop's side ----------------------------------------------------------------------------------
 
   get sendable(): number {
-    return this.stopped ? 0 : this.outbox.sendable((id) => this.#staging?.hasOutcome(id) ?? false);
+    return this.stopped ? 0 : this.outbox.sendable(this.#staging?.outcomeCount ?? 0);
   }
 
   request(budget: Budget & { readonly first: boolean }): Promise<SpacePart | undefined> {
@@ -260,6 +260,7 @@ export class SpaceSession implements SyncedSpace {
   }
 
   isBehind(heads: { readonly [domain: string]: number }): boolean {
+    if (this.refetch.size > 0) return true;
     return Object.entries(heads).some(([domain, head]) => this.domains.includes(domain) && head > (this.meta.cursors[domain] ?? 0));
   }
 
@@ -326,7 +327,7 @@ export class SpaceSession implements SyncedSpace {
   async apply(cut: Cut): Promise<void> {
     const rowOf = (domain: string, key: string): Row | undefined =>
       cut.rows.get(domain)?.get(key) ?? (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
-    const settlement = settle(cut, this.outbox.events, rowOf);
+    const settlement = settle(cut, this.outbox, rowOf);
     const items = [...settlement.items, ...this.#lost(cut, rowOf)];
     const { create: _created, ...meta } = this.meta;
     const next: ReplicaMeta = {
@@ -351,7 +352,8 @@ export class SpaceSession implements SyncedSpace {
 
   /** Events that a cut confirms, as they are to be stored; those that were confirmed before are left as they are. */
   #confirm(ids: ReadonlySet<string>): PendingEvent[] {
-    return this.outbox.events.filter((event) => ids.has(event.id) && !event.confirmed).map((event) => ({ ...event, confirmed: true }));
+    if (ids.size === 0) return [];
+    return this.outbox.sent.filter((event) => ids.has(event.id) && !event.confirmed).map((event) => ({ ...event, confirmed: true }));
   }
 
   /** Rows kept aside that the server does not have any more, once its own have come. */
