@@ -57,7 +57,7 @@ export function programsOf(page: string, text: string): Program[] {
   const extension = own.some(({ language }) => language === "tsx") ? "tsx" : "ts";
   for (const block of blocks) {
     const named = block.words.find((word) => word.startsWith("file="))?.slice("file=".length);
-    const name = named ?? `${posix.basename(page, ".md").toLowerCase()}.${extension}`;
+    const name = named ?? `${posix.basename(page)}.${extension}`;
     const path = posix.join(posix.dirname(page), name);
     byPath.set(path, [...(byPath.get(path) ?? []), block]);
   }
