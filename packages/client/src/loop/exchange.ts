@@ -111,7 +111,7 @@ export async function runExchange(options: ExchangeOptions): Promise<LifeEvent> 
   try {
     const { backoffMs = 0 } = await remote.exchange({ protocol: protocolVersion, device, spaces: parts }, sink, { token, signal });
     await Promise.all(work);
-    for (const tracked of waiting.values()) tracked.trouble("failed", "The server's answer leaves the space out.");
+    for (const tracked of waiting.values()) tracked.trouble("The server's answer leaves the space out.");
     if (asked.events > 0) budget.passed();
     return { type: "answered", backoffMs };
   } catch (error) {

@@ -19,6 +19,8 @@ interface FakeServer {
   weather: (() => RemoteFailure | "ok" | { readonly backoffMs: number })[];
   /** What a space meets. */
   spaceErrors: Map<string, SpaceError>;
+  /** Spaces that answers leave out. */
+  silent: Set<string>;
   socket: PokeListener | undefined;
   sockets: number;
   socketsRefused: boolean;
@@ -115,7 +117,7 @@ interface World {
 
 function fakeServer(): FakeServer {
   return {
-    heads: new Map(), received: new Map(), requests: [], inFlight: 0, mostInFlight: 0, weather: [() => "ok"], spaceErrors: new Map(), socket: undefined, sockets: 0,
+    heads: new Map(), received: new Map(), requests: [], inFlight: 0, mostInFlight: 0, weather: [() => "ok"], spaceErrors: new Map(), silent: new Set(), socket: undefined, sockets: 0,
     socketsRefused: false, watched: {}, infos: 0, maxEvents: limits.maxEventsPerRequest, tokens: new Set(["token-1"]), latencyMs: 20, rowsPerCheckpoint: 1_000, streamMs: 0,
   };
 }
@@ -139,6 +141,7 @@ function fakeRemote(server: FakeServer, time: VirtualTime): Remote {
         if (events > server.maxEvents) refuse({ kind: "refused", status: 413, code: "too_large", message: "The batch is too large." });
         sink.time(time.clock.now() - time.clock.wrongMs - server.latencyMs / 2);
         for (const { space, cursors, events = [] } of spaces) {
+          if (server.silent.has(space)) continue;
           const error = server.spaceErrors.get(space);
           if (error) {
             sink.failure(space, error);
@@ -554,7 +557,7 @@ describe("the loop", () => {
     await time.advance(10 * minute);
     expect(server.requests.length).toBeLessThanOrEqual(40);
     expect(loop.status.state).toBe("catching-up");
-    await expect(Promise.race([loop.syncNow(), time.advance(minute).then(() => "waits")])).rejects.toMatchObject({ code: "stalled" });
+    await expect(Promise.race([loop.syncNow(), time.advance(minute).then(() => "waits")])).rejects.toMatchObject({ code: "catching-up" });
   });
 
   test("`later` without end makes no hot loop, whatever time it asks for", async () => {
@@ -600,6 +603,69 @@ describe("the loop", () => {
     expect(loop.status).toMatchObject({ state: "live" });
     expect(space("a").cursor).toBe(100_001);
     expect(loop.status.spaces["a"]?.progress).toBeNull();
+  });
+
+  test("a socket that confirms what is there keeps the time of the last sync", async () => {
+    const { server, loop, time } = createWorld({ spaces: ["a", "b"] });
+    server.heads.set("a", 5);
+    await time.advance(200);
+    const first = loop.status.lastSyncedAt as number;
+    await time.advance(30_000);
+    server.socket?.message({ type: "heads", time: 1, spaces: { a: { note: 5 } } });
+    expect(loop.status.spaces["a"]?.lastSyncedAt).toBeGreaterThanOrEqual(first + 30_000);
+    expect(loop.status.lastSyncedAt).toBe(first);
+    server.socket?.message({ type: "heads", time: 1, spaces: { b: { note: 0 } } });
+    expect(loop.status.lastSyncedAt).toBeGreaterThanOrEqual(first + 30_000);
+  });
+
+  test("a server of another protocol makes its spaces outdated; it is asked again every hour", async () => {
+    const { server, loop, time } = createWorld();
+    server.weather = [() => ({ kind: "refused", status: 400, code: "protocol_unsupported", message: "This server speaks another protocol version." })];
+    await time.advance(30 * minute);
+    expect(loop.status).toMatchObject({ state: "outdated", reason: "This server speaks another protocol version." });
+    expect(server.requests.length).toBe(1);
+    server.weather = [() => "ok"];
+    await time.advance(31 * minute);
+    expect([loop.status.state, server.requests.length]).toEqual(["live", 2]);
+  });
+
+  test("a space whose own work fails, or that the answer leaves out, backs off alone", async () => {
+    const { server, loop, time, space, write } = createWorld({ spaces: ["a", "b", "c"] });
+    space("a").end = () => Promise.reject(new Error("The disk is full."));
+    space("b").request = () => Promise.reject(new Error("The storage is gone."));
+    server.silent.add("c");
+    await time.advance(minute);
+    const { a, b, c } = loop.status.spaces;
+    expect([a?.reason, b?.reason, c?.reason]).toEqual(["Error: The disk is full.", "Error: The storage is gone.", "The server's answer leaves the space out."]);
+    expect(server.requests.length).toBeLessThanOrEqual(15);
+    server.silent.clear();
+    await time.advance(5 * minute);
+    write("c");
+    await time.advance(100);
+    expect([space("c").sendable, loop.status.spaces["c"]?.state]).toEqual([0, "live"]);
+  });
+
+  test("a fault in a space's staging ends the exchange, and backs off", async () => {
+    const { server, loop, time, space } = createWorld();
+    space("a").begin = () => {
+      throw new Error("A fault.");
+    };
+    await time.advance(minute);
+    expect(loop.status).toMatchObject({ state: "backing-off", error: { code: "internal", message: "Error: A fault." } });
+    expect(server.requests.length).toBeLessThanOrEqual(6);
+  });
+
+  test("a space that is removed while its answer is under way gets no end", async () => {
+    const { loop, time, space } = createWorld();
+    let ends = 0;
+    space("a").end = () => {
+      ends += 1;
+      return Promise.resolve({ moreToFetch: false, moreToSend: false });
+    };
+    await time.advance(10);
+    loop.removeSpace("a");
+    await time.advance(minute);
+    expect([ends, loop.status.state]).toEqual([0, "live"]);
   });
 
   test("a revoked message is confirmed by an exchange", async () => {

@@ -14,8 +14,6 @@ const never = Number.POSITIVE_INFINITY;
 const maxWatchChars = limits.maxSocketFrameBytes - 1_024;
 
 interface Waiter {
-  /** The exchange that was the newest when the wait began: it may have passed what is waited for. */
-  readonly round: number;
   readonly resolve: () => void;
   readonly reject: (error: SyncError) => void;
 }
@@ -52,7 +50,6 @@ class Synchronizer implements Loop {
   #informed = false;
   #renewNotBeforeMs = 0;
   #retryAt: number | null = null;
-  #lastSyncedAt: number | null = null;
   #toldMs = 0;
   #told = "";
   /** What the socket said hello with. */
@@ -78,14 +75,18 @@ class Synchronizer implements Loop {
       unauthorized: () => session.refuse(this.#greeting.token),
       changed: (turned) => {
         if (turned) for (const tracked of this.#all) tracked.idle();
-        this.wake();
-        this.#report();
+        this.#again();
       },
     });
   }
 
   get #all(): TrackedSpace[] {
     return [...this.#spaces.values()];
+  }
+
+  /** Whether writes wait to be sent. */
+  get #waits(): boolean {
+    return this.#all.some(({ space }) => space.sendable > 0);
   }
 
   // --- status -------------------------------------------------------------------------------------------
@@ -96,7 +97,6 @@ class Synchronizer implements Loop {
       sending: this.#sending,
       retryAt: this.#retryAt,
       clockSkewMs: this.#options.serverClock.skewMs,
-      lastSyncedAt: this.#lastSyncedAt,
     });
   }
 
@@ -122,7 +122,7 @@ class Synchronizer implements Loop {
     if (next <= now()) return this.#dispatch({ type: "due" });
     next = Math.min(next, this.#keepLine(), this.#renew());
     if (next < never) this.#cancelTimer = this.#options.ports.timers.after(Math.max(0, next - now()), () => this.wake());
-    this.#settle();
+    if (task === "none") this.#settle();
   }
 
   #dispatch(event: LifeEvent): void {
@@ -137,8 +137,7 @@ class Synchronizer implements Loop {
     }
     if (life.task !== before.task && life.task === "asking") void this.#ask();
     if (life.task !== before.task && life.task === "exchanging") this.#inFlight = this.#exchange();
-    this.wake();
-    this.#report();
+    this.#again();
   }
 
   /** Asks for another token before this one expires; if that fails, this one serves until it is refused. */
@@ -167,7 +166,7 @@ class Synchronizer implements Loop {
 
   async #exchange(): Promise<void> {
     const { remote, ports, session, serverClock, device } = this.#options;
-    const { now, serverMs } = this.#tracking;
+    const { now } = this.#tracking;
     const mine = this.#abort;
     const token = session.token as string;
     const begunMs = now();
@@ -199,8 +198,7 @@ class Synchronizer implements Loop {
     if (event.type === "unauthorized") session.refuse(token);
     if (event.type === "answered") {
       this.#reached = true;
-      if (this.#all.some(({ space }) => space.sendable > 0)) this.#inform();
-      else if (this.#all.every(({ sync }) => sync.state !== "catching-up")) this.#lastSyncedAt = serverMs();
+      if (this.#waits) this.#inform();
     }
     this.#dispatch(event);
   }
@@ -239,7 +237,9 @@ class Synchronizer implements Loop {
   #hear(message: ServerMessage): void {
     if (message.type === "heads") {
       for (const [space, heads] of Object.entries(message.spaces)) {
-        for (const [domain, index] of Object.entries(heads)) this.#spaces.get(space)?.hear(domain, index);
+        const tracked = this.#spaces.get(space);
+        for (const [domain, index] of Object.entries(heads)) tracked?.hear(domain, index);
+        tracked?.confirm();
       }
     }
     const tracked = "space" in message && this.#spaces.get(message.space);
@@ -249,10 +249,15 @@ class Synchronizer implements Loop {
       else if (message.by !== this.#options.device()) {
         const fetchIt = (): void => message.domains.forEach((domain) => tracked.hear(domain, message.index));
         if (message.type === "poke") fetchIt();
-        else void tracked.space.delta(message).then((applied) => applied || fetchIt(), fetchIt).then(() => this.wake());
+        else void tracked.space.delta(message).then((applied) => (applied ? tracked.confirm() : fetchIt()), fetchIt).then(() => this.#again());
       }
     }
+    this.#again();
+  }
+
+  #again(): void {
     this.wake();
+    this.#report();
   }
 
   // --- what the client calls ----------------------------------------------------------------------------
@@ -303,24 +308,19 @@ class Synchronizer implements Loop {
     return new Promise((resolve, reject) => {
       if (!this.#running) return reject(new SyncError("stopped", "The client is not syncing."));
       for (const tracked of this.#all) tracked.retry();
-      this.#waiters = [...this.#waiters, { round: this.#round, resolve, reject }];
+      this.#waiters = [...this.#waiters, { resolve, reject }];
       this.#dispatch({ type: "urged" });
     });
   }
 
-  /** Tells those who wait in `syncNow` how it ended. */
+  /** Nothing is under way or due: tells those who wait in `syncNow` how it ended. */
   #settle(): void {
-    const { task, notBeforeMs, code, mode, reason } = this.#life;
-    const blocked = task === "none" && notBeforeMs > this.#tracking.now();
-    this.#waiters = this.#waiters.filter((waiter) => {
-      const whys = this.#all.map((tracked) => tracked.whyNot(waiter.round)).filter((why) => why !== undefined);
-      const waits = whys.includes("waiting");
-      if (waits && !blocked) return true;
-      const why = waits ? { code: code || mode, message: reason } : whys[0];
-      if (why && why !== "waiting") waiter.reject(new SyncError(why.code, why.message));
-      else waiter.resolve();
-      return false;
-    });
+    const { state, reason, error } = this.status;
+    for (const { resolve, reject } of this.#waiters) {
+      if (state === "live" && !this.#waits) resolve();
+      else reject(new SyncError(error?.code ?? state, reason || "The server asked to send some writes later."));
+    }
+    this.#waiters = [];
   }
 
   signIn(): void {

@@ -18,8 +18,6 @@ export class PokeLine {
   readonly #options: PokeLineOptions;
   open = false;
   #channel: PokeChannel | undefined;
-  /** What an attempt that was given up still says is passed over. */
-  #attempt = 0;
   #failures = 0;
   #retryAtMs = 0;
   #said = "";
@@ -36,24 +34,20 @@ export class PokeLine {
 
   #begin(): void {
     const { connect, message, changed, unauthorized } = this.#options;
-    const mine = ++this.#attempt;
-    const current = <A>(call: (argument: A) => void) => (argument: A): void => {
-      if (mine === this.#attempt) call(argument);
-    };
     try {
       this.#channel = connect({
-        open: current<void>(() => {
+        open: () => {
           this.open = true;
           this.#failures = 0;
           changed(true);
-        }),
-        message: current(message),
-        closed: current((reason) => {
+        },
+        message,
+        closed: (reason) => {
           const turned = this.open;
           this.#lost();
           if (reason.unauthorized) unauthorized();
           changed(turned);
-        }),
+        },
       });
     } catch {
       // The platform refuses the address, a page over HTTPS one without; the client polls, and its status says so.
@@ -82,7 +76,6 @@ export class PokeLine {
   close(): void {
     this.#channel?.close();
     this.#channel = undefined;
-    this.#attempt += 1;
     this.open = false;
     this.#said = "";
     this.#retryAtMs = 0;

@@ -98,7 +98,7 @@ export interface LoopStatus {
   readonly reason: string;
   readonly connection: "offline" | "polling" | "socket";
   readonly phase: "idle" | "fetching" | "sending" | "blocked";
-  /** When everything last was in step, by the server's clock in milliseconds. */
+  /** Since when everything has been in step at least once, by the server's clock in milliseconds; null when not since the start. */
   readonly lastSyncedAt: number | null;
   /** `retryAt`: when it is tried again by itself, by the server's clock. */
   readonly error: { readonly code: string; readonly message: string; readonly retryAt: number | null } | null;

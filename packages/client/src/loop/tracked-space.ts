@@ -19,11 +19,7 @@ const table: { readonly [S in SpaceState]: { readonly [E in SpaceEvent]: SpaceSt
 /** So many times in a row a space may ask again at once without having come further; only a fault needs more. */
 const freeStalls = 2;
 
-/** Why a space has not landed. */
-export interface Trouble {
-  readonly code: string;
-  readonly message: string;
-}
+const never = Number.POSITIVE_INFINITY;
 
 export interface TrackingPorts {
   now(): number;
@@ -38,18 +34,18 @@ export class TrackedSpace {
   readonly space: SyncedSpace;
   readonly #ports: TrackingPorts;
   sync: SpaceSync = { state: "catching-up", reason: "", progress: null, lastSyncedAt: null };
-  /** Rows are known to be left. */
-  #far = false;
   /** The socket tells of its changes. */
   watched = false;
   /** Removed, perhaps while an answer was under way. */
   closed = false;
   /** The exchange in which it was last served: those that waited longest go first. */
   turn = 0;
-  /** Asked at the latest then; Infinity when it is not said. */
-  #lookAtMs = 0;
-  /** The exchange that was the newest when it was said: one under way may have passed what is to be seen. */
-  #lookSaidIn = 0;
+  /** It could not send in the newest exchange because others used up the request. */
+  #denied = false;
+  /** Looks that were asked for; how many the exchange under way answers, and how many were answered. */
+  #looks = 1;
+  #looking = 0;
+  #looked = 0;
   /** From when the idle time runs, and its share that this space takes, so that not all are asked together. */
   #idleFromMs = 0;
   #share = 1;
@@ -61,9 +57,6 @@ export class TrackedSpace {
   /** Where the last answer left the space, and how often in a row it asked again without having come further. */
   #mark = "";
   #stalls = 0;
-  #asked = 0;
-  #landed = 0;
-  #why: Trouble | undefined;
   /** The versions from and to which it catches up. */
   #cursor = 0;
   #from: number | undefined;
@@ -78,21 +71,16 @@ export class TrackedSpace {
     this.sync = { ...this.sync, reason: "", ...change, state: table[this.sync.state][event] };
   }
 
-  /** Whether the space goes on by itself. */
-  get #goesOn(): boolean {
-    return this.sync.state === "catching-up" || this.sync.state === "live";
-  }
-
   /** Whether events may go now. */
   get maySend(): boolean {
     return this.#sendAtMs <= this.#ports.now();
   }
 
   get #wantedAtMs(): number {
-    const { space } = this;
-    if (!this.#goesOn) return this.#lookAtMs;
-    if (this.#far || space.isBehind(this.#heads)) return 0;
-    return Math.min(this.#lookAtMs, this.#idleFromMs + this.#ports.idleMs(this) * this.#share, space.sendable > 0 ? this.#sendAtMs : Number.POSITIVE_INFINITY);
+    const { space, sync } = this;
+    if (sync.state === "frozen" || sync.state === "revoked") return never;
+    if (this.#looks > this.#looked || sync.state === "outdated" || space.isBehind(this.#heads)) return 0;
+    return Math.min(this.#idleFromMs + this.#ports.idleMs(this) * this.#share, space.sendable > 0 ? this.#sendAtMs : never);
   }
 
   /** When it is to be asked next; Infinity when not by itself. */
@@ -100,11 +88,9 @@ export class TrackedSpace {
     return Math.max(this.#wantedAtMs, this.#notBeforeMs);
   }
 
-  /** Has it asked soon, if it goes on at all. */
+  /** Has it asked soon, after what is under way, if it goes on at all. */
   look(): void {
-    if (!this.#goesOn) return;
-    this.#lookAtMs = 0;
-    this.#lookSaidIn = this.#asked;
+    this.#looks += 1;
   }
 
   /** The idle time begins anew. */
@@ -118,16 +104,21 @@ export class TrackedSpace {
     this.#heads[domain] = Math.max(this.#heads[domain] ?? 0, index);
   }
 
+  /** The socket says how it is: when that is what it has, it is in step. */
+  confirm(): void {
+    if (this.sync.state === "live" && !this.space.isBehind(this.#heads)) this.sync = { ...this.sync, lastSyncedAt: this.#ports.serverMs() };
+  }
+
   /** Its part of the exchange number `round`. Never rejects: what goes wrong becomes the space's trouble. */
   async request(budget: Budget & { readonly first: boolean }, round: number): Promise<SpacePart | undefined> {
-    this.#asked = round;
-    this.#why = undefined;
+    this.#looking = this.#looks;
     try {
       const part = await this.space.request(this.maySend ? budget : { ...budget, events: 0 });
-      if (!part) this.trouble("not_open", "The space is not open.");
+      if (!part) this.trouble("The space is not open.");
       else {
         this.#cursor = Math.min(...Object.values(part.request.cursors));
-        if (part.request.events?.length || budget.first || this.space.sendable === 0) this.turn = round;
+        this.#denied = !part.request.events?.length && !budget.first && this.space.sendable > 0;
+        if (!this.#denied) this.turn = round;
       }
       return part;
     } catch (error) {
@@ -157,64 +148,60 @@ export class TrackedSpace {
 
   /** Never rejects, as `request`. */
   fail(error: SpaceError): Promise<void> {
-    return this.space.failed(error).then((recovery) => this.#recover(error.code, recovery)).catch((trouble: unknown) => this.#broke(trouble));
+    return this.space.failed(error).then((recovery) => this.#recover(recovery)).catch((trouble: unknown) => this.#broke(trouble));
   }
 
   #land({ lastSeq, cursors, scan }: AnswerEnd, { moreToFetch, retryAfterMs }: Landing): void {
     const { now, chance, serverMs } = this.#ports;
     const before = this.#mark;
     this.#mark = JSON.stringify([lastSeq, cursors, scan]);
-    this.#far = moreToFetch;
-    if (this.#lookSaidIn !== this.#asked) this.#lookAtMs = Number.POSITIVE_INFINITY;
+    this.#looked = this.#looking;
     this.idle();
-    if (retryAfterMs !== undefined) {
-      this.#sendAtMs = now() + askedMs(retryAfterMs, chance());
-      this.#why = { code: "deferred", message: "The server asked to send an event later." };
-    }
-    if (moreToFetch) this.#pass("partial", {});
-    else {
+    if (retryAfterMs !== undefined) this.#sendAtMs = now() + askedMs(retryAfterMs, chance());
+    if (moreToFetch) {
+      this.look();
+      this.#pass("partial", {});
+    } else {
       this.#from = undefined;
       this.#pass("landed", { progress: null, lastSyncedAt: serverMs() });
     }
-    const done = this.#wantedAtMs > now();
-    this.#again(done || this.#mark !== before);
-    if (done && !this.#why) this.#landed = this.#asked;
+    this.#again(this.#mark !== before || this.#wantedAtMs > now());
   }
 
-  #recover(code: string, recovery: Recovery): void {
+  #recover(recovery: Recovery): void {
     if (recovery.next === "stop") this.stop(recovery.state, recovery.reason);
-    else if (recovery.next === "later") this.trouble(code, recovery.reason, recovery.afterMs);
+    else if (recovery.next === "later") this.trouble(recovery.reason, recovery.afterMs);
     else {
-      this.#lookAtMs = 0;
+      this.look();
       this.#again(false);
     }
   }
 
   /** The space may ask again at once, unless it does so over and over without having come further. */
   #again(further: boolean): void {
-    const { now, chance } = this.#ports;
     // Who had to let others send first has not stalled.
-    this.#stalls = further ? 0 : this.#stalls + Number(this.turn === this.#asked);
+    this.#stalls = further ? 0 : this.#stalls + Number(!this.#denied);
     this.#notBeforeMs = 0;
-    if (this.#stalls <= freeStalls) return;
-    this.#why = { code: "stalled", message: "The space asks again and again without coming further." };
-    this.#notBeforeMs = now() + backoffMs(this.#stalls - freeStalls, chance());
+    if (this.#stalls > freeStalls) this.#hold("The space asks again and again without coming further.", this.#stalls - freeStalls);
   }
 
   #broke(error: unknown): void {
-    this.trouble("failed", String(error));
+    this.trouble(String(error));
   }
 
-  trouble(code: string, message: string, afterMs = 0): void {
+  /** It cannot go on. Whatever is asked for, it backs off too: nothing may make a hot loop. */
+  trouble(reason: string, afterMs = 0): void {
+    this.#hold(reason, ++this.#stalls, afterMs);
+  }
+
+  #hold(reason: string, failures: number, afterMs = 0): void {
     const { now, chance } = this.#ports;
-    this.#why = { code, message };
-    // Whatever is asked for, it backs off: nothing may make a hot loop.
-    this.#notBeforeMs = now() + Math.max(backoffMs(++this.#stalls, chance()), askedMs(afterMs, chance()));
-    this.#pass("trouble", { reason: message });
+    this.#notBeforeMs = now() + Math.max(backoffMs(failures, chance()), askedMs(afterMs, chance()));
+    this.#pass("trouble", { reason });
   }
 
   stop(state: "outdated" | "frozen" | "revoked", reason: string): void {
-    this.#lookAtMs = state === "outdated" ? this.#ports.now() + outdatedMs : Number.POSITIVE_INFINITY;
+    this.#notBeforeMs = this.#ports.now() + outdatedMs;
     this.sync = { ...this.sync, state, reason, progress: null };
   }
 
@@ -223,12 +210,5 @@ export class TrackedSpace {
     this.#pass("retry", { reason: this.sync.state === "frozen" ? this.sync.reason : "" });
     this.#notBeforeMs = this.#sendAtMs = 0;
     this.look();
-  }
-
-  /** Why it has not landed since exchange `round`; undefined when it has, `waiting` while it may. */
-  whyNot(round: number): Trouble | "waiting" | undefined {
-    if (this.#landed > round) return undefined;
-    if (!this.#goesOn) return { code: this.sync.state, message: this.sync.reason };
-    return (this.#asked > round && this.#why) || "waiting";
   }
 }

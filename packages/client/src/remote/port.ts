@@ -68,6 +68,7 @@ export interface PokeChannel {
   close(): void;
 }
 
+/** Nothing of it is called any more after `closed`, or after the channel's `close`. */
 export interface PokeListener {
   open(): void;
   message(message: ServerMessage): void;
