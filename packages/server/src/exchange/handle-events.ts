@@ -36,7 +36,7 @@ export function identify(events: readonly unknown[]): readonly Identified[] | st
   const identified: Identified[] = [];
   for (const [position, raw] of events.entries()) {
     const identity = decode(eventIdentityDecoder, raw);
-    if (!identity.ok) return `events[${position}].${identity.message}`;
+    if (!identity.ok) return `events[${position}]: expected an id, a lower-case UUID of version 7, and a seq, a whole number from 1`;
     identified.push({ raw, ...identity.value });
   }
   return identified.sort((a, b) => a.seq - b.seq);
