@@ -13,6 +13,7 @@ const site: SiteLookup = {
     return record && String(record["name"] ?? record["title"]);
   },
   fieldOf: (domain, key, field) => records[`${domain}/${key}`]?.[field],
+  below: (project) => (project === "p9" ? 2 : 0),
   time: (at) => `t${at}`,
   person: (user) => user.toUpperCase(),
 };
@@ -77,6 +78,7 @@ describe("a refused write", () => {
       did: "You added it, t5",
       needsNumber: true,
       stands: [],
+      explanation: expect.stringContaining("2 records"),
     });
     expect(card.choices.map(({ choice }) => choice)).toEqual(["retry", "dismiss"]);
   });

@@ -1,4 +1,5 @@
 import type { InboxChoice, InboxItem } from "@landfall/client";
+import { count } from "./time-words.js";
 
 /** What the words about an item need of the site as it is now. */
 export interface SiteLookup {
@@ -6,6 +7,8 @@ export interface SiteLookup {
   nameOf(domain: string, key: string): string | undefined;
   /** What a field holds now; undefined where it is empty or the record is gone. */
   fieldOf(domain: string, key: string, field: string): unknown;
+  /** How many records belong to a project. */
+  below(project: string): number;
   /** A time, for people. */
   time(at: number): string;
   /** A user's name, for people. */
@@ -30,7 +33,7 @@ export interface InboxCard {
   readonly tried: readonly Line[];
   /** What stands in its place, where there is something to compare. */
   readonly stands: readonly Line[];
-  /** The record and field that another number would mend. */
+  /** Whether another number would mend it. */
   readonly needsNumber: boolean;
   readonly choices: readonly { readonly choice: InboxChoice; readonly label: string }[];
 }
@@ -136,15 +139,28 @@ export function inboxCard(item: InboxItem, site: SiteLookup): InboxCard {
   return {
     ...common,
     headline,
-    explanation: explanationOf(item, code in headlines),
+    explanation: explanationOf(item, site),
     stands: kind === "rejected" ? standingLines(item, tried, site) : [],
   };
 }
 
-function explanationOf({ code, reason }: InboxItem, isKnown: boolean): string {
-  if (code === "not_unique") return "Give yours another number, or leave it out.";
-  if (code === "deleted") return "Keep it as a copy to bring what you wrote back under a new record.";
-  return isKnown ? "" : reason;
+function explanationOf(item: InboxItem, site: SiteLookup): string {
+  const { code = "", reason, choices } = item;
+  if (code === "not_unique") {
+    const below = isRefusedProject(item) ? site.below(item.key ?? "") : 0;
+    const lost =
+      below > 0 ? ` Dismissing it also deletes the ${count(below, "record")} that you put under it.` : "";
+    return `Give yours another number, or dismiss it.${lost}`;
+  }
+  if (code === "deleted" && choices.includes("keepCopy"))
+    return "A copy brings it back as a new record, with what you wrote.";
+  return code in headlines ? "" : reason;
+}
+
+/** Whether a project was never created, so that what was put under it belongs to nothing. */
+export function isRefusedProject({ kind, domain, key, event }: InboxItem): boolean {
+  const op = event?.ops?.find((one) => one.op === "create" && one.key === key);
+  return kind === "rejected" && domain === "project" && op !== undefined;
 }
 
 function aboutOf({ domain, key, tried, event, row }: InboxItem, site: SiteLookup): string {
@@ -175,13 +191,23 @@ function didOf({ kind, event, domain, key }: InboxItem): string {
   return (op && verbs[op.op]) ?? "You changed it";
 }
 
-function triedLines({ kind, field, tried, row }: InboxItem, site: SiteLookup): readonly Line[] {
+function triedLines({ kind, field, tried, row, event, key }: InboxItem, site: SiteLookup): readonly Line[] {
   if (field !== undefined) return [{ label: labelOf(field), value: valueWords(field, tried, site) }];
   const fields = kind === "lost" ? fieldsOf(row) : tried;
+  const isNew = event?.ops?.some((op) => op.op === "create" && op.key === key) ?? false;
   if (typeof fields !== "object" || fields === null) return [];
   return Object.entries(fields)
-    .filter(([name]) => name in fieldNames)
+    .filter(([name, value]) => name in fieldNames && !(isNew && isUntouched(name, value)))
     .map(([name, value]) => ({ label: labelOf(name), value: valueWords(name, value, site) }));
+}
+
+/** What a new record has by itself, which nobody wrote. */
+function isUntouched(field: string, value: unknown): boolean {
+  return (
+    (field === "visits" && value === 0) ||
+    (field === "tags" && Array.isArray(value) && value.length === 0) ||
+    (field === "status" && value === "open")
+  );
 }
 
 /** What the fields that were tried hold now, where the record is still there and differs. */

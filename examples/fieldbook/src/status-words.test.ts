@@ -35,7 +35,7 @@ const say = (of: ClientStatus, switchedOff = false) =>
 
 describe("the status bar", () => {
   test("says when all is well, and since when", () => {
-    expect(say(status())).toMatchObject({ tone: "good", label: "Up to date", detail: "synced 14:02" });
+    expect(say(status())).toMatchObject({ tone: "good", label: "Up to date", details: ["synced 14:02"] });
   });
 
   test("never says that all is well while something waits", () => {
@@ -65,7 +65,7 @@ describe("the status bar", () => {
     const offline = status({ state: "offline", reason: "No route." }, { pending: 3 });
     expect(say(offline)).toMatchObject({
       label: "Offline",
-      detail: "3 changes waiting · synced 14:02",
+      details: ["3 changes waiting", "synced 14:02"],
       reason: "No route.",
     });
     expect(say(offline, true).reason).toMatch(/^You switched/);
@@ -84,7 +84,7 @@ describe("the status bar", () => {
     expect(say(first)).toMatchObject({
       tone: "busy",
       label: "Fetching the site",
-      detail: "25 %",
+      details: ["25 %"],
       progress: 0.25,
     });
   });
@@ -112,7 +112,7 @@ describe("the status bar", () => {
   });
 
   test("does not know a space that is not open yet as up to date", () => {
-    expect(say(status({ spaces: {} }))).toMatchObject({ tone: "busy", detail: "never synced" });
+    expect(say(status({ spaces: {} }))).toMatchObject({ tone: "busy", details: ["never synced"] });
   });
 });
 

@@ -7,8 +7,8 @@ export interface StatusWords {
   readonly tone: "good" | "busy" | "waiting" | "bad";
   /** Two or three words. */
   readonly label: string;
-  /** How far it is: what waits, how far it has come, when it was last in step. */
-  readonly detail: string;
+  /** How far it is, the most important first: what waits, how far it has come, when it was last in step. */
+  readonly details: readonly string[];
   /** Why it is so, in a sentence; empty when there is nothing to say. */
   readonly reason: string;
   /** Between 0 and 1 while something long is under way. */
@@ -44,11 +44,11 @@ export function statusWords(
   const waiting = pending > 0 ? `${count(pending, "change")} waiting` : "";
   const last = space?.lastSyncedAt ?? null;
   const synced = last === null ? "never synced" : `synced ${timeWords(last, now, locale)}`;
-  const detail = [waiting, synced].filter((part) => part !== "").join(" · ");
+  const details = [waiting, synced].filter((part) => part !== "");
   const words = (tone: StatusWords["tone"], label: string, more: Partial<StatusWords> = {}): StatusWords => ({
     tone,
     label,
-    detail,
+    details,
     reason,
     progress: undefined,
     ...more,
@@ -78,7 +78,7 @@ export function statusWords(
     case "catching-up":
       return catchingUp(space, words);
     case "live":
-      if (pending > 0) return words("busy", "Sending", { detail: count(pending, "change") });
+      if (pending > 0) return words("busy", "Sending", { details: [count(pending, "change")] });
       return words("good", "Up to date");
   }
 }
@@ -93,7 +93,7 @@ function catchingUp(
   // Trouble that the client waits out by itself comes with a reason; without one it is simply under way.
   if (space?.reason) return words("waiting", "Waiting");
   if (far === undefined) return words("busy", label);
-  return words("busy", label, { progress: far, detail: `${Math.floor(far * 100)} %` });
+  return words("busy", label, { progress: far, details: [`${Math.floor(far * 100)} %`] });
 }
 
 function retryWords(reason: string, retryAt: number | null, now: number, locale?: string): string {

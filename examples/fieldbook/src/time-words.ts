@@ -1,7 +1,7 @@
 /** A time of day when it is today, else the day with it: short, and never wrong a minute later. */
 export function timeWords(at: number, now: number, locale?: string): string {
   const date = new Date(at);
-  const clock = date.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  const clock = date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
   if (date.toDateString() === new Date(now).toDateString()) return clock;
   const sameYear = date.getFullYear() === new Date(now).getFullYear();
   const day = date.toLocaleDateString(locale, {

@@ -1,7 +1,7 @@
 import { type InboxChoice, type InboxItem, WriteError, stampReading } from "@landfall/client";
 import { useInbox } from "@landfall/react";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
-import { type InboxCard, type Line, type SiteLookup, inboxCard } from "../inbox-words.js";
+import { type InboxCard, type Line, type SiteLookup, inboxCard, isRefusedProject } from "../inbox-words.js";
 import { Icon } from "../parts/icon.js";
 import type { SiteSpace } from "../records.js";
 import { hashOf } from "../route.js";
@@ -59,9 +59,29 @@ function lookup(space: SiteSpace): SiteLookup {
       return record && String(record["name"] ?? record["title"] ?? "");
     },
     fieldOf: (domain, key, field) => find(domain, key)?.[field],
+    below: (project) => childrenOf(space, project).length,
     time: (at) => timeWords(at, Date.now()),
     person: nameOf,
   };
+}
+
+/** The records that belong to a project, as their domain and key. */
+function childrenOf(
+  space: SiteSpace,
+  project: string,
+): readonly (readonly ["controlpoint" | "deviation", string])[] {
+  const where = { projectId: project };
+  return [
+    ...space.controlpoint.query({ where }).map(({ key }) => ["controlpoint", key] as const),
+    ...space.deviation.query({ where }).map(({ key }) => ["deviation", key] as const),
+  ];
+}
+
+/** Lets go of an item, and of what a project that never came to be has left behind. */
+function dismiss(space: SiteSpace, item: InboxItem): void {
+  const orphans = isRefusedProject(item) && item.key !== undefined ? childrenOf(space, item.key) : [];
+  if (orphans.length > 0) space.write((tx) => orphans.forEach(([domain, key]) => tx[domain].delete(key)));
+  void space.inbox.dismiss(item.id);
 }
 
 interface InboxItemCardProps {
@@ -78,7 +98,7 @@ function InboxItemCard({ item, onDecided }: InboxItemCardProps): ReactNode {
   const card = inboxCard(item, site);
   const decide = (choice: InboxChoice): void => {
     try {
-      if (choice === "dismiss") void space.inbox.dismiss(item.id);
+      if (choice === "dismiss") dismiss(space, item);
       else space.inbox[choice](item.id);
       onDecided();
     } catch (error) {

@@ -70,14 +70,16 @@ export const ProjectList = memo(function ProjectList({ selected, hasSynced }: Pr
             options={filters}
             onChange={(value) => show({ filter: value })}
           />
-          <label className="order">
-            <span className="only-heard">Order</span>
-            <select value={order} onChange={(event) => show({ order: event.target.value as Shown["order"] })}>
-              <option value="number">By number</option>
-              <option value="name">By name</option>
-              <option value="severity">Worst first</option>
-            </select>
-          </label>
+          <select
+            className="order"
+            aria-label="Order"
+            value={order}
+            onChange={(event) => show({ order: event.target.value as Shown["order"] })}
+          >
+            <option value="number">By number</option>
+            <option value="name">By name</option>
+            <option value="severity">Worst first</option>
+          </select>
         </div>
       </div>
       {shown.length === 0 ? (

@@ -46,7 +46,11 @@ export function StatusBar(): ReactNode {
         <span className="only-heard">Sync status: </span>
         <span className="dot" aria-hidden="true" />
         <span className="status-label">{words.label}</span>
-        <span className="status-detail">{words.detail}</span>
+        <span className="status-detail">
+          {words.details.map((detail) => (
+            <span key={detail}>{detail}</span>
+          ))}
+        </span>
         {warning && (
           <span className="status-warning">
             {status.storage.problem === null ? "Check the clock" : "Storage problem"}

@@ -44,7 +44,7 @@ export function StatusDialog({
     <Dialog title="Sync status" onClose={onClose}>
       <p className={`status-headline tone-${words.tone}`}>
         <span className="dot" aria-hidden="true" />
-        <strong>{words.label}</strong> {words.detail}
+        <strong>{words.label}</strong> {words.details.join(" · ")}
       </p>
       {words.reason !== "" && <p>{words.reason}</p>}
       {storage.problem !== null && (
