@@ -1,4 +1,4 @@
-import { type Op, type ServerMessage, decodeText, serverMessage } from "@landfall/protocol";
+import { type Fields, type Op, type ServerMessage, decodeText, serverMessage } from "@landfall/protocol";
 import { createEngine } from "@landfall/server/engine";
 import type { Engine } from "@landfall/server/engine-types";
 import { Hub } from "@landfall/server/hub/hub";
@@ -19,6 +19,10 @@ export const space = "site-7";
 export const user = { id: "ann" };
 export const domains = ["a", "b"] as const;
 
+const yearMs = 365 * 86_400_000;
+/** How far each device's clock is from the server's. */
+const skewsMs = [0, 3 * yearMs, -2 * yearMs];
+
 /** Each device counts its own writes here, so that its view is right exactly when the count is. */
 export const tally = (device: number): string => `tally${device}`;
 
@@ -33,7 +37,17 @@ export class World {
   /** How often each device has counted. */
   readonly counted: number[] = [];
   /** How often what the test is about has happened: a run without any of it shows little. */
-  readonly seen = { deltas: 0, lost: 0, resets: 0, pages: 0, checkpoints: 0, omitted: 0, duplicates: 0 };
+  readonly seen = {
+    deltas: 0,
+    lost: 0,
+    resets: 0,
+    pages: 0,
+    checkpoints: 0,
+    omitted: 0,
+    duplicates: 0,
+    superseded: 0,
+    rejected: 0,
+  };
   #token = 0;
 
   private constructor(
@@ -69,7 +83,13 @@ export class World {
 
   async #add(number: number): Promise<void> {
     const id = `device${number}`;
-    const device = await Device.make({ space, id, domains, number, now: () => this.clock.nowMs });
+    const device = await Device.make({
+      space,
+      id,
+      domains,
+      number,
+      now: () => this.clock.nowMs + (skewsMs[number] ?? 0),
+    });
     this.devices.push(device);
     this.counted.push(0);
     const heard: ServerMessage[] = [];
@@ -103,8 +123,36 @@ export class World {
     await this.settle();
   }
 
+  /** What a device had seen of a record when it wrote, by the event's id. */
+  readonly #seenBefore = new Map<string, ReadonlySet<string>>();
+
+  /** Sets a field of a record that is not known to be deleted; it may be refused or lose. */
+  async put(number: number, domain: string, key: string, set: Fields): Promise<void> {
+    const device = this.devices[number] as Device;
+    const row = device.session.replica.baseRow(domain, key);
+    if (row?.deleted) return;
+    // What is not there is made, sometimes as a create that somebody else may come before.
+    const isNew = device.view(domain, key) === undefined && Number(Object.values(set)[0]) % 2 === 0;
+    const id = await device
+      .write([{ op: isNew ? "create" : "put", domain, key, set }])
+      .catch(() => undefined);
+    if (id !== undefined) this.#seenBefore.set(id, new Set(Object.values(row?.stamps ?? {})));
+  }
+
   #watchOver(device: Device, number: number): void {
     device.onSettled = (outcome) => {
+      const said = "superseded" in outcome ? (outcome.superseded ?? []) : [];
+      const code = "code" in outcome ? outcome.code : undefined;
+      if (code !== undefined && !device.session.inbox.has(outcome.id))
+        this.wrong.push(`${device.id} does not tell that ${outcome.id} was refused: ${code}`);
+      for (const { domain, key, field, by } of said) {
+        if (this.#seenBefore.get(outcome.id)?.has(by))
+          this.wrong.push(`${device.id} lost ${domain}/${key}.${field} to what it had seen`);
+        const item = `${outcome.id}~${domain}~${key}~${field}`;
+        if (!device.session.inbox.has(item)) this.wrong.push(`${device.id} does not tell that ${item} lost`);
+        this.seen.superseded += 1;
+      }
+      if (code !== undefined) this.seen.rejected += 1;
       const index =
         outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied")
           ? outcome.index
@@ -139,8 +187,11 @@ export class World {
 
   async restart(number: number): Promise<void> {
     const device = this.devices[number] as Device;
+    const told = [...device.session.inbox.keys()];
     await device.restart();
     this.#watchOver(device, number);
+    for (const item of told)
+      if (!device.session.inbox.has(item)) this.wrong.push(`${device.id} has forgotten ${item}`);
     this.checkAll(number);
   }
 

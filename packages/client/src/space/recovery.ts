@@ -4,7 +4,7 @@ import type { StorageChange } from "../storage/port.js";
 import type { InboxItem } from "./inbox-item.js";
 import { rejectedItems } from "./settlement.js";
 import type { SpaceSession } from "./space-session.js";
-import { type ReplicaMeta, dropEvent, putEvent, putItem, putMeta } from "./space-store.js";
+import { type Aside, type ReplicaMeta, dropEvent, putEvent, putItem, putMeta } from "./space-store.js";
 
 /** What a space does about an error that the server gave for it (DESIGN rules 3, 8 and 12). Nothing unsynced is ever dropped. */
 export async function recover(session: SpaceSession, error: SpaceError): Promise<Recovery> {
@@ -18,7 +18,7 @@ export async function recover(session: SpaceSession, error: SpaceError): Promise
       return newGeneration(session, error);
     case "cursor_ahead":
       session.context.report("history_lost", `The server has lost the newest history of ${session.space}; it is read again, and what it lost is kept.`);
-      keepAside(session, error.head ?? 0);
+      keepAside(session, { at: error.head ?? 0, certain: error.head !== undefined });
       return { next: "again" };
     case "seq_gap":
       return seqGap(session, error.expected ?? 1);
@@ -58,20 +58,20 @@ async function leaveBase(session: SpaceSession, code: string, reason: string, me
   session.outbox.nextSeq = 1;
   const patch = new Map<string, Map<string, Row | null>>();
   for (const domain of session.domains) patch.set(domain, new Map([...session.replica.baseRows(domain).keys()].map((key) => [key, null])));
-  await session.replica.step({ patch, remove: new Set(session.replica.pending.map((event) => event.id)) });
+  await session.replica.step({ patch, remove: ids });
   session.changeInbox(items, []);
   for (const event of events) session.receipts.settle(event.id, { status: "rejected", id: event.id, seq: event.seq ?? 0, code, message: reason });
   session.context.publish(space, { type: "reload" });
 }
 
 /** Rows that the server may have lost are kept aside, and every domain is fetched again; base stands meanwhile. */
-function keepAside(session: SpaceSession, at: number): void {
-  const aside: Row[] = [];
+export function keepAside(session: SpaceSession, from: Aside): void {
+  const rows: Row[] = [];
   for (const domain of session.domains) {
-    for (const row of session.replica.baseRows(domain).values()) if (row.version > at) aside.push(row);
+    for (const row of session.replica.baseRows(domain).values()) if (row.version > from.at) rows.push(row);
     session.refetch.add(domain);
   }
-  session.aside = aside;
+  session.aside = { ...from, rows };
 }
 
 async function newGeneration(session: SpaceSession, error: SpaceError): Promise<Recovery> {
@@ -84,8 +84,10 @@ async function newGeneration(session: SpaceSession, error: SpaceError): Promise<
   }
   session.context.report("restored", `The server's copy of ${session.space} was restored from a backup; what it lost is kept here.`);
   // `at` counts in the generation that the client knows only when that is the parent.
-  keepAside(session, error.parent === session.meta.generation ? (error.at ?? 0) : 0);
-  await renumber(session, { generation, cursors: {}, head: 0 }, 1);
+  const isParent = error.parent === session.meta.generation;
+  const recovering: Aside = { at: isParent ? (error.at ?? 0) : 0, certain: isParent && error.at !== undefined };
+  keepAside(session, recovering);
+  await renumber(session, { generation, cursors: {}, head: 0, recovering }, 1);
   return { next: "again" };
 }
 
@@ -136,9 +138,10 @@ export async function forkSessions(sessions: readonly SpaceSession[], asking: Sp
 async function seqGap(session: SpaceSession, expected: number): Promise<Recovery> {
   if (expected <= session.outbox.acked) {
     session.context.report("history_lost", `The server has lost writes of this device to ${session.space}; it is read again, and what it lost is kept.`);
-    keepAside(session, 0);
-  }
-  await renumber(session, {}, expected);
+    const recovering: Aside = { at: 0, certain: false };
+    keepAside(session, recovering);
+    await renumber(session, { recovering }, expected);
+  } else await renumber(session, {}, expected);
   return { next: "again" };
 }
 

@@ -1,5 +1,5 @@
 import {
-  type ClockPort, type DeltaMessage, type HybridClock, type Op, type Row, type Sha256, type SpaceError, type SpaceRequest, type Stamp, type TimerPort, opsConflict,
+  type ClockPort, type DeltaMessage, type HybridClock, type Op, type Row, type Sha256, type SpaceError, type SpaceRequest, type Stamp, type TimerPort, opsConflict, sameJson,
 } from "@landfall/protocol";
 import type { Budget, Landing, Recovery, SpacePart, SyncedSpace } from "../loop/port.js";
 import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
@@ -14,11 +14,11 @@ import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
-import { recover } from "./recovery.js";
+import { keepAside, recover } from "./recovery.js";
 import { Saver } from "./saver.js";
 import { Serial } from "./serial.js";
 import { type SettledOutcome, type Settlement, settle } from "./settlement.js";
-import { type ReplicaMeta, dropEvent, loadSpace, putEvent, putItem, putMeta, rowChanges } from "./space-store.js";
+import { type Aside, type ReplicaMeta, dropEvent, loadSpace, putEvent, putItem, putMeta, rowChanges } from "./space-store.js";
 
 /** What a session needs of the client around it. */
 export interface SessionContext {
@@ -64,6 +64,12 @@ export type SpaceNews =
 /** A record of a local domain as it is now; without a version it is gone. */
 export type LocalRow = Row | { readonly domain: string; readonly key: string };
 
+/** Whether two rows say the same, wherever their versions come from. */
+function sameContent(a: Row | undefined, b: Row): boolean {
+  if (!a || a.deleted || b.deleted) return Boolean(a?.deleted && b.deleted);
+  return sameJson(a.fields, b.fields) && sameJson(a.stamps, b.stamps);
+}
+
 /** Rows of a cut that other tabs are told; more are read from the storage. */
 const maxToldRows = 2_000;
 
@@ -87,7 +93,7 @@ export class SpaceSession implements SyncedSpace {
   /** Domains that the client itself asks for anew. */
   readonly refetch = new Set<string>();
   /** Rows that a restored server may have lost; told of once base has been fetched again (DESIGN rule 12). */
-  aside: readonly Row[] = [];
+  aside: (Aside & { readonly rows: readonly Row[] }) | undefined;
   #staging: Staging | undefined;
   #sent: ReadonlyMap<string, PendingEvent> = new Map();
   stopped = false;
@@ -113,6 +119,7 @@ export class SpaceSession implements SyncedSpace {
     for (const event of stored.outbox) session.#join(context.migrate(event));
     await session.replica.step({ patch: new Map([...stored.rows, ...stored.local]), add: session.#shownEvents });
     for (const rows of stored.rows.values()) session.#observe(rows.values());
+    if (meta.recovering) keepAside(session, meta.recovering);
     return session;
   }
 
@@ -329,7 +336,7 @@ export class SpaceSession implements SyncedSpace {
       cut.rows.get(domain)?.get(key) ?? (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
     const settlement = settle(cut, this.outbox, rowOf);
     const items = [...settlement.items, ...this.#lost(cut, rowOf)];
-    const { create: _created, ...meta } = this.meta;
+    const { create: _created, recovering: _recovered, ...meta } = this.meta;
     const next: ReplicaMeta = {
       ...meta, generation: cut.generation, head: cut.head, cursors: cut.cursors, nextSeq: this.outbox.nextSeq,
       revision: this.meta.revision + 1, syncedAt: this.context.wall.now(),
@@ -358,9 +365,13 @@ export class SpaceSession implements SyncedSpace {
 
   /** Rows kept aside that the server does not have any more, once its own have come. */
   #lost(cut: Cut, rowOf: (domain: string, key: string) => Row | undefined): InboxItem[] {
-    if (this.aside.length === 0) return [];
-    const lost = this.aside.filter((row) => cut.reset.includes(row.domain) && (rowOf(row.domain, row.key)?.modifiedAt ?? -1) < row.modifiedAt);
-    this.aside = this.aside.filter((row) => !cut.reset.includes(row.domain));
+    const { aside } = this;
+    if (!aside || cut.reset.length === 0) return [];
+    this.aside = undefined;
+    const lost = aside.rows.filter((row) => {
+      const now = rowOf(row.domain, row.key);
+      return aside.certain ? !sameContent(now, row) : (now?.modifiedAt ?? -1) < row.modifiedAt;
+    });
     return lost.map((row) => ({
       id: `lost~${row.domain}~${row.key}~${row.version}`,
       kind: "lost",

@@ -15,10 +15,19 @@ export interface ReplicaMeta {
   readonly device?: string;
   /** Counts the cuts, so that a tab knows when it has missed one. */
   readonly revision: number;
+  /** A history was lost: base is being fetched again, and rows of it above `at` are kept aside (DESIGN rule 12). */
+  readonly recovering?: Aside;
   /** The space is to be created at the first contact. */
   readonly create?: true;
   /** Local time of the last whole sync, in milliseconds. */
   readonly syncedAt?: number;
+}
+
+/** From which version on a server may not have what base has. */
+export interface Aside {
+  readonly at: number;
+  /** Whether it has none of it for sure, or all that is known is that something is gone. */
+  readonly certain: boolean;
 }
 
 export const emptyMeta: ReplicaMeta = { head: 0, cursors: {}, nextSeq: 1, revision: 0 };

@@ -46,7 +46,13 @@ export function sqlite(file: string, options: SqliteOptions & { readonly schedul
     pruneTombstones: (space, domain, upTo) => write(space, (transaction) => transaction.pruneTombstones(domain, upTo)),
     async backup(target) {
       await group.quiet;
-      reader.prepare("VACUUM INTO ?").run(target);
+      // Writing another file counts as writing, which the reader is kept from otherwise.
+      reader.exec("PRAGMA query_only=OFF");
+      try {
+        reader.prepare("VACUUM INTO ?").run(target);
+      } finally {
+        if (reader !== writer) reader.exec("PRAGMA query_only=ON");
+      }
     },
   };
 }
