@@ -9,9 +9,9 @@ import type { EventScope } from "./working-set.js";
 /** Rows that are brought over at a time. */
 const pageRows = 500;
 
-/** Whether the rows of a space, or its lookups, were made under another schema than the server has now. */
+/** Whether the rows of a space, or its lookups, were made under another schema than the server has now; never where that is the older one. */
 export function needsUpgrade(core: Core, state: SpaceState): boolean {
-  if (!core.schema) return false;
+  if (!core.schema || state.schema > core.schema.version) return false;
   return state.schema < core.schema.version || state.lookups !== core.lookupDeclaration;
 }
 

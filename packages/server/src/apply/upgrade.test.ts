@@ -1,0 +1,119 @@
+import { DigestSum, type RecordRow, portableSha256, rowElement } from "@landfall/protocol";
+import { type Schema, defineSchema, records } from "@landfall/schema";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { createEngine } from "../engine.js";
+import type { AnyTxDomain, SpaceCommit } from "../engine-types.js";
+import { TestDevice, type World, create, update, world } from "../exchange/device.test.fixture.js";
+import { sqlite } from "../storage/sqlite.js";
+
+const first = defineSchema({
+  version: 1,
+  domains: { person: records({ fields: z.object({ name: z.string(), age: z.number().optional() }) }), other: records({ fields: z.object({ a: z.number() }) }) },
+});
+const second = defineSchema({
+  version: 2,
+  domains: {
+    person: records({ fields: z.object({ fullName: z.string(), ageText: z.string().optional() }), unique: [["fullName"]] }),
+    other: records({ fields: z.object({ a: z.number() }) }),
+  },
+  actions: (action) => ({ rename: action(z.object({ to: z.string() }), async (tx, { to }) => tx.person.update("ann", { fullName: to })) }),
+  migrations: {
+    2: {
+      domains: { person: { rename: { name: "fullName", age: "ageText" }, map: { ageText: (age) => String(age) } } },
+      actions: { called: (args) => ({ action: "rename", args: { to: args } }) },
+    },
+  },
+});
+
+async function begin(schema: Schema | undefined): Promise<{ here: World; device: TestDevice; file: string }> {
+  const file = join(mkdtempSync(join(tmpdir(), "landfall-")), "a.db");
+  const here = await world({ storage: sqlite(file), ...(schema ? { schema } : {}) });
+  return { here, device: new TestDevice(here), file };
+}
+
+/** Starts a server with another schema on the same file. */
+async function restart(here: World, file: string, schema: Schema | undefined): Promise<World> {
+  await here.engine.close();
+  const storage = sqlite(file);
+  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  return { ...here, storage, engine: createEngine({ storage, clock: { now: () => here.clock.nowMs }, logger: silent, ...(schema ? { schema } : {}) }) };
+}
+
+const again = (here: World, device: TestDevice): TestDevice => Object.assign(new TestDevice(here, device.user, device.device), { seq: device.seq });
+
+describe("a server with a newer schema", () => {
+  test("§5.2: rows are migrated once, under one new version, digest and stamps with them; other rows stay", async () => {
+    const { here, device, file } = await begin(first);
+    await device.write([create("ann", { name: "Ann", age: 40 }, "person"), create("o1", { a: 1 }, "other")]);
+    here.clock.nowMs += 5;
+    const renamed = await device.write([update("ann", { name: "Anne" }, "person")]);
+    await device.write([create("bob", { name: "Bob" }, "person")]);
+    const later = again(await restart(here, file, second), device);
+    const commits: SpaceCommit[] = [];
+    later.world.engine.onCommit((commit) => commits.push(commit));
+    const { rows, head, digests } = await later.send([], { cursors: { person: 3, other: 3 } });
+    expect(head).toBe(4);
+    expect(rows).toMatchObject([
+      { key: "ann", version: 4, fields: { fullName: "Anne", ageText: "40" }, stamps: { fullName: renamed.id } },
+      { key: "bob", version: 4, fields: { fullName: "Bob" } },
+    ]);
+    expect(rows[0]).not.toHaveProperty("stamps.name");
+    const sum = new DigestSum();
+    for (const row of rows) sum.add(rowElement(portableSha256, row as RecordRow));
+    expect(digests?.["person"]).toEqual({ index: 4, count: 2, sum: sum.sum });
+    expect(commits).toMatchObject([{ events: [{ index: 4, by: "server", domains: [{ domain: "person", from: 3 }] }] }]);
+    expect((await later.send([], { cursors: { person: 4 } })).head).toBe(4);
+    await later.world.engine.close();
+  });
+
+  test("§5.2: unique and parent hold for rows of before", async () => {
+    const { here, device, file } = await begin(first);
+    await device.write([create("ann", { name: "Ann" }, "person")]);
+    const later = again(await restart(here, file, second), device);
+    expect(await later.write({ ops: [create("eve", { fullName: "Ann" }, "person")], schema: 2 })).toMatchObject({ code: "not_unique" });
+    await later.world.engine.close();
+  });
+
+  test("§5.2: events made under the older version are migrated before they apply, and are no own echo", async () => {
+    const { here, device, file } = await begin(first);
+    await device.write({ ops: [create("ann", { name: "Ann" }, "person")], schema: 1 });
+    const late = device.event({ ops: [update("ann", { name: "Anne", age: 41 }, "person")], schema: 1 });
+    const called = device.event({ action: "called", args: "Anna", schema: 1 });
+    const later = again(await restart(here, file, second), device);
+    const { outcomes, rows } = await later.send([late, called], { cursors: { person: 1 } });
+    expect(outcomes).toMatchObject([{ status: "applied" }, { status: "applied" }]);
+    expect(rows).toMatchObject([{ fields: { fullName: "Anna", ageText: "41" } }]);
+    await later.world.engine.close();
+  });
+
+  test("§6: a client that is newer than the server is told so, and nothing of it is handled", async () => {
+    const { here, device } = await begin(first);
+    const events = [device.event({ ops: [create("o1", { a: 1 }, "other")], schema: 1 }), device.event({ ops: [create("o2", { a: 1 }, "other")], schema: 2 })];
+    expect(await device.fails(events)).toMatchObject({ code: "schema_unsupported" });
+    expect((await device.send(events.slice(0, 1))).outcomes).toMatchObject([{ status: "applied" }]);
+    await here.engine.close();
+  });
+
+  test("§6: a server that is older than the space's rows takes no writes, and still reads", async () => {
+    const { here, device, file } = await begin(second);
+    await device.write({ ops: [create("ann", { fullName: "Ann" }, "person")], schema: 2 });
+    const older = again(await restart(here, file, first), device);
+    expect(await older.fails([older.event({ ops: [create("o1", { a: 1 }, "other")], schema: 1 })])).toMatchObject({ code: "schema_unsupported" });
+    await expect(older.world.engine.space("site-7").write((tx) => (tx["other"] as AnyTxDomain).create({ a: 1 }))).rejects.toMatchObject({ code: "schema_unsupported" });
+    expect(await older.rows("person")).toMatchObject([{ fields: { fullName: "Ann" } }]);
+    await older.world.engine.close();
+  });
+
+  test("§5.2: without a schema the version that events name is kept, so that rows are not migrated twice", async () => {
+    const { here, device, file } = await begin(undefined);
+    await device.write({ ops: [create("ann", { fullName: "Ann", ageText: "1" }, "person")], schema: 2 });
+    const later = again(await restart(here, file, second), device);
+    expect(await later.rows("person")).toMatchObject([{ version: 1, fields: { fullName: "Ann", ageText: "1" } }]);
+    expect(await later.write({ ops: [create("eve", { fullName: "Ann" }, "person")], schema: 2 })).toMatchObject({ code: "not_unique" });
+    await later.world.engine.close();
+  });
+});
