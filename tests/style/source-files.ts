@@ -30,7 +30,8 @@ export function readFiles(folders: readonly string[], extensions: readonly strin
     .map((path) => ({ path, text: readFileSync(root + path, "utf8") }));
 }
 
-export const isTest = (path: string): boolean => /\.test\.tsx?$/.test(path);
+/** Tests, and what only tests share: `x.test.ts`, `x.fixture.ts`. */
+export const isTest = (path: string): boolean => /\.(test|fixture)\.tsx?$/.test(path);
 
 /** The module names that a file imports or exports from, `import()` and types included. */
 export function importsOf({ text }: SourceFile): string[] {
