@@ -302,6 +302,16 @@ describe("the loop", () => {
     expect(space("a").sendable).toBeGreaterThan(0);
     await time.advance(1_000);
     expect(space("a").sendable).toBe(0);
+    expect(Math.max(...server.requests.map(({ events }) => events))).toBe(100);
+  });
+
+  test("waiting for one's turn is no fault: many full outboxes empty without a pause", async () => {
+    const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    const { time, write, space } = createWorld({ spaces: names });
+    await time.advance(200);
+    for (const name of names) write(name, 300);
+    await time.advance(1_000);
+    expect(names.map((name) => space(name).sendable)).toEqual(names.map(() => 0));
   });
 
   test("pokes bring an exchange at once, own ones none, and deltas that fit save it", async () => {
@@ -724,15 +734,16 @@ describe("the loop", () => {
   });
 
   test("stop ends what is under way and lets nothing more out; a start goes on", async () => {
-    const { server, time, loop, write, space } = createWorld();
+    const { server, time, loop, write, space, statuses } = createWorld();
     await time.advance(10);
+    const told = statuses.length;
     const stopped = loop.stop();
     await time.advance(100);
     await stopped;
     write("a");
     await expect(loop.syncNow()).rejects.toMatchObject({ code: "stopped" });
     await time.advance(10 * minute);
-    expect(server.requests.length).toBe(1);
+    expect([server.requests.length, statuses.length]).toEqual([1, told]);
     loop.start();
     await time.advance(100);
     expect(space("a").sendable).toBe(0);

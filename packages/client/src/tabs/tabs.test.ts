@@ -6,7 +6,7 @@ import { type Leadership, seekLead } from "./leader.js";
 import { watchLeader } from "./leader-watch.js";
 
 /** Web Locks as the specification has them: a queue, and a steal that leaves the callback of the robbed running. */
-function createLocks(): LockPort {
+function createLocks(): LockPort & { asked: number } {
   type Request = { readonly held: () => Promise<void>; resolve(): void; reject(error: unknown): void };
   let holder: Request | undefined;
   let queue: Request[] = [];
@@ -23,7 +23,9 @@ function createLocks(): LockPort {
     void next.held().then(() => over(next.resolve), (error: unknown) => over(() => next.reject(error)));
   };
   return {
+    asked: 0,
     request(_name, { signal, steal }, held) {
+      this.asked += 1;
       return new Promise<void>((resolve, reject) => {
         const request: Request = { held, resolve, reject };
         signal?.addEventListener("abort", () => {
@@ -95,6 +97,8 @@ describe("one leader among tabs", () => {
     fresh.lead.takeOver();
     await time.advance(30);
     expect([leaders(frozen, fresh), frozen.log, fresh.log]).toEqual(["-x", ["begin", "lead", "stolen"], ["begin", "lead"]]);
+    // One wait each, the robbery, and the robbed one's new wait: the wait that the robbery ended is not begun again.
+    expect(locks.asked).toBe(4);
     void fresh.lead.close();
     await time.advance(30);
     expect([leaders(frozen, fresh), frozen.log.slice(3)]).toEqual(["x-", ["begin", "lead"]]);
