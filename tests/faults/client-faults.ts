@@ -5,6 +5,7 @@ const settlement = "packages/client/src/space/settlement.ts";
 const outbox = "packages/client/src/space/outbox.ts";
 const staging = "packages/client/src/replica/staging.ts";
 const ownEcho = "packages/client/src/replica/own-echo.ts";
+const recovery = "packages/client/src/space/recovery.ts";
 const rebase = "packages/client/src/replica/rebase.ts";
 
 const world = {
@@ -12,6 +13,7 @@ const world = {
   title: "every view is a consistent cut, every write counts once, and all agree in the end",
 };
 const installation = (title: string): Fault["test"] => ({ file: "tests/faults/installation.test.ts", title });
+const generations = (title: string): Fault["test"] => ({ file: "tests/faults/generations.test.ts", title });
 const rebaseModel = {
   file: "packages/client/src/replica/rebase.test.ts",
   title:
@@ -233,5 +235,95 @@ export const clientFaults: readonly Fault[] = [
     replace: "",
     test: rebaseModel,
     why: "An action that counted a domain keeps its old count.",
+  },
+  {
+    name: "stamps-of-others-not-observed",
+    rule: "rule 6",
+    file: session,
+    find: "if (newest) this.context.stamps.observe(newest);",
+    replace: "",
+    test: world,
+    why: "A device whose clock is behind loses to what its person has just read and changed.",
+  },
+  {
+    name: "refused-in-silence",
+    rule: "rule 9",
+    file: settlement,
+    find: "items.push(...rejectedItems(event, rejection.code, rejection.message));",
+    replace: "",
+    test: world,
+    why: "A refused edit disappears, and nobody is told.",
+  },
+  {
+    name: "beaten-in-silence",
+    rule: "rule 9",
+    file: settlement,
+    find: "items.push(...supersededItems(event, outcome, rowOf));",
+    replace: "",
+    test: world,
+    why: "An edit that lost disappears, and nobody is told.",
+  },
+  {
+    name: "inbox-kept-in-memory-only",
+    rule: "rule 9",
+    file: session,
+    find: "...items.map((item) => putItem(this.space, item)), putMeta(this.space, next),",
+    replace: "putMeta(this.space, next),",
+    test: world,
+    why: "What was refused is forgotten with the next start.",
+  },
+  {
+    name: "wipe-drops-pending",
+    rule: "rule 8",
+    file: recovery,
+    find: "...items.map((item) => putItem(space, item)), putMeta(space, next),",
+    replace: "putMeta(space, next),",
+    test: generations("wiped: base goes, pending is parked, nothing is offered back"),
+    why: "Unsynced edits go with the space that somebody wiped.",
+  },
+  {
+    name: "wipe-keeps-stored-rows",
+    rule: "rule 12",
+    file: recovery,
+    find: '{ type: "clear", table: "rows", space },',
+    replace: "",
+    test: generations("wiped: base goes, pending is parked, nothing is offered back"),
+    why: "What was wiped is back after a restart.",
+  },
+  {
+    name: "nothing-kept-aside",
+    rule: "rule 12",
+    file: recovery,
+    find: "session.aside = { ...from, rows };",
+    replace: "",
+    test: generations("base is fetched again, what it lost is kept, what was pending goes on"),
+    why: "What a restored server has lost is overwritten on the devices too.",
+  },
+  {
+    name: "loss-judged-by-time",
+    rule: "rule 12",
+    file: session,
+    find: "aside.certain ?",
+    replace: "aside.at < 0 ?",
+    test: generations("base is fetched again, what it lost is kept, what was pending goes on"),
+    why: "A lost change goes unnoticed when somebody has changed the record since.",
+  },
+  {
+    name: "recovery-forgotten-with-the-process",
+    rule: "rule 12",
+    file: session,
+    find: "if (meta.recovering) keepAside(session, meta.recovering);",
+    replace: "",
+    test: generations("a crash while base is fetched again loses nothing of what was kept"),
+    why: "A crash during the recovery leaves rows that the server does not have.",
+  },
+  {
+    name: "difference-found-and-left",
+    rule: "rule 10",
+    file: session,
+    find: "if (!again) return; this.refetch.add(domain);",
+    replace: "if (!again) return;",
+    test: generations("is found, reported and mended by itself"),
+    why: "A damaged replica stays damaged.",
   },
 ];

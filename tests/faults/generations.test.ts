@@ -56,6 +56,7 @@ describe("rule 12: another generation", () => {
     await sync(device, server);
     expect([...device.base().keys()]).toEqual(["a/m"]);
     await device.restart();
+    expect([...device.base().keys()]).toEqual(["a/m"]);
     expect(kinds(device)).toEqual(["parked k", "parked l"]);
     expect(device.reports.filter((code) => code !== "wiped")).toEqual([]);
   });

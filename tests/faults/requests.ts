@@ -27,6 +27,9 @@ export const user = { id: "ann" };
 export const space = "site-7";
 export const today = Date.UTC(2026, 10, 20);
 
+/** Goes on from one engine to the next, as time does. */
+let serverNow = today;
+
 type SpaceRequest = ExchangeRequest["spaces"][number];
 
 /** An engine with one space, and requests written out by hand. */
@@ -34,8 +37,7 @@ export async function bareEngine(
   options: Partial<EngineOptions> & { storage?: SqliteStorage } = {},
 ): Promise<{ engine: Engine; storage: SqliteStorage; generation: string; ask: Ask }> {
   const storage = options.storage ?? sqlite(":memory:");
-  let now = today;
-  const engine = createEngine({ storage, logger: quiet, clock: { now: () => now++ }, ...options });
+  const engine = createEngine({ storage, logger: quiet, clock: { now: () => serverNow++ }, ...options });
   const known = (await engine.spaces(user)).find((each) => each.space === space);
   const { generation } = known ?? (await engine.createSpace(user, space));
   const ask: Ask = async (device, part, limit) => {

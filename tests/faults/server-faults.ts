@@ -231,4 +231,35 @@ export const serverFaults: readonly Fault[] = [
     ),
     why: "Writes that stand by themselves are called lost, and nobody is told of them.",
   },
+  {
+    name: "outcomes-dropped-with-their-ids",
+    rule: "rule 3",
+    file: "packages/server/src/storage/sqlite-transaction.ts",
+    find: "UPDATE outcomes SET bodies=NULL WHERE",
+    replace: "DELETE FROM outcomes WHERE",
+    test: once("the body of an outcome is kept above `acked`, whatever comes later"),
+    why: "An old retry looks like another copy of the installation.",
+  },
+  {
+    name: "raw-stamps-taken",
+    rule: "rule 6",
+    file: batch,
+    find: "effectiveStamp(id, this.#received.next())",
+    replace: "(this.#received.next(), id)",
+    test: {
+      file: "tests/faults/clocks.test.ts",
+      title:
+        "a clock years ahead does not win over what is written later, nor one years behind over what was",
+    },
+    why: "Who sets the clock ahead wins for years.",
+  },
+  {
+    name: "delta-from-the-beginning",
+    rule: "rule 5",
+    file: "packages/server/src/hub/delivery.ts",
+    find: "${group.state.previous(event, group.domains)}",
+    replace: "0",
+    test: world,
+    why: "A lost delta is never noticed, and its rows never come.",
+  },
 ];
