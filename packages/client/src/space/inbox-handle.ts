@@ -77,7 +77,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
       const item = find(id);
       const { domain, key } = place(item);
       const standing = session.replica.get(domain, key);
-      const { key: _key, $: _meta, ...fields } = (standing ?? {}) as unknown as Record<string, Json>;
+      const { key: _key, $: _meta, ...fields } = (standing ?? item.before ?? {}) as unknown as Record<string, Json>;
       const copy = randomIdentifier(random);
       const receipt = session.writeOps([{ op: "create", domain, key: copy, set: { ...(fields as Fields), ...triedFields(item) } }]);
       dealtWith(receipt, [id]);

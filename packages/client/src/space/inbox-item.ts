@@ -1,4 +1,4 @@
-import type { Json, Row, Stamp } from "@landfall/protocol";
+import type { Fields, Json, Row, Stamp } from "@landfall/protocol";
 import type { PendingEvent } from "../replica/pending-event.js";
 
 /** Why an item is in the inbox (DESIGN §8). */
@@ -26,6 +26,8 @@ export interface InboxItem {
   readonly field?: string;
   /** What was tried: the value of the field, or the fields of the op. */
   readonly tried?: Json;
+  /** The whole record as it was before it went, where an update met that it was gone: a copy is made of it. */
+  readonly before?: Fields;
   /** What stands instead, where it is known. */
   readonly won?: Json;
   /** The stamp that won: when, and by which writer. */

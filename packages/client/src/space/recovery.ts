@@ -43,7 +43,7 @@ async function notFound(session: SpaceSession): Promise<Recovery> {
 async function leaveBase(session: SpaceSession, code: string, reason: string, meta: Partial<ReplicaMeta> = {}): Promise<void> {
   const { space } = session;
   const events = session.outbox.events;
-  const items: InboxItem[] = events.flatMap((event) => rejectedItems(event, code, reason, "parked"));
+  const items: InboxItem[] = events.flatMap((event) => rejectedItems(event, code, reason, "parked", (domain, key) => session.replica.baseRow(domain, key)));
   const next: ReplicaMeta = { head: 0, cursors: {}, nextSeq: 1, revision: session.meta.revision + 1, device: session.context.device(), ...meta };
   const changes: StorageChange[] = [
     { type: "clear", table: "rows", space },

@@ -42,12 +42,21 @@ export function triedFields(op: Op): Json | undefined {
   }
 }
 
-/** The inbox items of a rejected event: one for each op, or one for an action. */
-export function rejectedItems(event: PendingEvent, code: string, message: string, kind: "rejected" | "parked" = "rejected"): InboxItem[] {
+/**
+ * The inbox items of a rejected event: one for each op, or one for an action.
+ *
+ * @param before rows as they were when the event was written, as far as they are known still: an update says only
+ * a part of a record, so a copy of it needs the rest.
+ */
+export function rejectedItems(
+  event: PendingEvent, code: string, message: string, kind: "rejected" | "parked" = "rejected", before: (domain: string, key: string) => Row | undefined = () => undefined,
+): InboxItem[] {
   const common = { kind, madeAt: event.madeAt, code, reason: message, event };
   if (!event.ops) return [{ ...common, id: event.id, tried: event.args ?? null, choices: ["retry", "dismiss"] }];
   return event.ops.map((op, i) => {
-    const canCopy = op.op === "create" || op.op === "put" || op.op === "restore" || op.op === "update";
+    const row = op.op === "update" ? before(op.domain, op.key) : undefined;
+    const rest = row && !row.deleted ? row.fields : undefined;
+    const canCopy = op.op === "create" || op.op === "put" || op.op === "restore" || rest !== undefined;
     const tried = triedFields(op);
     return {
       ...common,
@@ -55,6 +64,7 @@ export function rejectedItems(event: PendingEvent, code: string, message: string
       domain: op.domain,
       ...(op.op === "deleteMany" ? {} : { key: op.key }),
       ...(tried === undefined ? {} : { tried }),
+      ...(rest === undefined ? {} : { before: rest }),
       choices: canCopy ? ["retry", "keepCopy", "dismiss"] : ["retry", "dismiss"],
     };
   });
@@ -118,8 +128,11 @@ export interface UnsettledEvents {
  * @param outbox the events that are not settled, in order. Those that were never sent are looked at only where
  * one of them can be concerned, so that a long queue does not make every cut slow.
  * @param rowOf rows as they will be in base after the cut.
+ * @param before rows as they are in base before it.
  */
-export function settle(cut: Cut, outbox: UnsettledEvents, rowOf: (domain: string, key: string) => Row | undefined): Settlement {
+export function settle(
+  cut: Cut, outbox: UnsettledEvents, rowOf: (domain: string, key: string) => Row | undefined, before: (domain: string, key: string) => Row | undefined,
+): Settlement {
   const outcomes = new Map(cut.outcomes.map((outcome) => [outcome.id, outcome]));
   const settled = new Map<string, SettledOutcome>();
   const confirmed = new Set<string>();
@@ -132,7 +145,7 @@ export function settle(cut: Cut, outbox: UnsettledEvents, rowOf: (domain: string
       settled.set(event.id, outcome);
       const rejection = rejectionOf(outcome);
       if (rejection && !event.void) {
-        items.push(...rejectedItems(event, rejection.code, rejection.message));
+        items.push(...rejectedItems(event, rejection.code, rejection.message, "rejected", before));
         for (const key of createdKeys(event)) refusedKeys.add(key);
       }
       items.push(...supersededItems(event, outcome, rowOf));

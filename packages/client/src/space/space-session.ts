@@ -334,7 +334,7 @@ export class SpaceSession implements SyncedSpace {
   async apply(cut: Cut): Promise<void> {
     const rowOf = (domain: string, key: string): Row | undefined =>
       cut.rows.get(domain)?.get(key) ?? (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
-    const settlement = settle(cut, this.outbox, rowOf);
+    const settlement = settle(cut, this.outbox, rowOf, (domain, key) => this.replica.baseRow(domain, key));
     const items = [...settlement.items, ...this.#lost(cut, rowOf)];
     const { create: _created, recovering: _recovered, ...meta } = this.meta;
     const next: ReplicaMeta = {
