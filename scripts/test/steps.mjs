@@ -7,7 +7,7 @@ import { checkPublishing } from "./publishing.mjs";
 import { runVitest } from "./vitest.mjs";
 
 /** The one trip from end to end that is also made on the other versions of Node. */
-const smokeTest = "tests/sync/smoke.test.ts";
+const smokeTest = "tests/end-to-end/smoke.test.ts";
 
 /**
  * The steps of `npm test` after set-up, in order. Those that are `quiet` collect their output, so two of them
