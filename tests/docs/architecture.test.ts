@@ -11,12 +11,17 @@ function tableOf(...columns: readonly string[]): string[][] {
   const head = lines.findIndex((line) => line.startsWith(`| ${columns.join(" | ")}`));
   if (head < 0) throw new Error(`ARCHITECTURE.md has no table with the columns ${columns.join(", ")}.`);
   const rows = lines.slice(head + 2);
-  return rows.slice(0, rows.findIndex((line) => !line.startsWith("|"))).map((line) =>
-    line
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.trim().replaceAll("`", "")),
-  );
+  return rows
+    .slice(
+      0,
+      rows.findIndex((line) => !line.startsWith("|")),
+    )
+    .map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim().replaceAll("`", "")),
+    );
 }
 
 const failure = { type: "failed", message: "It failed.", retryAfterMs: 0 } as const;
@@ -32,25 +37,45 @@ const changing: readonly LifeEvent[] = [
   { type: "lock", reason: "It is locked." },
   { type: "unlock" },
 ];
-const staying: readonly LifeEvent[] = [{ type: "due" }, { type: "skipped" }, { type: "cameOnline" }, { type: "urged" }];
+const staying: readonly LifeEvent[] = [
+  { type: "due" },
+  { type: "skipped" },
+  { type: "cameOnline" },
+  { type: "urged" },
+];
 
 const after = (mode: ClientMode, event: LifeEvent): ClientMode =>
-  step({ ...firstLife, mode, refusals: 1 }, event, { now: 1, random: 0.5, hasToken: true, online: true }).mode;
+  step({ ...firstLife, mode, refusals: 1 }, event, { now: 1, random: 0.5, hasToken: true, online: true })
+    .mode;
 
 test("the life of a sync in ARCHITECTURE.md is that of the code", () => {
   const documented = tableOf("state", "`token`");
-  expect(documented.map(([mode]) => mode)).toEqual(["ready", "offline", "backing-off", "needs-auth", "signed-out", "locked"]);
+  expect(documented.map(([mode]) => mode)).toEqual([
+    "ready",
+    "offline",
+    "backing-off",
+    "needs-auth",
+    "signed-out",
+    "locked",
+  ]);
   for (const [mode, ...cells] of documented as [ClientMode, ...string[]][]) {
     const reached = changing.map((event) => after(mode, event));
     expect(reached, mode).toEqual(cells.map((cell) => (cell === "" ? mode : cell)));
-    expect(staying.map((event) => after(mode, event)), mode).toEqual(staying.map(() => mode));
+    expect(
+      staying.map((event) => after(mode, event)),
+      mode,
+    ).toEqual(staying.map(() => mode));
   }
 });
 
 test("the life of a space in ARCHITECTURE.md is that of the code", () => {
   const source = readFileSync(`${root}packages/client/src/loop/tracked-space.ts`, "utf8");
   const documented = tableOf("state", "`landed`");
-  const declared = [...source.matchAll(/^ {2}"?([a-z-]+)"?: \{ landed: "([a-z-]+)", partial: "([a-z-]+)", trouble: "([a-z-]+)", retry: "([a-z-]+)" \},$/gm)];
+  const declared = [
+    ...source.matchAll(
+      /^ {2}"?([a-z-]+)"?: \{ landed: "([a-z-]+)", partial: "([a-z-]+)", trouble: "([a-z-]+)", retry: "([a-z-]+)" \},$/gm,
+    ),
+  ];
   expect(declared.map(([, ...cells]) => cells)).toEqual(
     documented.map(([state, ...cells]) => [state, ...cells.map((cell) => (cell === "" ? state : cell))]),
   );

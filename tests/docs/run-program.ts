@@ -60,7 +60,10 @@ export async function runProgram(program: Program, programs: readonly Program[])
       logLevel: "silent",
       plugins: [resolution(programs)],
     });
-    writeFileSync(join(folder, "program.mjs"), (outputFiles[0] as { readonly contents: Uint8Array }).contents);
+    writeFileSync(
+      join(folder, "program.mjs"),
+      (outputFiles[0] as { readonly contents: Uint8Array }).contents,
+    );
     return await untilEnd(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -81,7 +84,11 @@ function untilEnd(folder: string): Promise<Ended> {
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
     child.on("error", reject);
     child.on("close", (code) =>
-      resolve({ code, printed: printed.split("\n").slice(0, -1), errors: code === null ? `${errors}It did not end within ${patienceMs} ms.` : errors }),
+      resolve({
+        code,
+        printed: printed.split("\n").slice(0, -1),
+        errors: code === null ? `${errors}It did not end within ${patienceMs} ms.` : errors,
+      }),
     );
   });
 }
