@@ -121,8 +121,12 @@ export class GroupCommit {
       return { job, value, published: transaction.published };
     };
     const fail = (error: unknown): undefined => {
-      // A full disk rolls back everything, savepoints too; then this throws, and the group is lost.
-      this.database.exec("ROLLBACK TO batch; RELEASE batch");
+      try {
+        this.database.exec("ROLLBACK TO batch; RELEASE batch");
+      } catch {
+        // A full disk rolls back everything, savepoints too: the group is lost, and this is why.
+        throw error;
+      }
       job.reject(error);
       return undefined;
     };
