@@ -137,6 +137,7 @@ export class Device {
         forkSessions([session], session, `${device.id}-copy`, [], () => (device.id += "-copy")),
       createSpace: () => Promise.resolve("Spaces are not created here."),
       term: () => device.term,
+      fenced: () => undefined,
       publish: () => undefined,
       wake: () => undefined,
       report: (code) => void device.reports.push(code),

@@ -228,7 +228,6 @@ function nameOf(shape: Shape, random: Random, breaking: number): string {
 }
 
 /** A value of the shape; `breaking` says how likely each place is to hold something else. */
-// oxlint-disable-next-line consistent-return -- the compiler knows that every kind returns
 function valueOf(shape: Shape, random: Random, breaking: number, depth = 0): unknown {
   if (random.next() < breaking) return random.pick(junk);
   switch (shape.kind) {
