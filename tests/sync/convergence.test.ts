@@ -160,7 +160,7 @@ async function scenario(steps: readonly { readonly who: number; readonly edit: E
   await fresh.client.sync();
   expect(bytesOf(freshSite)).toBe(bytesOf(first.site));
   // Digests are compared off the critical path; a difference would be reported and repaired.
-  await new Promise((done) => setTimeout(done, 20));
+  await new Promise((done) => setTimeout(done, 300));
   expect(reports).toEqual([]);
   const info = await server.handler(new Request("http://landfall.test/v1/info", { headers: { authorization: "Bearer dev:ann" } }));
   expect(decode(infoAnswer, await info.json()).ok).toBe(true);

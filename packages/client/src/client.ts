@@ -25,6 +25,7 @@ import { memoryStorage } from "./storage/memory.js";
 import type { ClientStorageFactory, StorageChange } from "./storage/port.js";
 import { type TabChannel, type TabMessage, openTabChannel } from "./tabs/channel.js";
 import { type Leadership, seekLead } from "./tabs/leader.js";
+import { type LeaderWatch, watchLeader } from "./tabs/leader-watch.js";
 
 export interface ClientOptions<S extends Schema> {
   readonly schema: S;
@@ -102,6 +103,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #term: number | undefined;
   #lead: Leadership | undefined;
   #tabs: TabChannel | undefined;
+  #watch: LeaderWatch | undefined;
   #closed = false;
 
   constructor(options: ClientOptions<S>) {
@@ -180,6 +182,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     const ports: ClientPorts = shared ? this.#ports : { ...this.#ports, locks: undefined, channel: undefined };
     this.#tabs = openTabChannel(ports, opened.name, { message: (message) => this.#hear(message), missed: (space) => void this.#sessions.get(space)?.reload() });
     this.#lead = seekLead(ports, { name: opened.name, onLead: () => this.#beginLead(), onLost: (reason) => this.#endLead(reason) });
+    this.#watch = watchLeader(ports.timers, () => this.#tabs?.post({ type: "hello" }), () => this.#lead?.takeOver());
     this.#tabs.post({ type: "hello" });
   }
 
@@ -205,6 +208,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   }
 
   #hear(message: TabMessage): void {
+    if (message.type === "status" || message.type === "synced" || message.type === "sent" || message.type === "cut") this.#watch?.heard();
     switch (message.type) {
       case "hello":
         if (this.#term !== undefined) this.#tabs?.post({ type: "status", payload: this.#loop.status });
@@ -255,7 +259,10 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (news.type === "cut") {
       tabs.shows(space, news.revision);
       tabs.post({ type: "cut", space, revision: news.revision, payload: news });
-    } else tabs.post({ type: news.type === "write" || news.type === "sent" ? news.type : "changed", space, payload: news });
+    } else {
+      if (news.type === "write" && this.#term === undefined) this.#watch?.expect();
+      tabs.post({ type: news.type === "write" || news.type === "sent" ? news.type : "changed", space, payload: news });
+    }
   }
 
   // --- spaces -------------------------------------------------------------------------------------------
@@ -384,6 +391,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     const id = randomUuid(this.#ports.random);
     const answered = new Promise<void>((resolve, reject) => this.#asked.set(id, { resolve, reject }));
     this.#tabs.post({ type: "wake", id });
+    this.#watch?.expect();
     return answered;
   }
 
@@ -417,6 +425,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   }
 
   async #leaveTabs(): Promise<void> {
+    this.#watch?.heard();
     await this.#lead?.close();
     this.#tabs?.close();
     this.#lead = undefined;

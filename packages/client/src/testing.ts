@@ -6,6 +6,8 @@ import type { SpaceHandle } from "./space/space-handle.js";
 import { memoryStorage } from "./storage/memory.js";
 import type { ClientStorageFactory } from "./storage/port.js";
 
+export { type VirtualTime, createVirtualTime } from "./testing-time.js";
+
 /** What a test world needs of a server: its fetch handler, in the same process. */
 export interface TestServer {
   readonly handler: (request: Request) => Response | Promise<Response>;

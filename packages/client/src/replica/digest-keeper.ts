@@ -1,5 +1,7 @@
 import { DigestSum, type Row, type Sha256, type TimerPort, type WireDigest, rowElement } from "@landfall/protocol";
 
+/** Digests are compared when base has stood still for so long: while much is landing, hashing would only slow it down. */
+const quietMs = 200;
 /** Rows hashed in one go; about 4 ms of a slow phone's time. */
 const rowsPerSlice = 250;
 
@@ -57,7 +59,7 @@ export class DigestKeeper {
         if (isCurrent(domain, digest.index) && (sum.count !== digest.count || sum.sum !== digest.sum)) differs(domain);
       }
     };
-    this.#stop = this.#timers.after(0, slice);
+    this.#stop = this.#timers.after(quietMs, slice);
   }
 
   /** Hashes some rows; true when some are left. */

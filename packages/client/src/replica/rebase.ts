@@ -33,9 +33,17 @@ export class Rebase {
     for (const [domain, rows] of patch) {
       if (rows.size > 0) for (const entry of events.scanning(domain)) initial.add(entry);
     }
-    for (const [id, entries] of events.touchedRows) {
-      const [domain, key] = splitRowId(id);
-      if (patch.get(domain)?.has(key)) for (const entry of entries) initial.add(entry);
+    let patched = 0;
+    for (const rows of patch.values()) patched += rows.size;
+    if (patched < events.touchedRows.size) {
+      for (const [domain, rows] of patch) {
+        for (const key of rows.keys()) for (const entry of events.touching(rowId(domain, key))) initial.add(entry);
+      }
+    } else {
+      for (const [id, entries] of events.touchedRows) {
+        const [domain, key] = splitRowId(id);
+        if (patch.get(domain)?.has(key)) for (const entry of entries) initial.add(entry);
+      }
     }
     this.#queue.push(...[...initial].sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1)));
   }

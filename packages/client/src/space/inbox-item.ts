@@ -26,7 +26,7 @@ export interface InboxItem {
   readonly field?: string;
   /** What was tried: the value of the field, or the fields of the op. */
   readonly tried?: Json;
-  /** The whole record as it was before it went, where an update met that it was gone: a copy is made of it. */
+  /** The whole record as it stood before the write was refused, where there was one: it may be gone by now. */
   readonly before?: Fields;
   /** What stands instead, where it is known. */
   readonly won?: Json;

@@ -18,7 +18,8 @@ export async function recover(session: SpaceSession, error: SpaceError): Promise
       return newGeneration(session, error);
     case "cursor_ahead":
       session.context.report("history_lost", `The server has lost the newest history of ${session.space}; it is read again, and what it lost is kept.`);
-      keepAside(session, { at: error.head ?? 0, certain: error.head !== undefined });
+      // The head is where the server is by now, and may lie above the place where its history was cut.
+      keepAside(session, { at: error.head ?? Number.MAX_SAFE_INTEGER, exact: false });
       return { next: "again" };
     case "seq_gap":
       return seqGap(session, error.expected ?? 1);
@@ -68,7 +69,7 @@ async function leaveBase(session: SpaceSession, code: string, reason: string, me
 export function keepAside(session: SpaceSession, from: Aside): void {
   const rows: Row[] = [];
   for (const domain of session.domains) {
-    for (const row of session.replica.baseRows(domain).values()) if (row.version > from.at) rows.push(row);
+    for (const row of session.replica.baseRows(domain).values()) if (!from.exact || row.version > from.at) rows.push(row);
     session.refetch.add(domain);
   }
   session.aside = { ...from, rows };
@@ -85,7 +86,7 @@ async function newGeneration(session: SpaceSession, error: SpaceError): Promise<
   session.context.report("restored", `The server's copy of ${session.space} was restored from a backup; what it lost is kept here.`);
   // `at` counts in the generation that the client knows only when that is the parent.
   const isParent = error.parent === session.meta.generation;
-  const recovering: Aside = { at: isParent ? (error.at ?? 0) : 0, certain: isParent && error.at !== undefined };
+  const recovering: Aside = isParent && error.at !== undefined ? { at: error.at, exact: true } : { at: Number.MAX_SAFE_INTEGER, exact: false };
   keepAside(session, recovering);
   await renumber(session, { generation, cursors: {}, head: 0, recovering }, 1);
   return { next: "again" };
@@ -138,9 +139,10 @@ export async function forkSessions(sessions: readonly SpaceSession[], asking: Sp
 async function seqGap(session: SpaceSession, expected: number): Promise<Recovery> {
   if (expected <= session.outbox.acked) {
     session.context.report("history_lost", `The server has lost writes of this device to ${session.space}; it is read again, and what it lost is kept.`);
-    const recovering: Aside = { at: 0, certain: false };
-    keepAside(session, recovering);
-    await renumber(session, { recovering }, expected);
+    // What is known of the loss already is more than a gap tells.
+    const { at, exact } = session.aside ?? { at: Number.MAX_SAFE_INTEGER, exact: false };
+    if (!session.aside) keepAside(session, { at, exact });
+    await renumber(session, { recovering: { at, exact } }, expected);
   } else await renumber(session, {}, expected);
   return { next: "again" };
 }

@@ -45,8 +45,8 @@ export function triedFields(op: Op): Json | undefined {
 /**
  * The inbox items of a rejected event: one for each op, or one for an action.
  *
- * @param before rows as they were when the event was written, as far as they are known still: an update says only
- * a part of a record, so a copy of it needs the rest.
+ * @param before rows as they were before it was refused, as far as they are known still: an update says only a
+ * part of a record, so a copy of it needs the rest, and a person wants to know which record it was.
  */
 export function rejectedItems(
   event: PendingEvent, code: string, message: string, kind: "rejected" | "parked" = "rejected", before: (domain: string, key: string) => Row | undefined = () => undefined,
@@ -54,9 +54,9 @@ export function rejectedItems(
   const common = { kind, madeAt: event.madeAt, code, reason: message, event };
   if (!event.ops) return [{ ...common, id: event.id, tried: event.args ?? null, choices: ["retry", "dismiss"] }];
   return event.ops.map((op, i) => {
-    const row = op.op === "update" ? before(op.domain, op.key) : undefined;
+    const row = op.op === "deleteMany" ? undefined : before(op.domain, op.key);
     const rest = row && !row.deleted ? row.fields : undefined;
-    const canCopy = op.op === "create" || op.op === "put" || op.op === "restore" || rest !== undefined;
+    const canCopy = op.op === "create" || op.op === "put" || op.op === "restore" || (op.op === "update" && rest !== undefined);
     const tried = triedFields(op);
     return {
       ...common,

@@ -64,6 +64,13 @@ export type SpaceNews =
 /** A record of a local domain as it is now; without a version it is gone. */
 export type LocalRow = Row | { readonly domain: string; readonly key: string };
 
+/** Whether a server lacks what a row said. @param now the row as the server has it. */
+function isLost(row: Row, now: Row | undefined, { at }: Aside): boolean {
+  if (row.version > at || now?.version === row.version) return !sameContent(now, row);
+  // A later version may well come after this one; whether it does cannot be seen.
+  return !now || now.version < row.version || now.modifiedAt < row.modifiedAt;
+}
+
 /** Whether two rows say the same, wherever their versions come from. */
 function sameContent(a: Row | undefined, b: Row): boolean {
   if (!a || a.deleted || b.deleted) return Boolean(a?.deleted && b.deleted);
@@ -275,8 +282,8 @@ export class SpaceSession implements SyncedSpace {
     return this.#serial.run(async () => {
       const { cursors } = this.meta;
       if (this.stopped || this.#staging || message.generation !== this.meta.generation) return false;
-      const watched = message.domains;
-      if (watched.some((domain) => !this.domains.includes(domain))) return false;
+      // A delta speaks for the domains that were watched when it was sent, which must be all that are followed here.
+      if (message.domains.length !== this.domains.length || message.domains.some((domain) => !this.domains.includes(domain))) return false;
       const all = this.domains.map((domain) => cursors[domain] ?? 0);
       if (all.every((cursor) => cursor >= message.index)) return true;
       if (!all.every((cursor) => cursor >= message.from && cursor < message.index)) return false;
@@ -368,10 +375,7 @@ export class SpaceSession implements SyncedSpace {
     const { aside } = this;
     if (!aside || cut.reset.length === 0) return [];
     this.aside = undefined;
-    const lost = aside.rows.filter((row) => {
-      const now = rowOf(row.domain, row.key);
-      return aside.certain ? !sameContent(now, row) : (now?.modifiedAt ?? -1) < row.modifiedAt;
-    });
+    const lost = aside.rows.filter((row) => isLost(row, rowOf(row.domain, row.key), aside));
     return lost.map((row) => ({
       id: `lost~${row.domain}~${row.key}~${row.version}`,
       kind: "lost",

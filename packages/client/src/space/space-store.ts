@@ -15,7 +15,7 @@ export interface ReplicaMeta {
   readonly device?: string;
   /** Counts the cuts, so that a tab knows when it has missed one. */
   readonly revision: number;
-  /** A history was lost: base is being fetched again, and rows of it above `at` are kept aside (DESIGN rule 12). */
+  /** A history was lost: base is being fetched again, and what may be lost of it is kept aside (DESIGN rule 12). */
   readonly recovering?: Aside;
   /** The space is to be created at the first contact. */
   readonly create?: true;
@@ -23,11 +23,12 @@ export interface ReplicaMeta {
   readonly syncedAt?: number;
 }
 
-/** From which version on a server may not have what base has. */
+/** What is known of a history that a server has lost. */
 export interface Aside {
+  /** Of what is above this version it has nothing for sure. */
   readonly at: number;
-  /** Whether it has none of it for sure, or all that is known is that something is gone. */
-  readonly certain: boolean;
+  /** Whether it has all that is not above; otherwise some of that may be gone too. */
+  readonly exact: boolean;
 }
 
 export const emptyMeta: ReplicaMeta = { head: 0, cursors: {}, nextSeq: 1, revision: 0 };

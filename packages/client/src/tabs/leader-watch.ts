@@ -15,8 +15,8 @@ export interface LeaderWatch {
 export function watchLeader(timers: TimerPort, ask: () => void, takeOver: () => void): LeaderWatch {
   let cancel: (() => void) | undefined;
   const wait = (then: () => void): void => {
-    ask();
     cancel = timers.after(answerMs, then);
+    ask();
   };
   const heard = (): void => {
     cancel?.();

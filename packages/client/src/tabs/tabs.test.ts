@@ -1,48 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { ChannelPort, LockPort } from "../ports.js";
+import type { LockPort } from "../ports.js";
 import { type VirtualTime, createVirtualTime } from "../testing-time.js";
 import { type TabListener, type TabMessage, openTabChannel } from "./channel.js";
 import { type Leadership, seekLead } from "./leader.js";
 import { watchLeader } from "./leader-watch.js";
-
-/** Web Locks as the specification has them: a queue, and a steal that leaves the callback of the robbed running. */
-function createLocks(): LockPort & { asked: number } {
-  type Request = { readonly held: () => Promise<void>; resolve(): void; reject(error: unknown): void };
-  let holder: Request | undefined;
-  let queue: Request[] = [];
-  const grant = (): void => {
-    const next = queue.shift();
-    if (!next) return;
-    holder = next;
-    const over = (settle: () => void): void => {
-      if (holder !== next) return;
-      holder = undefined;
-      settle();
-      grant();
-    };
-    void next.held().then(() => over(next.resolve), (error: unknown) => over(() => next.reject(error)));
-  };
-  return {
-    asked: 0,
-    request(_name, { signal, steal }, held) {
-      this.asked += 1;
-      return new Promise<void>((resolve, reject) => {
-        const request: Request = { held, resolve, reject };
-        signal?.addEventListener("abort", () => {
-          if (!queue.includes(request)) return;
-          queue = queue.filter((waiting) => waiting !== request);
-          reject(new DOMException("aborted", "AbortError"));
-        });
-        if (steal) {
-          queue.unshift(request);
-          holder?.reject(new DOMException("stolen", "AbortError"));
-          holder = undefined;
-        } else queue.push(request);
-        if (!holder) grant();
-      });
-    },
-  };
-}
+import { createHub, createLocks } from "./origin.fixture.js";
 
 interface Tab {
   readonly log: string[];
@@ -181,20 +143,16 @@ describe("the watch on a leader", () => {
     watch.expect();
     expect(log.length).toBe(5);
   });
-});
 
-/** A BroadcastChannel: every end but the sender's gets a copy. */
-function createHub(): (name: string, receive: (message: unknown) => void) => ChannelPort {
-  const ends = new Map<string, Set<(message: unknown) => void>>();
-  return (name, receive) => {
-    const others = ends.get(name) ?? new Set();
-    ends.set(name, others.add(receive));
-    return {
-      post: (message) => [...others].filter((other) => other !== receive).forEach((other) => other(structuredClone(message))),
-      close: () => void others.delete(receive),
-    };
-  };
-}
+  test("an answer that comes while the question is put counts", async () => {
+    const time = createVirtualTime();
+    let taken = 0;
+    const watch = watchLeader(time.timers, () => watch.heard(), () => (taken += 1));
+    watch.expect();
+    await time.advance(60_000);
+    expect(taken).toBe(0);
+  });
+});
 
 function listen(): TabListener & { readonly log: unknown[] } {
   const log: unknown[] = [];
