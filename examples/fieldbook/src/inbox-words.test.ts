@@ -119,3 +119,26 @@ test("values read as words", () => {
   expect(valueWords("pointId", "c9", site)).toBe("a control point that is gone");
   expect(valueWords("closed", { by: "ann", at: 3 }, site)).toBe("Yes (ANN, t3)");
 });
+
+describe("an edit of a record that was deleted", () => {
+  const edit = (projectId: string): InboxItem =>
+    item({
+      code: "deleted",
+      domain: "controlpoint",
+      key: "c9",
+      tried: { check: { result: "ok", by: "ann", at: 1 } },
+      before: { projectId, title: "Handrail" },
+    });
+
+  test("is called as it was, and can be kept as a copy while its project is there", () => {
+    const card = inboxCard(edit("p1"), site);
+    expect(card.about).toBe("Control point “Handrail”");
+    expect(card.choices.map(({ choice }) => choice)).toEqual(["retry", "keepCopy", "dismiss"]);
+  });
+
+  test("is not offered as a copy under a project that is gone", () => {
+    const card = inboxCard(edit("p9"), site);
+    expect(card.explanation).toBe("Its project is gone too.");
+    expect(card.choices.map(({ choice }) => choice)).toEqual(["retry", "dismiss"]);
+  });
+});

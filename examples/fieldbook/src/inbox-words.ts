@@ -97,9 +97,9 @@ const verbs: { readonly [op: string]: string } = {
 export function inboxCard(item: InboxItem, site: SiteLookup): InboxCard {
   const { kind, domain = "", key = "", code = "" } = item;
   const needsNumber = domain === "project" && code === "not_unique";
+  const canCopy = isCopyOfUse(item, site);
   const choices = item.choices
-    // A copy would have the number that is taken.
-    .filter((choice) => !(needsNumber && choice === "keepCopy"))
+    .filter((choice) => choice !== "keepCopy" || canCopy)
     .map((choice) => ({ choice, label: choiceLabels[choice] }));
   const tried = triedLines(item, site);
   const common = {
@@ -139,22 +139,34 @@ export function inboxCard(item: InboxItem, site: SiteLookup): InboxCard {
   return {
     ...common,
     headline,
-    explanation: explanationOf(item, site),
+    explanation: explanationOf(item, site, canCopy),
     stands: kind === "rejected" ? standingLines(item, tried, site) : [],
   };
 }
 
-function explanationOf(item: InboxItem, site: SiteLookup): string {
-  const { code = "", reason, choices } = item;
+function explanationOf(item: InboxItem, site: SiteLookup, canCopy: boolean): string {
+  const { code = "", reason } = item;
   if (code === "not_unique") {
     const below = isRefusedProject(item) ? site.below(item.key ?? "") : 0;
     const lost =
       below > 0 ? ` Dismissing it also deletes the ${count(below, "record")} that you put under it.` : "";
     return `Give yours another number, or dismiss it.${lost}`;
   }
-  if (code === "deleted" && choices.includes("keepCopy"))
-    return "A copy brings it back as a new record, with what you wrote.";
+  if (code === "deleted") {
+    if (canCopy) return "A copy brings it back as a new record, with what you wrote.";
+    return isBelowProject(item) ? "Its project is gone too." : "";
+  }
   return code in headlines ? "" : reason;
+}
+
+const isBelowProject = ({ domain }: InboxItem): boolean =>
+  domain === "controlpoint" || domain === "deviation";
+
+/** Whether a copy would stand: not with a number that is taken, and not under a project that is gone. */
+function isCopyOfUse({ code, domain, choices, before, tried }: InboxItem, site: SiteLookup): boolean {
+  if (!choices.includes("keepCopy") || (domain === "project" && code === "not_unique")) return false;
+  const { projectId } = { ...before, ...(tried as object | undefined) } as { readonly projectId?: string };
+  return projectId === undefined || site.nameOf("project", projectId) !== undefined;
 }
 
 /** Whether a project was never created, so that what was put under it belongs to nothing. */
@@ -163,10 +175,13 @@ export function isRefusedProject({ kind, domain, key, event }: InboxItem): boole
   return kind === "rejected" && domain === "project" && op !== undefined;
 }
 
-function aboutOf({ domain, key, tried, event, row }: InboxItem, site: SiteLookup): string {
+function aboutOf({ domain, key, tried, event, before, row }: InboxItem, site: SiteLookup): string {
   if (domain === undefined)
     return event?.action === "closeProject" ? aboutAction(tried, site) : `Action ${event?.action ?? ""}`;
-  const given = (tried ?? fieldsOf(row) ?? {}) as { readonly name?: unknown; readonly title?: unknown };
+  const given = { ...fieldsOf(row), ...before, ...(tried as object | undefined) } as {
+    readonly name?: unknown;
+    readonly title?: unknown;
+  };
   const name =
     (key === undefined ? undefined : site.nameOf(domain, key)) ?? firstText(given.name, given.title);
   return [domainNames[domain] ?? domain, name === undefined ? "" : `“${name}”`].join(" ").trim();

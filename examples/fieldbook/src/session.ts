@@ -1,6 +1,6 @@
 import { createClient, platformPorts } from "@landfall/client";
 import { useSyncExternalStore } from "react";
-import { deviceText } from "./device-store.js";
+import { type DeviceText, deviceText } from "./device-store.js";
 import { switchedPorts } from "./network-switch.js";
 import type { FieldbookClient } from "./records.js";
 import { schema } from "./schema.js";
@@ -41,6 +41,8 @@ signedInUser.subscribe(() => {
   // After signing out the client has closed itself; closing it again does nothing.
   void session?.client.close();
   session = openSession();
+  // The next to sign in does not start on a page of the one before.
+  if (!session) location.hash = "#/";
   for (const listener of [...listeners]) listener();
 });
 
@@ -48,8 +50,12 @@ export function signIn(user: string): void {
   signedInUser.set(user);
 }
 
+/** The list of sites that this device knows of a user. */
+export const sitesText = (user: string): DeviceText => deviceText(`fieldbook:sites:${user}`);
+
 /** To be called when the client has let go of the account's data. */
-export function forgetUser(): void {
+export function forgetUser(user: string): void {
+  sitesText(user).set(null);
   signedInUser.set(null);
 }
 

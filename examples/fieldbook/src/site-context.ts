@@ -10,8 +10,14 @@ export interface OpenSite {
   readonly user: string;
   readonly role: KnownSite["role"];
   readonly sites: Sites;
-  /** False for readers: the server would refuse what they write. */
+  /** Whether the site was ever whole on this device: until then, that nothing is there means nothing. */
+  readonly hasSynced: boolean;
+  /** False once the account was removed from the site. */
+  readonly hasAccess: boolean;
+  /** False for readers and those who lost access: the server would refuse what they write. */
   readonly canWrite: boolean;
+  /** The time as the server has it, in milliseconds since 1970: this device's clock may be wrong. */
+  now(): number;
 }
 
 export const SiteContext = createContext<OpenSite | undefined>(undefined);

@@ -1,7 +1,8 @@
 import { useSyncStatus } from "@landfall/react";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import { deviceText, useDeviceText } from "./device-store.js";
+import { useDeviceText } from "./device-store.js";
 import type { FieldbookClient } from "./records.js";
+import { sitesText } from "./session.js";
 
 /** A site as this device knows it, also offline. */
 export interface KnownSite {
@@ -52,7 +53,7 @@ export function mergeSites(
 
 /** The sites of an account: a list on this device, brought up to date whenever the server can be reached. */
 export function useSites(client: FieldbookClient, user: string): Sites {
-  const store = useMemo(() => deviceText(`fieldbook:sites:${user}`), [user]);
+  const store = useMemo(() => sitesText(user), [user]);
   const text = useDeviceText(store);
   const { known, last } = useMemo(() => parseSites(text), [text]);
   const [asked, setAsked] = useState<Sites["asked"]>("asking");

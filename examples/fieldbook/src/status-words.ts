@@ -39,7 +39,11 @@ export function statusWords(
 ): StatusWords {
   const space = status.spaces[site];
   const state = clientWide.has(status.state) ? status.state : (space?.state ?? "catching-up");
-  const reason = clientWide.has(status.state) ? status.reason : (space?.reason ?? "");
+  // What the client calls a space is a site here.
+  const reason = (clientWide.has(status.state) ? status.reason : (space?.reason ?? "")).replaceAll(
+    "space",
+    "site",
+  );
   const pending = space?.pending ?? 0;
   const waiting = pending > 0 ? `${count(pending, "change")} waiting` : "";
   const last = space?.lastSyncedAt ?? null;
@@ -74,7 +78,9 @@ export function statusWords(
     case "frozen":
       return words("bad", "Sync stopped");
     case "revoked":
-      return words("bad", "No access");
+      return words("bad", "No access", {
+        reason: "You are no longer a member of this site. What had not reached the server is in the inbox.",
+      });
     case "catching-up":
       return catchingUp(space, words);
     case "live":

@@ -17,8 +17,7 @@ export function AccountDialog({ onClose }: { readonly onClose: () => void }): Re
       if (unsynced === "block" && pending > 0) await client.sync();
       const writes = await client.signOut({ unsynced });
       if (unsynced === "export") saveFile(`fieldbook-${user}.json`, JSON.stringify(writes, null, 2));
-      location.hash = "#/";
-      forgetUser();
+      forgetUser(user);
     } catch (error) {
       setBusy(false);
       setProblem(error instanceof Error ? error.message : String(error));

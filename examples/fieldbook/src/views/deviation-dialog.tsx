@@ -57,7 +57,7 @@ function update(space: SiteSpace, key: string, before: Entered, entered: Entered
 }
 
 export function DeviationDialog({ project, deviation, point, onClose }: DeviationDialogProps): ReactNode {
-  const { space, user } = useSite();
+  const { space, user, now } = useSite();
   const points = useRecords(space.controlpoint, {
     where: { projectId: project.key },
     orderBy: [["title", "asc"]],
@@ -90,7 +90,7 @@ export function DeviationDialog({ project, deviation, point, onClose }: Deviatio
     }
     try {
       if (deviation) update(space, deviation.key, before, entered);
-      else create(space, { projectId: project.key, reported: { by: user, at: Date.now() } }, entered);
+      else create(space, { projectId: project.key, reported: { by: user, at: now() } }, entered);
       draft.drop();
       onClose();
     } catch (failure) {

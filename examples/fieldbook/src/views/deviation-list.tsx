@@ -65,7 +65,7 @@ interface DeviationRowProps {
 }
 
 function DeviationRow({ deviation, onEdit }: DeviationRowProps): ReactNode {
-  const { space, user, canWrite } = useSite();
+  const { space, user, canWrite, now } = useSite();
   const { key, title, details, severity, reported, closed, pointId } = deviation;
   const point = useRecord(space.controlpoint, pointId);
   return (
@@ -77,8 +77,8 @@ function DeviationRow({ deviation, onEdit }: DeviationRowProps): ReactNode {
         {details !== undefined && <p className="details">{details}</p>}
         <span className="muted small">
           {point && `${point.title} · `}
-          {nameOf(reported.by)}, {timeWords(reported.at, Date.now())}
-          {closed && ` · closed by ${nameOf(closed.by)}, ${timeWords(closed.at, Date.now())}`}
+          {nameOf(reported.by)}, {timeWords(reported.at, now())}
+          {closed && ` · closed by ${nameOf(closed.by)}, ${timeWords(closed.at, now())}`}
         </span>
       </div>
       {canWrite && (
@@ -89,7 +89,7 @@ function DeviationRow({ deviation, onEdit }: DeviationRowProps): ReactNode {
             onClick={() =>
               closed
                 ? space.deviation.update(key, {}, { unset: ["closed"] })
-                : space.deviation.update(key, { closed: { by: user, at: Date.now() } })
+                : space.deviation.update(key, { closed: { by: user, at: now() } })
             }
           >
             <Icon name={closed ? "sync" : "check"} />

@@ -23,7 +23,7 @@ export function FirstSite({ client, user, sites }: FirstSiteProps): ReactNode {
   }
   const leave = async (): Promise<void> => {
     await client.signOut();
-    forgetUser();
+    forgetUser(user);
   };
   return (
     <main className="welcome">

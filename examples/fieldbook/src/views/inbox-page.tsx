@@ -137,7 +137,7 @@ function InboxItemCard({ item, onDecided }: InboxItemCardProps): ReactNode {
             onClick={() => decide(choice)}
           >
             {label}
-            <span className="only-heard">: {card.about}</span>
+            <span className="only-heard"> ({card.about})</span>
           </button>
         ))}
       </div>

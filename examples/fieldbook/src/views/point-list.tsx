@@ -80,11 +80,11 @@ interface PointRowProps {
 }
 
 function PointRow({ point, onReport }: PointRowProps): ReactNode {
-  const { space, user, canWrite } = useSite();
+  const { space, user, canWrite, now } = useSite();
   const { key, title, check } = point;
   const setResult = (result: Result): void => {
     if (result === "open") space.controlpoint.update(key, {}, { unset: ["check"] });
-    else space.controlpoint.update(key, { check: { result, by: user, at: Date.now() } });
+    else space.controlpoint.update(key, { check: { result, by: user, at: now() } });
   };
   return (
     <li className="row">
@@ -94,7 +94,7 @@ function PointRow({ point, onReport }: PointRowProps): ReactNode {
         </span>
         {check && (
           <span className="muted small">
-            {nameOf(check.by)}, {timeWords(check.at, Date.now())}
+            {nameOf(check.by)}, {timeWords(check.at, now())}
           </span>
         )}
       </div>

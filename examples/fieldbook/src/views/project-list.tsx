@@ -6,7 +6,7 @@ import { Icon } from "../parts/icon.js";
 import { type ProjectSummary, choose, summarize } from "../project-list.js";
 import type { Setting } from "../records.js";
 import { goTo, hashOf } from "../route.js";
-import { useSite } from "../site-context.js";
+import { type OpenSite, useSite } from "../site-context.js";
 import { count } from "../time-words.js";
 import { ProjectDialog } from "./project-dialog.js";
 
@@ -20,12 +20,11 @@ const filters = [
 
 interface ProjectListProps {
   readonly selected: string | undefined;
-  /** Whether the site was ever whole on this device: until then an empty list means nothing. */
-  readonly hasSynced: boolean;
 }
 
-export const ProjectList = memo(function ProjectList({ selected, hasSynced }: ProjectListProps): ReactNode {
-  const { id, space, canWrite } = useSite();
+export const ProjectList = memo(function ProjectList({ selected }: ProjectListProps): ReactNode {
+  const site = useSite();
+  const { id, space, canWrite } = site;
   const projects = useRecords(space.project);
   const points = useRecords(space.controlpoint);
   const deviations = useRecords(space.deviation);
@@ -83,7 +82,7 @@ export const ProjectList = memo(function ProjectList({ selected, hasSynced }: Pr
         </div>
       </div>
       {shown.length === 0 ? (
-        <NoProjects hasAny={projects.length > 0} hasSynced={hasSynced} canWrite={canWrite} />
+        <p className="empty">{whyEmpty(projects.length > 0, site)}</p>
       ) : (
         <ul className="plain project-rows">
           {shown.map((summary) => (
@@ -106,23 +105,12 @@ export const ProjectList = memo(function ProjectList({ selected, hasSynced }: Pr
   );
 });
 
-function NoProjects({
-  hasAny,
-  hasSynced,
-  canWrite,
-}: {
-  readonly hasAny: boolean;
-  readonly hasSynced: boolean;
-  readonly canWrite: boolean;
-}): ReactNode {
-  if (hasAny) return <p className="empty">No project fits. Change the search, or show all.</p>;
+function whyEmpty(hasAny: boolean, { hasAccess, hasSynced, canWrite }: OpenSite): string {
+  if (hasAny) return "No project fits. Change the search, or show all.";
+  if (!hasAccess) return "You no longer have access to this site.";
   if (!hasSynced)
-    return (
-      <p className="empty">
-        Nothing is stored on this device yet. What is at the server shows as soon as it has been fetched.
-      </p>
-    );
-  return <p className="empty">No projects yet.{canWrite && " Add the first one: it works offline too."}</p>;
+    return "Nothing is stored on this device yet. What is at the server shows as soon as it has been fetched.";
+  return canWrite ? "No projects yet. Add the first one: it works offline too." : "No projects yet.";
 }
 
 interface ProjectRowProps {

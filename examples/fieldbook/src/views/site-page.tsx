@@ -47,20 +47,33 @@ function OpenSitePage({
   space,
 }: SitePageProps & { readonly space: SiteSpace }): ReactNode {
   const about = useRecord(space.site, "about");
-  const role = sites.known.find(({ id }) => id === route.site)?.role ?? "writer";
+  const known = sites.known.find(({ id }) => id === route.site);
+  const role = known?.role ?? "writer";
+  const hasAccess = useSyncStatus((status) => status.spaces[route.site]?.state !== "revoked");
   const hasSynced = useSyncStatus((status) => status.spaces[route.site]?.hasSynced ?? false);
   const { note } = sites;
   const name = about?.name;
-  useEffect(
-    () => note({ id: route.site, ...(name === undefined ? {} : { name }) }),
-    [note, route.site, name],
-  );
+  useEffect(() => {
+    // A wrong address makes no site of ours.
+    if (hasSynced || name !== undefined) note({ id: route.site, ...(name === undefined ? {} : { name }) });
+  }, [note, route.site, name, hasSynced]);
   useEffect(() => {
     document.title = name === undefined ? "Fieldbook" : `${name} – Fieldbook`;
   }, [name]);
   const site = useMemo(
-    () => ({ id: route.site, space, client, user, role, sites, canWrite: role !== "reader" }),
-    [route.site, space, client, user, role, sites],
+    () => ({
+      id: route.site,
+      space,
+      client,
+      user,
+      role,
+      sites,
+      hasSynced,
+      hasAccess,
+      canWrite: role !== "reader" && hasAccess,
+      now: () => Date.now() - client.status.clockSkewMs,
+    }),
+    [route.site, space, client, user, role, sites, hasSynced, hasAccess],
   );
   return (
     <SiteContext value={site}>
@@ -68,12 +81,9 @@ function OpenSitePage({
         Skip to content
       </a>
       <div className="site" data-view={route.view}>
-        <SiteHeader name={name ?? (hasSynced ? "Site without a name" : "Site")} view={route.view} />
+        <SiteHeader name={name ?? (known?.name || "Site")} view={route.view} />
         <div className="panes">
-          <ProjectList
-            selected={route.view === "project" ? route.project : undefined}
-            hasSynced={hasSynced}
-          />
+          <ProjectList selected={route.view === "project" ? route.project : undefined} />
           <main className="detail" id="main" tabIndex={-1}>
             {route.view === "inbox" && <InboxPage />}
             {route.view === "project" && <ProjectPage key={route.project} projectKey={route.project} />}
@@ -95,7 +105,7 @@ function skipToMain(event: { preventDefault(): void }): void {
 }
 
 function SiteHeader({ name, view }: { readonly name: string; readonly view: SiteRoute["view"] }): ReactNode {
-  const { id, space, user } = useSite();
+  const { id, space, user, role } = useSite();
   const inbox = useInbox(space.inbox);
   const [shown, setShown] = useState<"sites" | "account">();
   const close = (): void => setShown(undefined);
@@ -107,6 +117,7 @@ function SiteHeader({ name, view }: { readonly name: string; readonly view: Site
           <span className="only-heard">Site: </span>
           {name}
         </span>
+        {role === "reader" && <span className="badge">Read only</span>}
         <Icon name="down" />
       </button>
       <nav aria-label="Site" className="site-nav">

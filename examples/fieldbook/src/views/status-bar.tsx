@@ -29,7 +29,7 @@ export function StatusBar(): ReactNode {
   const hasUpdate = useUpdate();
   const now = useNow();
   const [isShown, setShown] = useState(false);
-  const words = statusWords(status, { site: id, switchedOff: isOff, now });
+  const words = statusWords(status, { site: id, switchedOff: isOff, now: now - status.clockSkewMs });
   const pending = status.spaces[id]?.pending ?? 0;
   const warning = status.storage.problem !== null || status.clockSkewMs !== 0;
   return (

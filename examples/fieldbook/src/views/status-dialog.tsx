@@ -35,7 +35,7 @@ export function StatusDialog({
       setTrying({ isUnderWay: false, text: error instanceof Error ? error.message : String(error) });
     }
   };
-  const now = Date.now();
+  const now = Date.now() - status.clockSkewMs;
   const { pending, storage, clockSkewMs } = status;
   const others = Object.entries(status.spaces).filter(
     ([space, { state, pending: own }]) => space !== id && (state !== "live" || own > 0),
