@@ -1,4 +1,4 @@
-import { limits, makeStamp } from "@landfall/protocol";
+import { type ExchangeRequest, limits, makeStamp } from "@landfall/protocol";
 import { describe, expect, test } from "vitest";
 import { TestDevice, addMember, create, remove, startMs, update, world } from "./device.test.fixture.js";
 
@@ -289,7 +289,7 @@ describe("access", () => {
         { space: "site-8", cursors: { project: 0 }, generation: other.generation, events: [{ id: device.stamp(), seq: 5, ops: [create("p1")] }] },
       ],
     };
-    const answer = JSON.parse(await here.engine.exchange({ id: "ann" }, request)) as { spaces: { space: string; head?: number; error?: { code: string } }[] };
+    const answer = JSON.parse(await here.engine.exchange({ id: "ann" }, request as ExchangeRequest)) as { spaces: { space: string; head?: number; error?: { code: string } }[] };
     expect(answer.spaces).toMatchObject([{ space: "nowhere", error: { code: "not_found" } }, { space: "site-7", head: 1 }, { space: "site-8", error: { code: "seq_gap" } }]);
   });
 });
