@@ -288,6 +288,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       forkDevice: (session) => client.#forkDevice(session),
       createSpace: (space) => client.#createSpace(space),
       term: () => client.#term,
+      fenced: () => client.#lead?.fenced(),
       publish: (space, news) => client.#publish(space, news),
       wake: () => {
         client.#status.changed();

@@ -43,6 +43,8 @@ export interface SessionContext {
   createSpace(space: string): Promise<string | undefined>;
   /** The term that this tab leads under; undefined when it does not. */
   term(): number | undefined;
+  /** The storage refused that term: another tab leads. */
+  fenced(): void;
   /** Tells the other tabs of this account. */
   publish(space: string, news: SpaceNews): void;
   /** There is something to send. */
@@ -334,7 +336,10 @@ export class SpaceSession implements SyncedSpace {
   #commit(changes: readonly StorageChange[]): Promise<void> {
     const term = this.context.term();
     if (term === undefined) return Promise.reject(new FencedError("This tab does not lead, so it changes no base."));
-    return this.context.storage.commit(changes, { space: "", term });
+    return this.context.storage.commit(changes, { space: "", term }).catch((error: unknown) => {
+      if (error instanceof FencedError) this.context.fenced();
+      throw error;
+    });
   }
 
   /** Stores a cut, then shows it, then tells who waits (DESIGN rule 5). */

@@ -67,3 +67,25 @@ test("a tab whose leader is frozen takes the lead when it has something to send;
   expect(first.tries).toBe(before);
   await Promise.all([first.client.close(), second.client.close()]);
 });
+
+test("without locks the latest tab leads; the one before is fenced out at its next write, and leads again when nobody else does", async () => {
+  const origin = { storage: memoryStorage(), locks: undefined, channel: createHub() };
+  const first = openTab(origin, 1);
+  const [site] = await Promise.all([first.client.space("site-7").open(), first.time.advance(100)]);
+  const second = openTab(origin, 2);
+  await Promise.all([second.client.space("site-7").open(), second.time.advance(100)]);
+
+  site.note.create({ text: "Who sends this?" });
+  await first.time.advance(60_000);
+  const before = first.tries;
+  await second.time.advance(60_000);
+  await first.time.advance(600_000);
+  expect(first.tries).toBe(before);
+  expect(second.tries).toBeGreaterThan(0);
+
+  await second.client.close();
+  site.note.create({ text: "And this?" });
+  await first.time.advance(15_000);
+  expect(first.tries).toBeGreaterThan(before);
+  await first.client.close();
+});
