@@ -1,4 +1,3 @@
-import type { ExchangeRequest } from "@landfall/protocol";
 import { listMembers, removeMember, setMember } from "./access/members.js";
 import { createSpace, info, inspect, listSpaces, wipeSpace } from "./access/spaces.js";
 import { upgradeSpace } from "./apply/upgrade.js";
@@ -7,7 +6,7 @@ import type { AnyTx, Engine, EngineStats, MembershipChange, RowsPage, RowsQuery,
 import { Exchange } from "./exchange/exchange.js";
 import { pullRows } from "./exchange/plain-pull.js";
 import { writeAsServer } from "./exchange/server-write.js";
-import { LandfallError, spaceNotFound } from "./landfall-error.js";
+import { spaceNotFound } from "./landfall-error.js";
 import { type MaybePromise, chain } from "./maybe-promise.js";
 import type { EngineOptions } from "./options.js";
 import type { Snapshot, SpaceState } from "./storage/port.js";
@@ -20,8 +19,8 @@ export function createEngine(options: EngineOptions): Engine {
   const memberships = new Listeners<MembershipChange>(core);
   core.storage.onCommit((commit) => commits.tell(commit));
   return {
-    exchange: async (user, request, signal) => exchange.answer(user, bounded(core, request), signal),
-    exchangeStream: (user, request, signal) => exchange.stream(user, bounded(core, request), signal),
+    exchange: (user, request, signal) => exchange.answer(user, request, signal),
+    exchangeStream: (user, request, signal) => exchange.stream(user, request, signal),
     rows: (user, query) => rows(core, user, query),
     info: (user) => info(core, user),
     spaces: (user) => listSpaces(core, user),
@@ -71,15 +70,6 @@ class Listeners<T> {
       }
     }
   }
-}
-
-/** @throws LandfallError `too_large` */
-function bounded(core: Core, request: ExchangeRequest): ExchangeRequest {
-  let events = 0;
-  for (const space of request.spaces) events += space.events?.length ?? 0;
-  const { maxEventsPerRequest } = core.limits;
-  if (events > maxEventsPerRequest) throw new LandfallError("too_large", `The request has ${events} events; ${maxEventsPerRequest} are taken at a time. Send them in parts.`);
-  return request;
 }
 
 async function rows(core: Core, user: User, query: RowsQuery): Promise<RowsPage> {

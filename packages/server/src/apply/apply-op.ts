@@ -1,7 +1,7 @@
 import { type Op, type RecordOp, RejectedError, mergeRecord } from "@landfall/protocol";
 import { type MaybePromise, chain } from "../maybe-promise.js";
 import { checkWrite } from "./domain-rules.js";
-import { RecordState } from "./record-state.js";
+import type { RecordState } from "./record-state.js";
 import type { EventScope, WorkingSet } from "./working-set.js";
 
 /** Whether this device had its `create` of a key rejected, and does not know yet (DESIGN rule 7). */
@@ -21,7 +21,7 @@ export function applyOp(working: WorkingSet, scope: EventScope, op: Op, wasRejec
     for (const key of op.keys) refuseDependent(op.domain, key, wasRejected);
     return deleteLive(working, scope, op.domain, op.keys);
   }
-  return chain(working.transaction.scan({ domain: op.domain, upTo: op.upTo as number }), (rows) =>
+  return chain(working.transaction.scan({ domain: op.domain, upTo: op.upTo }), (rows) =>
     chain(working.load(rows), () => {
       const upTo = op.upTo as number;
       const keys = [...working.slots()].filter(({ domain, current }) => domain === op.domain && current !== undefined && current.version <= upTo).map(({ key }) => key);

@@ -22,7 +22,7 @@ export class RecordTransaction {
   /** The domains, by name: those of the schema, or any. */
   readonly tx: AnyTx;
   readonly #writes: Write[] = [];
-  #failure: unknown;
+  #failure: { readonly error: unknown } | undefined;
   #over = false;
 
   /** @param newKey names the records that are created without a key; undefined where the transaction only reads. */
@@ -32,7 +32,7 @@ export class RecordTransaction {
     private readonly newKey: (() => string) | undefined,
   ) {
     const domains = new Map<string, AnyTxDomain>();
-    this.tx = new Proxy({} as AnyTx, {
+    this.tx = new Proxy({}, {
       get: (_target, name) => {
         if (typeof name !== "string" || !this.#exists(name)) return undefined;
         const domain = domains.get(name) ?? this.#domain(name, working.rules.of(name));
@@ -51,7 +51,7 @@ export class RecordTransaction {
   /** From here on every use fails: the event has had its outcome. */
   close(): void {
     this.#over = true;
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure) throw this.#failure.error;
   }
 
   /** Ends the transaction without applying what is left of it. */
@@ -67,7 +67,7 @@ export class RecordTransaction {
   }
 
   #settle(): MaybePromise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure) throw this.#failure.error;
     if (this.#over) throw new Error("The transaction is over; every use of tx is awaited before its function ends.");
     if (this.#writes.length === 0) return undefined;
     const writes = this.#writes.splice(0);
@@ -75,7 +75,7 @@ export class RecordTransaction {
       try {
         for (const { domain, key, op } of writes) this.#apply(op(this.working.slot(domain, key).current?.fields));
       } catch (error) {
-        this.#failure = error;
+        this.#failure = { error };
         throw error;
       }
     });
@@ -105,7 +105,7 @@ export class RecordTransaction {
         return toRecord(rule, this.working.slot(domain, key));
       },
       all: async () => select(await all(), {}),
-      query: async (query: Query<Fields>) => select(await all(), query as Query<TxRecord>) as readonly TxRecord[],
+      query: async (query: Query<Fields>) => select(await all(), query as Query<TxRecord>),
       create: (fields, options) => {
         const key = options?.key ?? this.newKey?.() ?? "";
         write(key, () => ({ op: "create", domain, key, set: whole(rule, fields) }));

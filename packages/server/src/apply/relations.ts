@@ -33,7 +33,7 @@ function cascade(working: WorkingSet, scope: EventScope, slots: readonly Slot[])
           return cascade(working, scope, deleted);
         }),
       ),
-    ) as MaybePromise<void>;
+    );
   });
 }
 
@@ -46,7 +46,7 @@ function checkRestricted(working: WorkingSet, scope: EventScope): MaybePromise<v
         if (keys.length === 0) return;
         throw new RejectedError("has_children", `${slot.domain} ${slot.key} cannot be deleted: ${keys.length} of ${domain} belong to it, such as ${keys[0]}. Delete or move them first.`);
       }),
-    ) as MaybePromise<void>;
+    );
   });
 }
 
@@ -61,7 +61,7 @@ function checkUnique(working: WorkingSet, scope: EventScope): MaybePromise<void>
         if (winner === undefined) return;
         throw new RejectedError("not_unique", `Another ${slot.domain}, ${winner}, has the same ${lookup.fields.join(" and ")}.`);
       });
-    }) as MaybePromise<void>;
+    });
   });
 }
 

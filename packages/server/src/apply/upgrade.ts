@@ -1,4 +1,4 @@
-import { type Fields, type Json, type Stamps, canonicalJson } from "@landfall/protocol";
+import { type Fields, type Stamps, canonicalJson } from "@landfall/protocol";
 import { type Migrated, type Schema, migrateFieldName, migrateFields } from "@landfall/schema";
 import type { Core } from "../core.js";
 import type { LookupEntry, SpaceState, SpaceTransaction, StoredRecord, WriterState } from "../storage/port.js";
@@ -83,10 +83,10 @@ function bringRow(core: Core, scope: EventScope, row: StoredRecord, { schema, do
   const fields = migrateFields(schema, version, domain, JSON.parse(row.fields as string) as Fields);
   const stamps = fields.ok ? migrateStamps(schema, version, domain, JSON.parse(row.stamps as string) as Stamps) : fields;
   if (!fields.ok || !stamps.ok) {
-    core.logger.error("a row could not be migrated and stays as it is", { domain, key: row.key, version, why: (fields.ok ? stamps : fields) as object });
+    core.logger.error("a row could not be migrated and stays as it is", { domain, key: row.key, version, why: (fields.ok ? stamps : fields) });
     return row;
   }
-  const brought = { fields: canonicalJson(fields.value as Json), stamps: canonicalJson(stamps.value as Json) };
+  const brought = { fields: canonicalJson(fields.value), stamps: canonicalJson(stamps.value) };
   if (brought.fields === row.fields && brought.stamps === row.stamps) return row;
   return { ...row, ...brought, version: scope.index, modifiedAt: scope.modifiedAt };
 }

@@ -55,13 +55,13 @@ async function bundle(place: string): Promise<string> {
 /** Lets the writer run for a while, and kills it without a warning. @returns what it had acknowledged. */
 async function runAndKill(writer: string, file: string, ms: number): Promise<string> {
   const child: ChildProcess = spawn(process.execPath, ["--no-warnings", writer, file], { stdio: ["ignore", "pipe", "inherit"] });
-  let printed = "";
-  child.stdout?.on("data", (chunk: Buffer) => (printed += chunk.toString()));
-  while (printed === "") await new Promise((resolve) => setTimeout(resolve, 5));
+  const chunks: string[] = [];
+  child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk.toString()));
+  while (chunks.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await new Promise((resolve) => setTimeout(resolve, ms));
   child.kill("SIGKILL");
   await once(child, "close");
-  return printed;
+  return chunks.join("");
 }
 
 test("rules 2 and 3: a server killed while it writes has lost nothing that it acknowledged, and doubled nothing", { timeout: 60_000 }, async () => {

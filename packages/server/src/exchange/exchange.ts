@@ -29,17 +29,26 @@ export class Exchange {
 
   /** The whole answer as JSON text. */
   async answer(user: User, request: ExchangeRequest, signal?: AbortSignal): Promise<string> {
-    this.counts.exchanges += 1;
+    this.#begin(request);
     const spaces = await Promise.all(request.spaces.map((space) => this.#answerSpace(user, request, space, signal)));
     return `{"time":${this.#time()},"spaces":[${spaces.join(",")}]}`;
   }
 
   /** The answer line by line, a page at a time: the consumer's pull is the backpressure. */
   async *stream(user: User, request: ExchangeRequest, signal?: AbortSignal): AsyncIterable<string> {
-    this.counts.exchanges += 1;
+    this.#begin(request);
     yield `{"type":"time","time":${this.#time()}}\n`;
     for (const space of request.spaces) yield* this.#streamSpace(user, request, space, signal);
     yield '{"type":"done"}\n';
+  }
+
+  /** @throws LandfallError `too_large` */
+  #begin(request: ExchangeRequest): void {
+    let events = 0;
+    for (const space of request.spaces) events += space.events?.length ?? 0;
+    const { maxEventsPerRequest } = this.core.limits;
+    if (events > maxEventsPerRequest) throw new LandfallError("too_large", `The request has ${events} events; ${maxEventsPerRequest} are taken at a time. Send them in parts.`);
+    this.counts.exchanges += 1;
   }
 
   async #answerSpace(user: User, request: ExchangeRequest, space: SpaceRequest, signal: AbortSignal | undefined): Promise<string> {

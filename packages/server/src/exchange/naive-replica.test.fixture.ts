@@ -1,5 +1,5 @@
 import {
-  type FieldKinds, type MergeState, type Op, type Outcome, type RecordOp, type RecordRow, type Row, type SpaceSuccess, type StreamLine, type WireDigest,
+  type FieldKinds, type Op, type Outcome, type RecordOp, type Row, type SpaceSuccess, type StreamLine, type WireDigest,
   DigestSum, anyFieldKind, mergeRecord, portableSha256, rowElement,
 } from "@landfall/protocol";
 import type { TestDevice, TestEvent } from "./device.test.fixture.js";
@@ -63,10 +63,10 @@ export class NaiveReplica {
     let head: Extract<StreamLine, { type: "space" }> | undefined;
     for (const line of lines) {
       if (line.type === "space") head = line;
-      else if (line.type === undefined) rows.push(line as Row);
+      else if (line.type === undefined) rows.push(line);
       else if (head && (line.type === "checkpoint" || line.type === "end")) {
         const { reset, ...rest } = head;
-        this.take({ ...rest, ...line, ...(reset ? { reset } : {}), lastSeq: line.type === "end" ? line.lastSeq : head.lastSeq, rows, more: line.type !== "end" } as SpaceSuccess, sent);
+        this.take({ ...rest, ...line, ...(reset ? { reset } : {}), lastSeq: line.type === "end" ? line.lastSeq : head.lastSeq, rows, more: line.type !== "end" }, sent);
         head = { ...rest, outcomes: [] };
         rows = [];
         if (line.type === "end") return true;
@@ -77,7 +77,7 @@ export class NaiveReplica {
 
   digest(domain: string, index: number): WireDigest {
     const sum = new DigestSum();
-    for (const row of this.base.values()) if (row.domain === domain && !row.deleted) sum.add(rowElement(portableSha256, row as RecordRow));
+    for (const row of this.base.values()) if (row.domain === domain && !row.deleted) sum.add(rowElement(portableSha256, row));
     return { index, count: sum.count, sum: sum.sum };
   }
 
@@ -111,7 +111,7 @@ export class NaiveReplica {
         const op = opOn(event, domain, key);
         // Where the server made a record anew, it has forgotten the tombstone that is still held here.
         const isForgotten = held?.deleted === true && (op.op === "create" || op.op === "put");
-        const result = mergeRecord(isForgotten ? undefined : (held as MergeState | undefined), op, outcome.eff ?? outcome.id, this.kinds(domain));
+        const result = mergeRecord(isForgotten ? undefined : (held), op, outcome.eff ?? outcome.id, this.kinds(domain));
         if (!result.ok) throw new Error(`The client cannot do what the server did: ${result.message}`);
         const place = { domain, key, version: outcome.index, modifiedAt: outcome.modifiedAt };
         staged.rows.set(name(domain, key), result.state.deleted ? { ...place, deleted: true } : { ...place, fields: result.state.fields, stamps: result.state.stamps });

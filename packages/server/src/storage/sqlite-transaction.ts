@@ -19,7 +19,7 @@ export class SqliteTransaction implements SpaceTransaction {
   #openedAt: number | undefined;
   #savedAt: number | undefined;
   #over = false;
-  #failure: unknown;
+  #failure: { readonly error: unknown } | undefined;
   #generation = "";
   #writer: number | undefined;
 
@@ -37,7 +37,7 @@ export class SqliteTransaction implements SpaceTransaction {
   /** Ends the batch. @throws what a statement failed with, even if the batch went on as if nothing had happened. */
   end(): void {
     this.#over = true;
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure) throw this.#failure.error;
   }
 
   open(device: string, user: string): OpenedSpace | undefined {
@@ -174,11 +174,11 @@ export class SqliteTransaction implements SpaceTransaction {
   /** After one failed statement nothing else runs: SQLite may have rolled back the whole transaction, and what came then would stand by itself. */
   #use<T>(run: () => T): T {
     if (this.#over) throw new Error("The transaction is over: this came after its batch had ended.");
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure) throw this.#failure.error;
     try {
       return run();
     } catch (error) {
-      this.#failure = error;
+      this.#failure = { error };
       throw error;
     }
   }

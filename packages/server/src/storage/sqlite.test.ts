@@ -11,8 +11,12 @@ import { sqlite } from "./sqlite.js";
 
 const folder = (): string => mkdtempSync(join(tmpdir(), "landfall-"));
 
-describe("in memory", () => storageConformance({ describe, test }, () => sqlite(":memory:")));
-describe("in a file", () => storageConformance({ describe, test }, () => sqlite(join(folder(), "a.db"))));
+describe("in memory", () => {
+  storageConformance({ describe, test }, () => sqlite(":memory:"));
+});
+describe("in a file", () => {
+  storageConformance({ describe, test }, () => sqlite(join(folder(), "a.db")));
+});
 
 describe("the data file", () => {
   test("§7: it is made with its directories, and holds what was written when it is opened again", async () => {

@@ -4,12 +4,17 @@ import { type WithStorage, makeSpace, opened, recordAt, save, stateAt, writerAt 
 
 /** Lets other work of the process go on, without a timer of any kind. */
 async function someTurns(): Promise<void> {
-  for (let i = 0; i < 20; i++) await undefined;
+  for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
 const event = (index: number): CommittedEvent => ({ index, modifiedAt: index * 10, by: "d1", user: "ann", seq: index, domains: [], rows: undefined });
 
 export function describeTransactions(test: WithStorage): void {
+  describeBatches(test);
+  describeCommits(test);
+}
+
+function describeBatches(test: WithStorage): void {
   test("rule 2: what a batch gave is there for reads once it resolves", async (storage) => {
     await makeSpace(storage);
     const value = await storage.write("s1", async (transaction) => {
@@ -64,6 +69,9 @@ export function describeTransactions(test: WithStorage): void {
     assert.ok([0, 2].includes((await reading) as number));
   });
 
+}
+
+function describeCommits(test: WithStorage): void {
   test("§5.3: batches of one commit learn the modifiedAt that it has", async (storage) => {
     await makeSpace(storage);
     const seen: (number | undefined)[] = [];
