@@ -17,6 +17,15 @@ const idle: LoopStatus = {
   spaces: {},
 };
 
+/** `next`, with each part that equals the old one being the old one: a part that is the same object has not changed. */
+function keepSame(old: unknown, next: unknown): unknown {
+  if (typeof old !== "object" || typeof next !== "object" || old === null || next === null) return next;
+  const before = old as { readonly [name: string]: unknown };
+  const entries = Object.entries(next).map(([name, value]) => [name, keepSame(before[name], value)] as const);
+  const same = entries.length === Object.keys(before).length && entries.every(([name, value]) => Object.is(before[name], value));
+  return same ? old : Object.fromEntries(entries);
+}
+
 /** Puts the status together from the loop, the open spaces and the storage; a new object only when something differs. */
 export class StatusKeeper {
   readonly #timers: TimerPort;
@@ -27,7 +36,8 @@ export class StatusKeeper {
   #onPending: (count: number) => void = () => undefined;
   #noted = -1;
   #current: ClientStatus | undefined;
-  #text = "";
+  /** What the listeners know of; whoever asks in between may have seen a newer one. */
+  #told: ClientStatus | undefined;
   #dirty = true;
   #cancel: (() => void) | undefined;
 
@@ -59,22 +69,20 @@ export class StatusKeeper {
     this.#dirty = true;
     this.#cancel ??= this.#timers.after(coalesceMs, () => {
       this.#cancel = undefined;
-      const before = this.#current;
-      if (this.current !== before) for (const listener of [...this.#listeners]) listener();
+      const { current } = this;
+      if (current === this.#told) return;
+      this.#told = current;
+      for (const listener of [...this.#listeners]) listener();
     });
   }
 
   get current(): ClientStatus {
     if (!this.#dirty && this.#current) return this.#current;
     this.#dirty = false;
-    const next = this.#compose();
-    const text = JSON.stringify(next);
-    if (text !== this.#text || !this.#current) {
-      this.#text = text;
-      this.#current = next;
-    }
+    const next = keepSame(this.#current, this.#compose()) as ClientStatus;
+    this.#current = next;
     if (next.pending.count !== this.#noted) this.#onPending((this.#noted = next.pending.count));
-    return this.#current;
+    return next;
   }
 
   #compose(): ClientStatus {
