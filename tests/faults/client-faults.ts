@@ -22,6 +22,16 @@ const rebaseModel = {
 
 export const clientFaults: readonly Fault[] = [
   {
+    name: "write-moves-base",
+    rule: "rule 1",
+    file: session,
+    find: "putEvent(this.space, event)); const settled",
+    replace:
+      "putEvent(this.space, event), putMeta(this.space, { ...this.meta, head: this.meta.head + 1 })); const settled",
+    test: installation("writes a pending event and nothing else; to roll it back is to drop it"),
+    why: "A replica believes that it has what no server ever confirmed.",
+  },
+  {
     name: "own-echo-from-base",
     rule: "rule 5",
     file: staging,
@@ -195,8 +205,8 @@ export const clientFaults: readonly Fault[] = [
     name: "two-leaders-without-a-fence",
     rule: "rule 3",
     file: session,
-    find: 'return this.context.storage.commit(changes, { space: "", term });',
-    replace: "return this.context.storage.commit(changes);",
+    find: 'this.context.storage.commit(changes, { space: "", term })',
+    replace: "this.context.storage.commit(changes)",
     test: installation("a leader that froze and woke changes nothing, and gives no seq"),
     why: "Two tabs give one seq to two writes, and one of them is lost.",
   },

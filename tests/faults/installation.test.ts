@@ -41,6 +41,43 @@ async function installations() {
   return { make, server, sync, ask };
 }
 
+describe("a user's action", () => {
+  it("rule 1: writes a pending event and nothing else; to roll it back is to drop it", async () => {
+    const { make, sync, ask } = await installations();
+    const device = await make("d1", 1);
+    await device.write([create("k")]);
+    await sync(device);
+    const confirmed = JSON.stringify([...device.base()]);
+    const stored = async () =>
+      JSON.stringify(
+        await Promise.all(
+          (["rows", "meta", "inbox", "local"] as const).map((table) => device.storage.entries(table, space)),
+        ),
+      );
+    const before = await stored();
+    await device.write([count("k", 5)]);
+    await device.write([{ op: "delete", domain: "a", key: "k" }]);
+    await device.write([create("l")]);
+    expect([device.view("a", "k"), device.view("a", "l")?.["n"]]).toEqual([undefined, 0]);
+    expect(JSON.stringify([...device.base()])).toBe(confirmed);
+    expect(await stored()).toBe(before);
+    expect(await device.storage.entries("outbox", space)).toHaveLength(3);
+    // Somebody else was first with that key, and changed the other record: the create is dropped, the rest stands.
+    const other = { op: "update", domain: "a", key: "k", set: { name: "other" } } as const;
+    await ask("d2", {
+      events: [
+        { id: idOf(2, 1), seq: 1, ops: [{ op: "create", domain: "a", key: "l", set: { n: 7 } }, other] },
+      ],
+    });
+    await sync(device);
+    expect([device.view("a", "k"), device.view("a", "l")?.["n"]]).toEqual([undefined, 7]);
+    expect(device.session.outbox.count).toBe(0);
+    expect([...device.session.inbox.values()].map(({ kind, code }) => [kind, code])).toEqual([
+      ["rejected", "exists"],
+    ]);
+  });
+});
+
 describe("a cloned installation", () => {
   it("rule 3: the copy goes on as a new device; nothing is lost, doubled or refused", async () => {
     const { make, sync, ask } = await installations();

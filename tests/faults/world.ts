@@ -16,7 +16,7 @@ const silentLogger: Logger = {
 };
 
 export const space = "site-7";
-export const user = { id: "ann" };
+const user = { id: "ann" };
 export const domains = ["a", "b"] as const;
 
 const yearMs = 365 * 86_400_000;
@@ -24,7 +24,7 @@ const yearMs = 365 * 86_400_000;
 const skewsMs = [0, 3 * yearMs, -2 * yearMs];
 
 /** Each device counts its own writes here, so that its view is right exactly when the count is. */
-export const tally = (device: number): string => `tally${device}`;
+const tally = (device: number): string => `tally${device}`;
 
 /** A server, a hub and some devices in one process; nothing happens unless the test says so. */
 export class World {
