@@ -251,7 +251,7 @@ describe("an exchange over HTTP", () => {
     expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "refused", ...failure });
   });
 
-  test("100,000 rows cost a few microseconds each beyond JSON.parse", async () => {
+  test("100,000 rows cost a few times what JSON.parse does, all checks and the network included", async () => {
     const many = Array.from({ length: 100_000 }, (_, i) => row(`k${i}`, i + 1));
     const text = lines(time, { ...space, head: 100_000 }, ...many, { ...end, head: 100_000, cursors: { note: 100_000 } }, done);
     const url = await serve((_request, response) => response.writeHead(200, ndjson).end(text));
@@ -270,8 +270,8 @@ describe("an exchange over HTTP", () => {
       expect(count).toBe(100_000);
       best = Math.min(best, performance.now() - begun);
     }
-    // About 1.2 µs on the machine that this was written on; the bound leaves room for a busy one.
-    expect((best - floor) / 100).toBeLessThan(5);
+    // About 2.7 times, or 1.2 µs a row more, on the machine that this was written on; a ratio holds on a busy one too.
+    expect(best / floor).toBeLessThan(8);
   });
 });
 
