@@ -29,7 +29,8 @@ export interface Core {
 
 /** Where the protocol has no word, or leaves the number to the server. */
 const defaults = {
-  maxEventsPerRequest: protocolLimits.maxEventsPerRequest,
+  // A long outbox drains in fewer round trips; a batch is still bounded by its bytes.
+  maxEventsPerRequest: 500,
   maxBodyBytes: protocolLimits.maxBodyBytes,
   maxBatchBytes: protocolLimits.maxBatchBytes,
   maxPageRows: protocolLimits.maxPageRows,

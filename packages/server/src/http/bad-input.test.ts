@@ -145,7 +145,7 @@ describe("bad input, each with its code and nothing lost (DESIGN §13)", () => {
   test("more events than are taken at a time", async () => {
     problem(
       await post(
-        exchange(space, { events: Array.from({ length: 101 }, (_, i) => create(seq + 1 + i, `k${i}`)) }),
+        exchange(space, { events: Array.from({ length: 501 }, (_, i) => create(seq + 1 + i, `k${i}`)) }),
       ),
       "too_large",
     );
