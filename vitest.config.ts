@@ -20,7 +20,7 @@ export default defineConfig({
       "tests/**/*.test.{ts,tsx}",
       "examples/*/src/**/*.test.{ts,tsx}",
     ],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     pool: "forks",
     maxWorkers: 2,
   },
