@@ -1,0 +1,157 @@
+import { rm } from "node:fs/promises";
+import { type Server, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import type { BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { launchChromium, makeProfile } from "../support/chromium.js";
+import { needs } from "../support/require.js";
+import type { ReactPage } from "./react-page.js";
+
+declare const page: ReactPage;
+
+const packages = fileURLToPath(new URL("../../packages/", import.meta.url));
+
+/** The page with the sources of the packages, as the other tests run them. */
+async function bundle(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL("react-page.tsx", import.meta.url))],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+    jsx: "automatic",
+    define: { "process.env.NODE_ENV": '"production"' },
+    plugins: [
+      {
+        name: "sources",
+        setup({ onResolve }) {
+          onResolve({ filter: /^#socket$/ }, () => ({ path: `${packages}client/src/browser-socket.ts` }));
+          onResolve({ filter: /^@landfall\// }, ({ path }) => {
+            const [, name = "", ...rest] = path.split("/");
+            return { path: `${packages}${name}/src/${rest.join("/") || "index"}.ts` };
+          });
+        },
+      },
+    ],
+  });
+  return outputFiles[0]?.text ?? "";
+}
+
+needs("chromium")("React in a browser", () => {
+  let server: Server;
+  let profile: string;
+  let browser: BrowserContext;
+  let tab: Page;
+  const errors: string[] = [];
+
+  beforeAll(async () => {
+    const script = await bundle();
+    server = createServer((request, response) => {
+      if (request.url === "/page.js") response.setHeader("content-type", "text/javascript").end(script);
+      else
+        response
+          .setHeader("content-type", "text/html")
+          .end("<!doctype html><body><script type=module src=/page.js></script>");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    profile = await makeProfile();
+    browser = await launchChromium(profile);
+    tab = browser.pages()[0] ?? (await browser.newPage());
+    tab.on("pageerror", (error) => errors.push(String(error)));
+  }, 60_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await rm(profile, { recursive: true, force: true });
+    server.close();
+    expect(errors).toEqual([]);
+  });
+
+  beforeEach(async () => {
+    await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await tab.waitForFunction(() => typeof page !== "undefined" && page.renders["item n2"] !== undefined);
+  });
+
+  /** How often components render because of what is done, once everything has come to rest. */
+  async function rendersOf(act: () => unknown): Promise<{ [component: string]: number }> {
+    await tab.waitForTimeout(100);
+    const before = await tab.evaluate(() => ({ ...page.renders }));
+    await tab.evaluate(act);
+    await tab.waitForTimeout(100);
+    const after = await tab.evaluate(() => ({ ...page.renders }));
+    const more = Object.entries(after).map(([name, times]) => [name, times - (before[name] ?? 0)] as const);
+    return Object.fromEntries(more.filter(([, times]) => times > 0));
+  }
+
+  test("a component renders once when it comes", async () => {
+    expect(
+      await tab.evaluate(() => [page.renders["list"], page.renders["item n1"], page.renders["item n2"]]),
+    ).toEqual([1, 1, 1]);
+  });
+
+  test("what a query does not find renders nothing", async () => {
+    const renders = await rendersOf(() => page.space.note.update("n3", { text: "Changed" }));
+    expect(Object.keys(renders).filter((name) => name !== "pending")).toEqual([]);
+  });
+
+  test("a change of a record renders the list that found it and its own item, once each", async () => {
+    const renders = await rendersOf(() => page.space.note.update("n1", { text: "Text of n1, again" }));
+    expect(renders).toMatchObject({ list: 1, "item n1": 1 });
+    expect(renders).not.toHaveProperty("item n2");
+    expect(await tab.textContent("li")).toBe("Text of n1, again");
+  });
+
+  test("a part of the status renders only when that part changes", async () => {
+    const sync = await rendersOf(() => page.client.sync().catch(() => undefined));
+    expect(sync).not.toHaveProperty("pending");
+    const before = Number(await tab.textContent("#pending"));
+    const written = await rendersOf(() => page.space.note.update("n3", { text: "Once more" }));
+    expect(written).toEqual({ pending: 1 });
+    expect(await tab.textContent("#pending")).toBe(String(before + 1));
+  });
+
+  test("no screen ever shows two states of one record, also when rendering is interrupted", async () => {
+    await tab.evaluate(async () => {
+      for (let turn = 0; turn < 20; turn++) {
+        page.disturb();
+        // In the middle of the 40 ms that the tree takes.
+        await new Promise((resolve) => setTimeout(resolve, 12));
+        page.space.note.increment("counted", { seen: 1 });
+        await new Promise((resolve) => setTimeout(resolve, 12));
+      }
+    });
+    await tab.waitForFunction(() => document.getElementById("last")?.textContent === "20");
+    expect(await tab.evaluate(() => page.torn)).toEqual([]);
+    expect(await tab.evaluate(() => page.commits())).toBeGreaterThan(5);
+  });
+
+  test("an action tells how far it has come, and a write that cannot stand throws nothing", async () => {
+    expect(await tab.evaluate(() => page.progress())).toBe("idle");
+    await tab.evaluate(() => page.run(7));
+    await tab.waitForFunction(() => page.progress() === "failed");
+    await tab.evaluate(() => page.run("Fine"));
+    await tab.waitForFunction(() => page.progress() === "pending");
+  });
+
+  test("another space shows nothing of the one before", async () => {
+    const seen = tab.evaluate(
+      () =>
+        new Promise<string[]>((resolve) => {
+          const texts: string[] = [];
+          const shown = document.getElementById("switcher") as HTMLElement;
+          new MutationObserver(() => {
+            texts.push((shown.textContent ?? "").trim());
+            if (texts.at(-1)?.includes("Elsewhere")) resolve(texts);
+          }).observe(shown, { characterData: true, childList: true, subtree: true });
+          page.show("one");
+          setTimeout(() => page.show("two"), 100);
+        }),
+    );
+    const texts = await seen;
+    expect(texts.at(-1)).toBe("open Elsewhere");
+    expect(texts.filter((text) => text.includes("Text of") && text.includes("Elsewhere"))).toEqual([]);
+    expect(texts).toContain("opening");
+  });
+});
