@@ -2,7 +2,14 @@ export * from "./action-context.js";
 export * from "./clock.js";
 export * from "./codes.js";
 export * from "./declaration.js";
-export { type Decoded, type Decoder, clipMessage, decode, decodeText, json as jsonDecoder } from "./decode.js";
+export {
+  type Decoded,
+  type Decoder,
+  clipMessage,
+  decode,
+  decodeText,
+  json as jsonDecoder,
+} from "./decode.js";
 export * from "./digest.js";
 export * from "./event-decoder.js";
 export * from "./exchange-answer.js";
