@@ -1,5 +1,5 @@
 import type { Stamp } from "@landfall/protocol";
-import type { PendingEvent } from "./replica/pending-event.js";
+import type { PendingEvent, PendingExpectation } from "./replica/pending-event.js";
 import { rejectedItems } from "./space/settlement.js";
 import { type ReplicaMeta, emptyMeta, putEvent, putItem, putMeta } from "./space/space-store.js";
 import type { ClientStorage, StorageChange } from "./storage/port.js";
@@ -11,6 +11,9 @@ import type { ClientStorage, StorageChange } from "./storage/port.js";
  */
 export type FirstSync = "merge" | "server" | "local";
 
+/** The `a` of the `meta` entries that say which stamp each of a guest's events is adopted under. */
+const adoptedAs = "adoptedAs";
+
 /** Moves a guest's unsynced data into an account's storage, in one transaction there; nothing is lost whatever the choice. */
 export async function adoptGuest(guest: ClientStorage, account: ClientStorage, how: FirstSync, nextStamp: () => Stamp): Promise<readonly string[]> {
   const spaces = (await guest.spaces()).filter((space) => space !== "");
@@ -19,6 +22,7 @@ export async function adoptGuest(guest: ClientStorage, account: ClientStorage, h
     const [outbox, local, inbox, theirs, ours] = await Promise.all([
       guest.entries("outbox", space), guest.entries("local", space), guest.entries("inbox", space), guest.get("meta", space, "replica"), account.get("meta", space, "replica"),
     ]);
+    const newIds = how === "local" ? await stampAnew(guest, space, outbox.map(({ a }) => a), nextStamp) : new Map<string, Stamp>();
     const meta = (theirs as ReplicaMeta | undefined) ?? emptyMeta;
     if (!ours) changes.push(putMeta(space, { ...emptyMeta, ...(meta.create ? { create: true } : {}) }));
     for (const { value } of outbox) {
@@ -26,11 +30,32 @@ export async function adoptGuest(guest: ClientStorage, account: ClientStorage, h
       if (how === "server") {
         const reason = "This was written before signing in, and the account's data was chosen.";
         for (const item of rejectedItems(event, "not_adopted", reason, "parked")) changes.push(putItem(space, item));
-      } else changes.push(putEvent(space, how === "local" ? { ...event, id: nextStamp() } : event));
+      } else changes.push(putEvent(space, renamed(event, newIds)));
     }
     for (const { a, b, value } of local) changes.push({ type: "put", table: "local", space, a, b, value });
     for (const { a, b, value } of inbox) changes.push({ type: "put", table: "inbox", space, a, b, value });
   }
   if (changes.length > 0) await account.commit(changes);
   return spaces;
+}
+
+/**
+ * Gives each event the stamp that it is adopted under. The guest's storage keeps it: an adoption that is cut
+ * short and begun again must not bring the same writes under other ids (DESIGN rule 3).
+ */
+async function stampAnew(guest: ClientStorage, space: string, ids: readonly string[], nextStamp: () => Stamp): Promise<ReadonlyMap<string, Stamp>> {
+  const kept = (await guest.entries("meta", space)).filter(({ a }) => a === adoptedAs);
+  const newIds = new Map(kept.map(({ b, value }) => [b, value as Stamp]));
+  const added = ids.filter((id) => !newIds.has(id));
+  for (const id of added) newIds.set(id, nextStamp());
+  if (added.length > 0) await guest.commit(added.map((id): StorageChange => ({ type: "put", table: "meta", space, a: adoptedAs, b: id, value: newIds.get(id) })));
+  return newIds;
+}
+
+/** The event under its new id, and so the own events that it waits for. */
+function renamed(event: PendingEvent, newIds: ReadonlyMap<string, Stamp>): PendingEvent {
+  const id = newIds.get(event.id) ?? event.id;
+  if (!event.expect) return { ...event, id };
+  const expect = event.expect.map(([domain, key, version]): PendingExpectation => [domain, key, typeof version === "number" ? version : { event: newIds.get(version.event) ?? version.event }]);
+  return { ...event, id, expect };
 }

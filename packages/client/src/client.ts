@@ -101,6 +101,10 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #reservedMs = 0;
   #loop!: Loop;
   #term: number | undefined;
+  /** The loop of this tab runs: a term is taken before that, and what is open is read first. */
+  #leading = false;
+  /** What other tabs asked of a leader that has not answered yet; whoever leads next answers. */
+  readonly #owed = new Set<string>();
   #lead: Leadership | undefined;
   #tabs: TabChannel | undefined;
   #watch: LeaderWatch | undefined;
@@ -197,12 +201,15 @@ class LandfallClient<S extends Schema> implements Client<S> {
     for (const session of this.#sessions.values()) await session.reload();
     for (const session of this.#sessions.values()) this.#loop.addSpace(session);
     this.#loop.start();
-    // What this tab asked for while nobody led is its own to do.
-    for (const id of this.#asked.keys()) void this.#answerSync(id);
+    this.#leading = true;
+    // What was asked for while nobody led is this tab's to do.
+    for (const id of [...this.#asked.keys(), ...this.#owed]) void this.#answerSync(id);
+    this.#owed.clear();
   }
 
   async #endLead(_reason: "closed" | "stolen"): Promise<void> {
     this.#term = undefined;
+    this.#leading = false;
     await this.#loop.stop();
     for (const space of this.#sessions.keys()) this.#loop.removeSpace(space);
   }
@@ -217,9 +224,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
         if (this.#term === undefined) this.#status.loop(message.payload as LoopStatus);
         return;
       case "wake":
-        if (this.#term !== undefined) void this.#answerSync(message.id);
+        if (this.#leading) void this.#answerSync(message.id);
+        else this.#owed.add(message.id);
         return;
       case "synced":
+        this.#owed.delete(message.id);
         this.#settleSync(message.id, message.error);
         return;
       default:
@@ -315,8 +324,10 @@ class LandfallClient<S extends Schema> implements Client<S> {
       await this.spaces().create(space);
       return undefined;
     } catch (error) {
-      if (error instanceof RemoteError || error instanceof SyncError) return error.message;
-      throw error;
+      if (!(error instanceof RemoteError) && !(error instanceof SyncError)) throw error;
+      // Another device of this account may have made it a moment ago; when that cannot be asked, the refusal is the news.
+      const mine = await this.spaces().list().catch(() => []);
+      return mine.some((each) => each.space === space) ? undefined : error.message;
     }
   }
 
@@ -388,7 +399,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   async sync(): Promise<void> {
     await this.#ready;
-    if (this.#term !== undefined || !this.#tabs) return this.#loop.syncNow();
+    if (this.#leading || !this.#tabs) return this.#loop.syncNow();
     const id = randomUuid(this.#ports.random);
     const answered = new Promise<void>((resolve, reject) => this.#asked.set(id, { resolve, reject }));
     this.#tabs.post({ type: "wake", id });
@@ -402,6 +413,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (account !== undefined && account !== this.#opened.account) {
       const before = this.#opened;
       await this.#leaveTabs();
+      // What is on its way to the storage belongs to the account that it was written under.
+      await Promise.all([...this.#sessions.values()].map((session) => session.saved()));
       await this.#openAccount(account);
       if (before.account !== guestAccount) await before.storage.close();
     }

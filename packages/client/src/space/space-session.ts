@@ -509,6 +509,11 @@ export class SpaceSession implements SyncedSpace {
   async close(): Promise<void> {
     this.stopped = true;
     this.#digests.stop();
-    await this.#saver.idle();
+    await this.saved();
+  }
+
+  /** Resolves when what was written so far is stored, or the storage has refused it. */
+  saved(): Promise<void> {
+    return this.#saver.idle();
   }
 }

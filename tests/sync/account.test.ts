@@ -1,0 +1,289 @@
+import { type ClientStorageFactory, StorageError } from "@landfall/client";
+import { memoryStorage } from "@landfall/client/storage/memory";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Device, type NoteSpace, type Place, bytesOf, openPlace, settle } from "./world.js";
+
+let place: Place;
+beforeEach(() => {
+  place = openPlace();
+});
+afterEach(() => place.close());
+
+/** What a platform keeps beside the storage. */
+function notebook() {
+  const texts = new Map<string, string>();
+  return {
+    read: (name: string) => texts.get(name) ?? null,
+    write: (name: string, text: string | null) =>
+      void (text === null ? texts.delete(name) : texts.set(name, text)),
+  };
+}
+
+/** A phone that people sign in to and out of; its data outlives the app. */
+function phone(user: string | null) {
+  const storage = memoryStorage();
+  const notes = notebook();
+  const who = { user };
+  const start = (client: Parameters<Place["device"]>[0] = {}): Device =>
+    place.device({
+      storage,
+      ports: { notes },
+      client: { credentials: () => who.user && `dev:${who.user}`, ...client.client },
+    });
+  return { who, start, storage };
+}
+
+describe("data made before signing in", () => {
+  /** An account that has a record, and a guest who wrote one of the same key and one of another. */
+  async function guest(firstSync: "merge" | "server" | "local") {
+    const other = place.device();
+    const theirs = await other.open();
+    theirs.note.put("n1", { text: "the account's" });
+    await other.client.sync();
+    const { who, start, storage } = phone(null);
+    const device = start({ client: { firstSync } });
+    const site = await device.open();
+    site.note.put("n1", { text: "the guest's" });
+    const own = site.note.create({ text: "new" }, { key: "n2" });
+    site.note.increment("n2", { votes: 1 });
+    await own.saved;
+    expect(device.client.status).toMatchObject({ state: "signed-out", pending: { count: 3 } });
+    theirs.note.update("n1", { text: "the account's, later" });
+    await other.client.sync();
+    who.user = "ann";
+    await device.client.signIn();
+    await settle(device, other);
+    return { device, site, other, theirs, storage };
+  }
+
+  it("rules 3 and 8: is merged, older writes losing to newer ones", async () => {
+    const { device, site, theirs } = await guest("merge");
+    expect(site.note.get("n1")?.text).toBe("the account's, later");
+    expect(site.note.get("n2")).toMatchObject({ text: "new", votes: 1 });
+    expect(site.inbox.current).toMatchObject([{ kind: "superseded", key: "n1", tried: "the guest's" }]);
+    expect(bytesOf(site)).toBe(bytesOf(theirs));
+    expect(device.client.status.pending.count).toBe(0);
+  });
+
+  it("rules 3 and 8: wins over the account's where it is said to", async () => {
+    const { device, site, theirs } = await guest("local");
+    expect(site.note.get("n1")?.text).toBe("the guest's");
+    expect(site.note.get("n2")).toMatchObject({ text: "new", votes: 1 });
+    expect(site.inbox.current).toEqual([]);
+    expect(bytesOf(site)).toBe(bytesOf(theirs));
+    expect(device.client.status.pending.count).toBe(0);
+  });
+
+  it("rule 8: is kept in the inbox where the account's is to stand", async () => {
+    const { device, site, theirs } = await guest("server");
+    expect(site.note.all()).toMatchObject([{ key: "n1", text: "the account's, later" }]);
+    expect(site.inbox.current.map(({ kind, key }) => `${kind} ${key}`)).toEqual([
+      "parked n1",
+      "parked n2",
+      "parked n2",
+    ]);
+    expect(bytesOf(site)).toBe(bytesOf(theirs));
+    expect(device.client.status.pending.count).toBe(0);
+  });
+
+  it.each(["merge", "server", "local"] as const)(
+    "rules 3 and 8: with %s is adopted once, although the app ends between taking it over and letting go of it",
+    async (firstSync) => {
+      const { who, start, storage } = phone(null);
+      let device = start();
+      let site = await device.open();
+      site.note.create({ text: "new" }, { key: "n1" });
+      site.note.increment("n1", { votes: 1 });
+      // Waits for the version that an own event makes.
+      site.note.delete("n1");
+      site.note.restore("n1", { text: "again" });
+      await site.note.increment("n1", { votes: 1 }).saved;
+      await device.client.close();
+      who.user = "ann";
+      const cutShort = () => Promise.reject(new StorageError("failed", "The app ended."));
+      device = place.device({ storage: { ...storage, destroy: cutShort }, client: { firstSync } });
+      await expect(device.open()).rejects.toThrow("The app ended.");
+      device = start({ client: { firstSync } });
+      site = await device.open();
+      await device.client.sync();
+      const isKept = firstSync === "server";
+      expect(site.note.all()).toMatchObject(isKept ? [] : [{ key: "n1", text: "again", votes: 1 }]);
+      expect(site.inbox.current.map(({ kind, key }) => `${kind} ${key}`)).toEqual(
+        isKept ? Array.from({ length: 5 }, () => "parked n1") : [],
+      );
+      const before = [bytesOf(site), site.inbox.current.length];
+      await device.client.close();
+      device = start({ client: { firstSync } });
+      site = await device.open();
+      await device.client.sync();
+      expect([bytesOf(site), site.inbox.current.length]).toEqual(before);
+    },
+  );
+});
+
+describe("two accounts on one device", () => {
+  it("rules 1 and 8: neither sees the other's data, and each finds its own again", async () => {
+    const { who, start } = phone("ann");
+    const device = start();
+    let site: NoteSpace = await device.open("of-ann");
+    site.note.create({ text: "ann's" }, { key: "n1" });
+    await device.client.sync();
+    device.offline();
+    await site.note.update("n1", { body: "unsynced" }).saved;
+    who.user = "bob";
+    await device.client.signIn();
+    expect(site.note.all()).toEqual([]);
+    expect(site.inbox.current).toEqual([]);
+    device.online();
+    const bobs = await device.open("of-bob");
+    bobs.note.create({ text: "bob's" }, { key: "n1" });
+    await expect(device.client.sync()).rejects.toThrow("no such space");
+    await device.client.close();
+
+    const next = start();
+    site = await next.open("of-bob");
+    expect(site.note.get("n1")?.text).toBe("bob's");
+    await next.client.close();
+    who.user = "ann";
+    const back = start();
+    site = await back.open("of-ann");
+    expect(site.note.get("n1")).toMatchObject({ text: "ann's", body: "unsynced" });
+    await back.client.sync();
+    expect(site.note.get("n1")).toMatchObject({ body: "unsynced", $: { pending: false } });
+    const other = place.device();
+    const read = await other.open("of-ann");
+    await other.client.sync();
+    expect(bytesOf(read)).toBe(bytesOf(site));
+    expect(place.clashes).toEqual([]);
+  });
+});
+
+/** A storage whose writes wait for `open`. */
+function slowStorage() {
+  const inner = memoryStorage();
+  const gate = { isOpen: Promise.resolve(), open: () => {} };
+  const storage: ClientStorageFactory = {
+    ...inner,
+    async open(name) {
+      const handle = await inner.open(name);
+      return { ...handle, commit: (changes, fence) => gate.isOpen.then(() => handle.commit(changes, fence)) };
+    },
+  };
+  const shut = (): void => void (gate.isOpen = new Promise((open) => (gate.open = open)));
+  return { storage, shut, open: () => gate.open() };
+}
+
+describe("a write on its way to the storage", () => {
+  it("rules 1 and 8: stays with the account that it was written under", async () => {
+    const { storage, shut, open } = slowStorage();
+    const who = { user: "ann" };
+    const device = place.device({ storage, client: { credentials: () => `dev:${who.user}` } });
+    const site = await device.open("of-both");
+    await device.client.sync();
+    await device.client.spaces().invite("of-both", "bob", "writer");
+    device.offline();
+    shut();
+    const receipt = site.note.create({ text: "ann's" }, { key: "n1" });
+    who.user = "bob";
+    const signedIn = device.client.signIn();
+    open();
+    await signedIn;
+    await receipt.saved;
+    device.online();
+    await device.client.sync();
+    expect(site.note.all()).toEqual([]);
+    who.user = "ann";
+    await device.client.signIn();
+    expect(site.note.get("n1")).toMatchObject({ text: "ann's", $: { pending: true } });
+    await device.client.sync();
+    expect(site.note.get("n1")).toMatchObject({ $: { pending: false } });
+  });
+});
+
+describe("a token", () => {
+  it("rule 8: refused while writes wait is asked for anew, and nothing is lost", async () => {
+    await place.close();
+    const valid = new Set(["t1"]);
+    place = openPlace((token) => (valid.has(token) ? { id: "ann" } : undefined));
+    const asked: string[] = [];
+    let token: string | null = "t1";
+    const device = place.device({
+      client: {
+        account: "ann",
+        credentials(reason) {
+          asked.push(reason);
+          return token;
+        },
+      },
+    });
+    const site = await device.open();
+    site.note.create({ text: "one" }, { key: "n1" });
+    await device.client.sync();
+    valid.clear();
+    valid.add((token = "t2"));
+    const receipt = site.note.increment("n1", { votes: 1 });
+    await device.client.sync();
+    expect(await receipt.settled).toMatchObject({ status: "applied" });
+    expect(asked).toEqual(["start", "refused"]);
+
+    // Nobody is signed in any more: what is written waits, and says so.
+    valid.clear();
+    token = null;
+    const waiting = site.note.increment("n1", { votes: 1 });
+    await expect(device.client.sync()).rejects.toMatchObject({ code: "signed-out" });
+    expect(device.client.status).toMatchObject({ state: "signed-out", pending: { count: 1 } });
+    expect(site.note.get("n1")?.votes).toBe(2);
+    valid.add((token = "t3"));
+    await device.client.signIn();
+    await device.client.sync();
+    expect(await waiting.settled).toMatchObject({ status: "applied" });
+    expect(site.note.get("n1")).toMatchObject({ votes: 2, $: { pending: false } });
+  });
+});
+
+describe("signing out", () => {
+  async function unsynced() {
+    const made = phone("ann");
+    const device = made.start();
+    const site = await device.open();
+    site.note.create({ text: "synced" }, { key: "n1" });
+    await device.client.sync();
+    device.offline();
+    const receipt = site.note.create({ text: "unsynced" }, { key: "n2" });
+    await receipt.saved;
+    return { ...made, device, site, receipt };
+  }
+
+  it("rule 8: is refused while something is unsynced, and goes on as if nothing had been asked", async () => {
+    const { device, site, receipt } = await unsynced();
+    await expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
+    expect(site.note.get("n2")?.text).toBe("unsynced");
+    device.online();
+    await device.client.sync();
+    expect(await receipt.settled).toMatchObject({ status: "applied" });
+    expect(await device.client.signOut()).toEqual([]);
+  });
+
+  it.each(["export", "discard"] as const)(
+    "rule 8: with %s it forgets everything, and gives back what was asked for",
+    async (how) => {
+      const { who, start, device, receipt } = await unsynced();
+      const given = await device.client.signOut({ unsynced: how });
+      expect(given.map(({ space, event }) => `${space} ${event.id}`)).toEqual(
+        how === "export" ? [`site-7 ${receipt.id}`] : [],
+      );
+      who.user = null;
+      const after = start();
+      const site = await after.open();
+      expect(site.note.all()).toEqual([]);
+      expect([after.client.status.storage.problem, ...after.reports]).toEqual([null]);
+      await after.client.close();
+      who.user = "ann";
+      const again = start();
+      const fetched = await again.open();
+      await again.client.sync();
+      expect(fetched.note.all()).toMatchObject([{ key: "n1" }]);
+      expect(place.clashes).toEqual([]);
+    },
+  );
+});
