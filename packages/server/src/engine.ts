@@ -44,7 +44,7 @@ export function createEngine(options: EngineOptions): Engine {
     space: (space) => ({ write: (change: (tx: AnyTx) => never) => writeAsServer(core, space, change) }),
     onCommit: (listener) => commits.add(listener),
     onMembership: (listener) => memberships.add(listener),
-    inspect: () => inspect(core),
+    inspect: () => inspect(core, exchange.sightings),
     stats: () => stats(core, exchange),
     close: () => core.storage.close(),
   };

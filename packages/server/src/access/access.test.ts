@@ -1,6 +1,6 @@
 import { infoAnswer, decode, isIdentifier } from "@landfall/protocol";
 import { describe, expect, test } from "vitest";
-import type { MembershipChange, SpaceCommit } from "../engine-types.js";
+import type { AnyTxDomain, MembershipChange, SpaceCommit } from "../engine-types.js";
 import { TestDevice, addMember, create, world } from "../exchange/device.test.fixture.js";
 
 const [ann, bob, eve] = [{ id: "ann" }, { id: "bob" }, { id: "eve" }];
@@ -71,6 +71,27 @@ describe("members", () => {
     stop();
     await addMember(here, "bob", "reader");
     expect(told).toEqual([{ space: "site-7", user: "bob", role: "writer" }, { space: "site-7", user: "bob" }]);
+  });
+});
+
+describe("inspection", () => {
+  test("§7: it shows spaces, heads, domains, and how far behind each device is, those that only read too", async () => {
+    const here = await world();
+    await addMember(here, "bob", "reader");
+    const [writer, reader] = [new TestDevice(here, "ann", "laptop"), new TestDevice(here, "bob", "phone")];
+    await writer.write([create("p1")]);
+    await reader.rows("project");
+    here.clock.nowMs += 1_000;
+    await writer.send([writer.event([create("p2")]), writer.event([create("p3")])], { acked: 1, cursors: { project: 1 } });
+    await here.engine.space("site-7").write((tx) => (tx["project"] as AnyTxDomain).create({}, { key: "p4" }));
+    const [space] = await here.engine.inspect();
+    expect(space).toMatchObject({
+      space: "site-7", generation: here.generation, head: 4, members: [{ user: "ann", role: "owner" }, { user: "bob", role: "reader" }],
+      domains: [{ domain: "project", head: 4, live: 4, horizon: 0 }],
+      devices: [{ device: "laptop", user: "ann", lastSeq: 3, acked: 1, seenAt: here.clock.nowMs, lag: 1 }, { device: "phone", user: "bob", lastSeq: 0, lag: 3 }],
+    });
+    expect(space?.devices).toHaveLength(2);
+    expect(here.engine.stats()).toMatchObject({ exchanges: 3, events: { applied: 3 }, lostGroups: 0 });
   });
 });
 

@@ -3,7 +3,8 @@ import type { Role } from "@landfall/protocol";
 import type { Core } from "../core.js";
 import type { SpaceInspection, SpaceSummary, User } from "../engine-types.js";
 import { LandfallError, spaceNotFound } from "../landfall-error.js";
-import type { Snapshot, SpaceState } from "../storage/port.js";
+import type { Snapshot, SpaceState, WriterState } from "../storage/port.js";
+import type { Sightings } from "./sightings.js";
 
 /** Makes a space owned by the user. @throws LandfallError `not_available`: the only thing that a stranger can learn (DESIGN §15). */
 export async function createSpace(core: Core, user: User, requested: string | undefined): Promise<{ readonly space: string; readonly role: Role; readonly generation: string }> {
@@ -68,18 +69,18 @@ export async function info(core: Core, user: User): Promise<Info> {
   };
 }
 
-export async function inspect(core: Core): Promise<readonly SpaceInspection[]> {
+export async function inspect(core: Core, sightings: Sightings): Promise<readonly SpaceInspection[]> {
   const spaces = await core.storage.read((snapshot) => snapshot.spaces());
   const inspections: SpaceInspection[] = [];
   for (const space of spaces) {
-    const inspection = await core.storage.read((snapshot) => inspectSpace(snapshot, space));
+    const inspection = await core.storage.read((snapshot) => inspectSpace(snapshot, space, sightings));
     if (inspection) inspections.push(inspection);
   }
   return inspections;
 }
 
 /** What `landfall inspect` shows of one space; undefined where there is none. */
-export async function inspectSpace(snapshot: Snapshot, space: string): Promise<SpaceInspection | undefined> {
+export async function inspectSpace(snapshot: Snapshot, space: string, sightings?: Sightings): Promise<SpaceInspection | undefined> {
   const found = await snapshot.space(space, "");
   if (!found) return undefined;
   const { generation, head, schema } = found.state;
@@ -93,6 +94,21 @@ export async function inspectSpace(snapshot: Snapshot, space: string): Promise<S
     schema,
     members: members.flatMap(({ user, role, since }) => (role ? [{ user, role, since }] : [])),
     domains: domains.map(({ domain, head: domainHead, count, sum, horizon }) => ({ domain, head: domainHead, live: count, digest: sum, horizon })),
-    devices: writers.filter(({ user }) => user !== "").map(({ device, user, lastSeq, acked, seenAt, cursor }) => ({ device, user, lastSeq, acked, seenAt, lag: head - cursor })),
+    devices: inspectDevices(writers, sightings?.of(space, generation) ?? [], head),
   };
+}
+
+/** Devices that have written, with what was heard of them since; and those that were only heard of. */
+function inspectDevices(writers: readonly WriterState[], sighted: ReturnType<Sightings["of"]>, head: number): SpaceInspection["devices"] {
+  const devices = new Map<string, SpaceInspection["devices"][number]>();
+  const name = (device: string, user: string): string => JSON.stringify([user, device]);
+  for (const { device, user, lastSeq, acked, seenAt, cursor } of writers) {
+    // The server's own writer is nobody's device.
+    if (user !== "") devices.set(name(device, user), { device, user, lastSeq, acked, seenAt, lag: head - cursor });
+  }
+  for (const { device, user, seenAt, cursor } of sighted) {
+    const { lastSeq, acked } = devices.get(name(device, user)) ?? { lastSeq: 0, acked: 0 };
+    devices.set(name(device, user), { device, user, lastSeq, acked, seenAt, lag: head - cursor });
+  }
+  return [...devices.values()];
 }

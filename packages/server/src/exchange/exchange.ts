@@ -1,4 +1,5 @@
 import { type ExchangeRequest, type SpaceRequest, limits } from "@landfall/protocol";
+import { Sightings } from "../access/sightings.js";
 import { upgradeSpace } from "../apply/upgrade.js";
 import { slotName } from "../apply/working-set.js";
 import type { Core } from "../core.js";
@@ -23,6 +24,7 @@ const nothingHandled: Handled = { outcomes: [], own: new Map() };
 
 /** Answers exchanges: writes first, then what lies after the cursors (DESIGN §6). */
 export class Exchange {
+  readonly sightings = new Sightings();
   readonly counts: ExchangeCounts = { exchanges: 0, rowsSent: 0, events: new Map() };
 
   constructor(private readonly core: Core) {}
@@ -123,8 +125,15 @@ export class Exchange {
       }
       if ("failure" in result) return result.failure;
       this.counts.rowsSent += result.reading.rows.length;
+      if (!result.reading.more) this.#sight(read, result.reading);
       return result.reading;
     }
+  }
+
+  #sight({ request, device, user }: ReadRequest, { state }: SpaceReading): void {
+    // A request without cursors reads nothing, and says nothing of where the device is.
+    if (Object.keys(request.cursors).length === 0) return;
+    this.sightings.note(request.space, state.generation, { device, user, seenAt: this.#time(), cursor: state.head });
   }
 
   #upgrade(space: string): Promise<void> {
