@@ -227,7 +227,7 @@ function storeReplica(file, records) {
 /** @param {string} file @param {Map<string, any>} records */
 function loadReplica(file, records) {
   const db = new DatabaseSync(file);
-  const { rows } = /** @type {any} */ (db.prepare("SELECT '[' || group_concat(row, ',') || ']' AS rows FROM rows").get());
+  const { rows } = (db.prepare("SELECT '[' || group_concat(row, ',') || ']' AS rows FROM rows").get());
   for (const row of JSON.parse(rows)) records.set(row.key, row);
   db.close();
 }

@@ -35,7 +35,7 @@ export function openStore(file) {
     FROM (SELECT version, row FROM rows WHERE version > ?1 AND version <= ?2 ORDER BY version LIMIT ?3)
   `);
 
-  let head = Number(/** @type {any} */ (db.prepare("SELECT coalesce(max(version), 0) AS head FROM rows").get()).head);
+  let head = Number((db.prepare("SELECT coalesce(max(version), 0) AS head FROM rows").get()).head);
   /** @type {Map<string, number>} */
   const lastSeqs = new Map();
   for (const writer of db.prepare("SELECT device, last_seq FROM writers").all()) lastSeqs.set(writer.device, writer.last_seq);
@@ -84,7 +84,7 @@ export function openStore(file) {
      * @returns {{ cursor: number, frame: Uint8Array } | undefined}
      */
     page(since, upTo, limit) {
-      const page = /** @type {any} */ (readPage.get(since, upTo, limit));
+      const page = (readPage.get(since, upTo, limit));
       return page.cursor === null ? undefined : page;
     },
 
@@ -99,7 +99,7 @@ export function openStore(file) {
 export function countRecords(file) {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
-    return Number(/** @type {any} */ (db.prepare("SELECT count(*) AS count FROM rows").get()).count);
+    return Number((db.prepare("SELECT count(*) AS count FROM rows").get()).count);
   } finally {
     db.close();
   }

@@ -25,7 +25,7 @@ const common = {
   },
 };
 
-const { createRole } = await import(/** @type {string} */ (process.argv[2]));
+const { createRole } = await import((process.argv[2]));
 const role = createRole();
 
 process.on("message", async (/** @type {{ id: number, method: string, args: any }} */ request) => {

@@ -24,7 +24,7 @@ export function createRole() {
     async count() {
       const db = new DatabaseSync(file, { readOnly: true });
       try {
-        const { count } = /** @type {any} */ (db.prepare("SELECT count(*) AS count FROM records WHERE domain = ?").get(domain));
+        const { count } = (db.prepare("SELECT count(*) AS count FROM records WHERE domain = ?").get(domain));
         return Number(count);
       } finally {
         db.close();

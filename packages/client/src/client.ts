@@ -316,6 +316,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #report(code: string, message: string): void {
     const { onReport } = this.#options;
     if (onReport) onReport(code, message);
+    // oxlint-disable-next-line no-console -- where nobody listens, the console is the last place to be heard
     else console.warn(`Landfall: ${message}`);
   }
 

@@ -167,6 +167,14 @@ interface Parts {
   stop(): void;
 }
 
+/** Domains whose pokes go to every member that is connected (DESIGN §6.1). */
+function domainsForAll(schema: Schema | undefined): ReadonlySet<string> {
+  const domains = Object.values(schema?.domains ?? {});
+  return new Set(
+    domains.flatMap(({ name, delivery, local }) => (delivery === "auto" && !local ? [name] : [])),
+  );
+}
+
 type Identify = (token: string) => ReturnType<typeof authenticate>;
 
 function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, identify: Identify): Parts {
@@ -186,16 +194,11 @@ function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, iden
     logger,
   });
   const metrics = new ServerMetrics();
-  const autoDomains = new Set(
-    Object.values(schema?.domains ?? {}).flatMap((domain) =>
-      domain.delivery === "auto" && !domain.local ? [domain.name] : [],
-    ),
-  );
   const hub = new Hub({
     ...socketLimits,
     engine,
     authenticate: identify,
-    autoDomains,
+    autoDomains: domainsForAll(schema),
     clock,
     timers,
     metrics,
@@ -236,15 +239,19 @@ function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, iden
     accepting = false;
     hub.close();
   };
-  const connect: LandfallServer["connect"] = (wire) => {
-    const connection = hub.open(wire);
-    return {
-      message: (text) => hub.message(connection, text),
-      pong: () => hub.pong(connection),
-      gone: () => hub.gone(connection),
-    };
+  return { engine, logger, api, upgrade, connect: (wire) => connectTo(hub, wire), stop };
+}
+
+function connectTo(
+  hub: Hub,
+  wire: Parameters<LandfallServer["connect"]>[0],
+): ReturnType<LandfallServer["connect"]> {
+  const connection = hub.open(wire);
+  return {
+    message: (text) => hub.message(connection, text),
+    pong: () => hub.pong(connection),
+    gone: () => hub.gone(connection),
   };
-  return { engine, logger, api, upgrade, connect, stop };
 }
 
 function attachSockets(server: Server, upgrade: LandfallServer["upgrade"]): () => void {

@@ -1,4 +1,12 @@
-import { type Fields, type Json, type Op, type SetMember, type Stamp, type TimerPort, actionContext } from "@landfall/protocol";
+import {
+  type Fields,
+  type Json,
+  type Op,
+  type SetMember,
+  type Stamp,
+  type TimerPort,
+  actionContext,
+} from "@landfall/protocol";
 import { type Query, type Schema, select } from "@landfall/schema";
 import { type Effects, EffectsBuilder, type ViewReader } from "../replica/effects.js";
 import type { ReplicaRules } from "../replica/rules.js";
@@ -26,7 +34,11 @@ function txDomain(schema: Schema, name: string, builder: EffectsBuilder, newKey:
   const all = (): ActionRecord[] => builder.keys(name).flatMap((key) => record(key) ?? []);
   const context = { domain, fields };
   const apply = (op: Op): void => {
-    if (!builder.apply(op)) throw new WriteError(builder.failure?.code ?? "invalid", builder.failure?.message ?? "The write cannot stand.");
+    if (!builder.apply(op))
+      throw new WriteError(
+        builder.failure?.code ?? "invalid",
+        builder.failure?.message ?? "The write cannot stand.",
+      );
   };
   type Given = { readonly [field: string]: unknown };
   return {
@@ -39,10 +51,13 @@ function txDomain(schema: Schema, name: string, builder: EffectsBuilder, newKey:
       return key;
     },
     put: (key: string, input: unknown) => apply(ops.put(context, key, input)),
-    update: (key: string, patch: Given, options: { readonly unset?: readonly string[] } = {}) => apply(ops.update(context, key, patch, options.unset)),
+    update: (key: string, patch: Given, options: { readonly unset?: readonly string[] } = {}) =>
+      apply(ops.update(context, key, patch, options.unset)),
     increment: (key: string, by: Given) => apply(ops.increment(context, key, by)),
-    add: (key: string, members: { readonly [field: string]: readonly SetMember[] }) => apply(ops.members("add", context, key, members)),
-    remove: (key: string, members: { readonly [field: string]: readonly SetMember[] }) => apply(ops.members("remove", context, key, members)),
+    add: (key: string, members: { readonly [field: string]: readonly SetMember[] }) =>
+      apply(ops.members("add", context, key, members)),
+    remove: (key: string, members: { readonly [field: string]: readonly SetMember[] }) =>
+      apply(ops.members("remove", context, key, members)),
     delete: (key: string) => apply(ops.delete(context, key)),
     restore: (key: string, input: unknown) => apply(ops.restore(context, key, input)),
   };
@@ -68,17 +83,28 @@ export async function runAction(
   const run = actionContext(call.id, options.user);
   const tx: Record<string, object> = {};
   for (const [name, domain] of Object.entries(schema.domains)) {
-    if (!domain.local) Object.defineProperty(tx, name, { get: () => txDomain(schema, name, builder, run.newKey) });
+    if (!domain.local)
+      Object.defineProperty(tx, name, { get: () => txDomain(schema, name, builder, run.newKey) });
   }
   let cancel = (): void => undefined;
   const overrun = new Promise<never>((_, reject) => {
-    cancel = options.timers.after(actionBudgetMs, () => reject(new WriteError("action_failed", `${call.action} did not end within ${actionBudgetMs} ms; it may await only its tx.`)));
+    cancel = options.timers.after(actionBudgetMs, () =>
+      reject(
+        new WriteError(
+          "action_failed",
+          `${call.action} did not end within ${actionBudgetMs} ms; it may await only its tx.`,
+        ),
+      ),
+    );
   });
   try {
     await Promise.race([action.run(tx, args.value, run.context), overrun]);
     return builder.finish();
   } catch (error) {
-    return fail(error instanceof WriteError ? error.code : "action_failed", error instanceof Error ? error.message : String(error));
+    return fail(
+      error instanceof WriteError ? error.code : "action_failed",
+      error instanceof Error ? error.message : String(error),
+    );
   } finally {
     cancel();
   }

@@ -1,5 +1,24 @@
-import { type Fields, type Json, type Op, type RandomPort, type Row, type SetMember, mergeRecord, randomIdentifier } from "@landfall/protocol";
-import type { Domain, FieldsOf, IncrementOf, InputOf, MembersOf, PatchOf, PutOf, Query, Typed, UnsetOf } from "@landfall/schema";
+import {
+  type Fields,
+  type Json,
+  type Op,
+  type RandomPort,
+  type SetMember,
+  mergeRecord,
+  randomIdentifier,
+} from "@landfall/protocol";
+import type {
+  Domain,
+  FieldsOf,
+  IncrementOf,
+  InputOf,
+  MembersOf,
+  PatchOf,
+  PutOf,
+  Query,
+  Typed,
+  UnsetOf,
+} from "@landfall/schema";
 import { select } from "@landfall/schema";
 import type { RecordMeta, ViewRecord } from "../replica/view-record.js";
 import { WriteError, ops } from "./domain-writes.js";
@@ -40,7 +59,11 @@ export interface DomainHandle<D extends Typed = Typed> {
   create(fields: InputOf<D>, options?: { readonly key?: string }): RecordReceipt;
   /** Makes a record, or sets its fields if it is there; for natural keys. @throws WriteError */
   put(key: string, fields: PutOf<D>): RecordReceipt;
-  update(key: string, patch: PatchOf<D>, options?: WriteOptions & { readonly unset?: readonly UnsetOf<D>[] }): RecordReceipt;
+  update(
+    key: string,
+    patch: PatchOf<D>,
+    options?: WriteOptions & { readonly unset?: readonly UnsetOf<D>[] },
+  ): RecordReceipt;
   increment(key: string, by: IncrementOf<D>): RecordReceipt;
   /** Adds members to set fields. */
   add(key: string, members: MembersOf<D>): RecordReceipt;
@@ -69,13 +92,31 @@ function submitLocal(session: SpaceSession, op: Op): Receipt {
   const shown: LocalRow[] = [];
   const keys = op.op === "deleteMany" ? (op.keys ?? [...replica.keys(op.domain)]) : [op.key];
   for (const key of keys) {
-    const merged = mergeRecord(replica.baseRow(op.domain, key), op.op === "deleteMany" ? { op: "delete", domain: op.domain, key } : op, id, context.rules.domain(op.domain).kinds);
+    const merged = mergeRecord(
+      replica.baseRow(op.domain, key),
+      op.op === "deleteMany" ? { op: "delete", domain: op.domain, key } : op,
+      id,
+      context.rules.domain(op.domain).kinds,
+    );
     if (!merged.ok) throw new WriteError(merged.code, merged.message);
     const { state } = merged;
-    shown.push(state.deleted ? { domain: op.domain, key } : { domain: op.domain, key, version: 1, modifiedAt: context.wall.now(), fields: state.fields, stamps: state.stamps });
+    shown.push(
+      state.deleted
+        ? { domain: op.domain, key }
+        : {
+            domain: op.domain,
+            key,
+            version: 1,
+            modifiedAt: context.wall.now(),
+            fields: state.fields,
+            stamps: state.stamps,
+          },
+    );
   }
   replica.patchLocal(shown);
-  const saved = session.save(...shown.map((row) => ("version" in row ? putLocal(space, row as Row) : dropLocal(space, row.domain, row.key))));
+  const saved = session.save(
+    ...shown.map((row) => ("version" in row ? putLocal(space, row) : dropLocal(space, row.domain, row.key))),
+  );
   void saved.then(
     () => context.publish(space, { type: "local", rows: shown }),
     () => undefined,
@@ -88,7 +129,12 @@ export function submitTo(session: SpaceSession, domain: Domain): Submit {
   return domain.local ? (op) => submitLocal(session, op) : (op, expect) => session.writeOps([op], expect);
 }
 
-export function domainHandle(session: SpaceSession, domain: Domain, random: RandomPort, submit = submitTo(session, domain)): DomainHandle {
+export function domainHandle(
+  session: SpaceSession,
+  domain: Domain,
+  random: RandomPort,
+  submit = submitTo(session, domain),
+): DomainHandle {
   const { replica } = session;
   const { name } = domain;
   const get = (key: string): AnyRecord | undefined => replica.get(name, key);
@@ -96,14 +142,23 @@ export function domainHandle(session: SpaceSession, domain: Domain, random: Rand
     const record = get(key);
     if (!record) return undefined;
     const { key: _key, $: _meta, ...own } = record as unknown as Record<string, Json>;
-    return own as Fields;
+    return own;
   };
   const context = { domain, fields };
-  const on = (key: string, op: Op, expect?: NewEvent["expect"]): RecordReceipt => ({ ...submit(op, expect), key });
+  const on = (key: string, op: Op, expect?: NewEvent["expect"]): RecordReceipt => ({
+    ...submit(op, expect),
+    key,
+  });
   const expected = (key: string, { expect }: WriteOptions = {}): NewEvent["expect"] =>
-    expect === undefined ? undefined : [[name, key, expect === "current" ? (replica.baseRow(name, key)?.version ?? 0) : expect]];
+    expect === undefined
+      ? undefined
+      : [[name, key, expect === "current" ? (replica.baseRow(name, key)?.version ?? 0) : expect]];
   const live = (query: Query<AnyRecord> = {}): LiveQuery<AnyRecord> => liveQuery(replica, name, query);
-  const query = (asked: Query<AnyRecord>): readonly AnyRecord[] => select([...replica.keys(name)].map((key) => get(key) as AnyRecord), asked);
+  const query = (asked: Query<AnyRecord>): readonly AnyRecord[] =>
+    select(
+      [...replica.keys(name)].map((key) => get(key) as AnyRecord),
+      asked,
+    );
 
   function restore(key: string, input: unknown): RecordReceipt {
     const op = ops.restore(context, key, input);
@@ -118,8 +173,14 @@ export function domainHandle(session: SpaceSession, domain: Domain, random: Rand
     get,
     all: () => query({}),
     query,
-    watch(queryOrListener: Query<AnyRecord> | ((records: readonly AnyRecord[]) => void), listener?: (records: readonly AnyRecord[]) => void) {
-      const [asked, tell] = typeof queryOrListener === "function" ? [{}, queryOrListener] : [queryOrListener, listener as (records: readonly AnyRecord[]) => void];
+    watch(
+      queryOrListener: Query<AnyRecord> | ((records: readonly AnyRecord[]) => void),
+      listener?: (records: readonly AnyRecord[]) => void,
+    ) {
+      const [asked, tell] =
+        typeof queryOrListener === "function"
+          ? [{}, queryOrListener]
+          : [queryOrListener, listener as (records: readonly AnyRecord[]) => void];
       const answer = live(asked);
       const stop = answer.subscribe(() => tell(answer.current));
       tell(answer.current);
@@ -135,14 +196,22 @@ export function domainHandle(session: SpaceSession, domain: Domain, random: Rand
       return on(key, ops.create(context, key, input));
     },
     put: (key: string, input: unknown) => on(key, ops.put(context, key, input)),
-    update: (key: string, patch: Given, options: WriteOptions & { readonly unset?: readonly string[] } = {}) =>
-      on(key, ops.update(context, key, patch, options.unset), expected(key, options)),
+    update: (
+      key: string,
+      patch: Given,
+      options: WriteOptions & { readonly unset?: readonly string[] } = {},
+    ) => on(key, ops.update(context, key, patch, options.unset), expected(key, options)),
     increment: (key: string, by: Given) => on(key, ops.increment(context, key, by)),
     add: (key: string, members: MembersGiven) => on(key, ops.members("add", context, key, members)),
     remove: (key: string, members: MembersGiven) => on(key, ops.members("remove", context, key, members)),
-    delete: (key: string, options?: WriteOptions) => on(key, ops.delete(context, key), expected(key, options)),
+    delete: (key: string, options?: WriteOptions) =>
+      on(key, ops.delete(context, key), expected(key, options)),
     deleteMany: (which: readonly string[] | { readonly upTo: number }) =>
-      submit({ op: "deleteMany", domain: name, ...("upTo" in which ? { upTo: which.upTo } : { keys: which }) }),
+      submit({
+        op: "deleteMany",
+        domain: name,
+        ...("upTo" in which ? { upTo: which.upTo } : { keys: which }),
+      }),
     restore,
   };
   // The handle's types are the schema's; at run time every domain has the same one.

@@ -25,7 +25,8 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
 
   const find = (id: string): InboxItem => {
     const item = session.inbox.get(id);
-    if (!item) throw new WriteError("missing", "That inbox item has been dealt with already, perhaps in another tab.");
+    if (!item)
+      throw new WriteError("missing", "That inbox item has been dealt with already, perhaps in another tab.");
     return item;
   };
   const dismiss = async (ids: readonly string[]): Promise<void> => {
@@ -41,10 +42,12 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
     );
   };
   const place = (item: InboxItem): { readonly domain: string; readonly key: string } => {
-    if (item.domain === undefined || item.key === undefined) throw new WriteError("invalid", "This item is of no single record; retry or dismiss it.");
+    if (item.domain === undefined || item.key === undefined)
+      throw new WriteError("invalid", "This item is of no single record; retry or dismiss it.");
     return { domain: item.domain, key: item.key };
   };
-  const triedFields = (item: InboxItem): Fields => (item.field === undefined ? ((item.tried ?? {}) as Fields) : { [item.field]: item.tried as Json });
+  const triedFields = (item: InboxItem): Fields =>
+    item.field === undefined ? ((item.tried ?? {}) as Fields) : { [item.field]: item.tried as Json };
 
   return {
     get current() {
@@ -55,8 +58,12 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
     retry(id) {
       const { event } = find(id);
       if (!event) throw new WriteError("invalid", "There is no write in this item that could be retried.");
-      const siblings = [...session.inbox.values()].filter((item) => item.event?.id === event.id && item.kind !== "superseded").map((item) => item.id);
-      const receipt = event.ops ? session.writeOps(event.ops) : session.write({ action: event.action as string, args: event.args ?? null });
+      const siblings = [...session.inbox.values()]
+        .filter((item) => item.event?.id === event.id && item.kind !== "superseded")
+        .map((item) => item.id);
+      const receipt = event.ops
+        ? session.writeOps(event.ops)
+        : session.write({ action: event.action, args: event.args ?? null });
       dealtWith(receipt, siblings);
       return receipt;
     },
@@ -67,7 +74,12 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
       const unset = item.field !== undefined && item.tried === undefined;
       const receipt = session.writeOps([
         standing
-          ? { op: "update", domain, key, ...(unset ? { unset: [item.field as string] } : { set: lwwOnly(session, domain, triedFields(item)) }) }
+          ? {
+              op: "update",
+              domain,
+              key,
+              ...(unset ? { unset: [item.field] } : { set: lwwOnly(session, domain, triedFields(item)) }),
+            }
           : { op: "create", domain, key, set: triedFields(item) },
       ]);
       dealtWith(receipt, [id]);
@@ -77,9 +89,15 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
       const item = find(id);
       const { domain, key } = place(item);
       const standing = session.replica.get(domain, key);
-      const { key: _key, $: _meta, ...fields } = (standing ?? item.before ?? {}) as unknown as Record<string, Json>;
+      const {
+        key: _key,
+        $: _meta,
+        ...fields
+      } = (standing ?? item.before ?? {}) as unknown as Record<string, Json>;
       const copy = randomIdentifier(random);
-      const receipt = session.writeOps([{ op: "create", domain, key: copy, set: { ...(fields as Fields), ...triedFields(item) } }]);
+      const receipt = session.writeOps([
+        { op: "create", domain, key: copy, set: { ...fields, ...triedFields(item) } },
+      ]);
       dealtWith(receipt, [id]);
       return { ...receipt, key: copy };
     },

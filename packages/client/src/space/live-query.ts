@@ -12,107 +12,118 @@ export interface LiveQuery<R> {
 /** More changes than this at once are worked out anew instead of one by one. */
 const maxIncremental = 200;
 
+const same = (a: readonly ViewRecord[], b: readonly ViewRecord[]): boolean =>
+  a.length === b.length && a.every((record, i) => record === b[i]);
+
 /**
  * Keeps the answer of a query without asking it again: a change costs the place of its record in the answer.
  * It follows the replica only while somebody listens.
  */
-export function liveQuery(replica: Replica, domain: string, query: Query<ViewRecord>): LiveQuery<ViewRecord> {
-  const { where, orderBy, limit, after } = query;
-  const compare = compareBy<ViewRecord>(orderBy);
-  const sliced = limit !== undefined || after !== undefined;
-  const listeners = new Set<() => void>();
-  let matching: ViewRecord[] = [];
-  /** The record as it stands in `matching`, by key. */
-  let placed = new Map<string, ViewRecord>();
-  let current: readonly ViewRecord[] = [];
-  let stop: (() => void) | undefined;
+class LiveRecords implements LiveQuery<ViewRecord> {
+  readonly #replica: Replica;
+  readonly #domain: string;
+  readonly #query: Query<ViewRecord>;
+  readonly #compare: (a: ViewRecord, b: ViewRecord) => number;
+  readonly #sliced: boolean;
+  readonly #listeners = new Set<() => void>();
+  #matching: ViewRecord[] = [];
+  /** The record as it stands in `#matching`, by key. */
+  #placed = new Map<string, ViewRecord>();
+  #current: readonly ViewRecord[] = [];
+  #stop: (() => void) | undefined;
 
-  function* records(): Iterable<ViewRecord> {
-    for (const key of replica.keys(domain)) yield replica.get(domain, key) as ViewRecord;
+  constructor(replica: Replica, domain: string, query: Query<ViewRecord>) {
+    this.#replica = replica;
+    this.#domain = domain;
+    this.#query = query;
+    this.#compare = compareBy<ViewRecord>(query.orderBy);
+    this.#sliced = query.limit !== undefined || query.after !== undefined;
   }
-  const page = (): readonly ViewRecord[] =>
-    sliced
-      ? select(
-          matching,
-          {
-            ...(orderBy ? { orderBy } : {}),
-            ...(limit === undefined ? {} : { limit }),
-            ...(after === undefined ? {} : { after }),
-          },
-          (key) => replica.get(domain, key),
-        )
-      : matching;
-  const same = (a: readonly ViewRecord[], b: readonly ViewRecord[]): boolean =>
-    a.length === b.length && a.every((record, i) => record === b[i]);
-  const showPage = (): boolean => {
-    const next = page();
-    if (sliced && same(current, next)) return false;
-    current = next;
-    return true;
-  };
+
+  get current(): readonly ViewRecord[] {
+    if (!this.#stop) {
+      this.#readAll();
+      this.#showPage();
+    }
+    return this.#current;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    if (!this.#stop) {
+      this.#readAll();
+      this.#showPage();
+      this.#stop = this.#replica.subscribe((changes) => {
+        const keys = changes.get(this.#domain);
+        if (keys && this.#take(keys) && this.#showPage()) for (const each of [...this.#listeners]) each();
+      });
+    }
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      this.#stop?.();
+      this.#stop = undefined;
+    };
+  }
+
   /** @returns whether the answer is another: asked again without a change in between, it is the same list. */
-  const readAll = (): boolean => {
-    const found = select(records(), { ...(where ? { where } : {}), ...(orderBy ? { orderBy } : {}) });
-    if (same(matching, found)) return false;
-    matching = found;
-    placed = new Map(matching.map((record) => [record.key, record]));
+  #readAll(): boolean {
+    const { limit: _limit, after: _after, ...whole } = this.#query;
+    const records: ViewRecord[] = [];
+    for (const key of this.#replica.keys(this.#domain)) {
+      records.push(this.#replica.get(this.#domain, key) as ViewRecord);
+    }
+    const found = select(records, whole);
+    if (same(this.#matching, found)) return false;
+    this.#matching = found;
+    this.#placed = new Map(found.map((record) => [record.key, record]));
     return true;
-  };
-  const place = (record: ViewRecord): number => {
+  }
+
+  #showPage(): boolean {
+    const { where: _where, ...page } = this.#query;
+    const find = (key: string): ViewRecord | undefined => this.#replica.get(this.#domain, key);
+    const next = this.#sliced ? select(this.#matching, page, find) : this.#matching;
+    if (this.#sliced && same(this.#current, next)) return false;
+    this.#current = next;
+    return true;
+  }
+
+  #place(record: ViewRecord): number {
     let low = 0;
-    let high = matching.length;
+    let high = this.#matching.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compare(matching[middle] as ViewRecord, record) < 0) low = middle + 1;
+      if (this.#compare(this.#matching[middle] as ViewRecord, record) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
-  };
+  }
+
   /** @returns whether the answer changed. */
-  const take = (keys: ReadonlySet<string>): boolean => {
-    if (keys.size > maxIncremental) return readAll();
+  #take(keys: ReadonlySet<string>): boolean {
+    if (keys.size > maxIncremental) return this.#readAll();
     let changed = false;
     for (const key of keys) {
-      const before = placed.get(key);
-      const record = replica.get(domain, key);
-      const now = record && matches<ViewRecord>(where, record) ? record : undefined;
+      const before = this.#placed.get(key);
+      const record = this.#replica.get(this.#domain, key);
+      const now = record && matches<ViewRecord>(this.#query.where, record) ? record : undefined;
       if (before === now) continue;
-      if (!changed) matching = matching.slice();
+      if (!changed) this.#matching = this.#matching.slice();
       changed = true;
-      if (before && now && compare(before, now) === 0) matching[place(before)] = now;
+      if (before && now && this.#compare(before, now) === 0) this.#matching[this.#place(before)] = now;
       else {
-        if (before) matching.splice(place(before), 1);
-        if (now) matching.splice(place(now), 0, now);
+        if (before) this.#matching.splice(this.#place(before), 1);
+        if (now) this.#matching.splice(this.#place(now), 0, now);
       }
-      if (now) placed.set(key, now);
-      else placed.delete(key);
+      if (now) this.#placed.set(key, now);
+      else this.#placed.delete(key);
     }
     return changed;
-  };
-  return {
-    get current() {
-      if (!stop) {
-        readAll();
-        showPage();
-      }
-      return current;
-    },
-    subscribe(listener) {
-      listeners.add(listener);
-      if (!stop) {
-        readAll();
-        showPage();
-        stop = replica.subscribe((changes) => {
-          const keys = changes.get(domain);
-          if (keys && take(keys) && showPage()) for (const each of [...listeners]) each();
-        });
-      }
-      return () => {
-        listeners.delete(listener);
-        if (listeners.size > 0) return;
-        stop?.();
-        stop = undefined;
-      };
-    },
-  };
+  }
+}
+
+/** The answer of a query over a domain of a replica. */
+export function liveQuery(replica: Replica, domain: string, query: Query<ViewRecord>): LiveQuery<ViewRecord> {
+  return new LiveRecords(replica, domain, query);
 }

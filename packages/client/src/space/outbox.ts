@@ -15,7 +15,8 @@ interface Entry {
   gone: boolean;
 }
 
-const isExpecting = (event: PendingEvent): boolean => event.expect?.some(([, , version]) => typeof version !== "number") ?? false;
+const isExpecting = (event: PendingEvent): boolean =>
+  event.expect?.some(([, , version]) => typeof version !== "number") ?? false;
 
 /** What an event takes in a request beside what was stored of it: its seq and punctuation. */
 const envelopeBytes = 24;
@@ -32,7 +33,12 @@ export interface Choice {
 /** An event as it goes into a request. */
 function toWire(event: PendingEvent, seqOf: (id: string) => number | undefined): WireEvent {
   const { id, seq, schema, was } = event;
-  const head = { id, seq: seq as number, ...(schema === undefined ? {} : { schema }), ...(was ? { was } : {}) };
+  const head = {
+    id,
+    seq: seq as number,
+    ...(schema === undefined ? {} : { schema }),
+    ...(was ? { was } : {}),
+  };
   if (event.void) return { ...head, void: true };
   const expect = event.expect?.map((expectation) => wireExpectation(expectation, seqOf));
   const conditions = expect ? { expect } : {};
@@ -101,7 +107,9 @@ export class Outbox {
   }
 
   #live(): Entry[] {
-    return this.#order().slice(this.#from).filter((entry) => !entry.gone);
+    return this.#order()
+      .slice(this.#from)
+      .filter((entry) => !entry.gone);
   }
 
   /** All entries in order; those before `#from`, and some after it, are gone. */

@@ -23,7 +23,10 @@ export interface Receipt {
 
 /** Promises of outcomes, by event id. They live as long as the page; the inbox keeps what must outlive it. */
 export class Receipts {
-  readonly #waiting = new Map<string, { promise: Promise<SettledOutcome>; resolve: (outcome: SettledOutcome) => void }>();
+  readonly #waiting = new Map<
+    string,
+    { promise: Promise<SettledOutcome>; resolve: (outcome: SettledOutcome) => void }
+  >();
 
   expect(id: string): Promise<SettledOutcome> {
     let resolve!: (outcome: SettledOutcome) => void;

@@ -12,12 +12,19 @@ export async function recover(session: SpaceSession, error: SpaceError): Promise
     case "not_found":
       return notFound(session);
     case "revoked":
-      await leaveBase(session, "revoked", "You are no longer a member of this space. This edit had not been synced.");
+      await leaveBase(
+        session,
+        "revoked",
+        "You are no longer a member of this space. This edit had not been synced.",
+      );
       return { next: "stop", state: "revoked", reason: "You are no longer a member of this space." };
     case "generation_changed":
       return newGeneration(session, error);
     case "cursor_ahead":
-      session.context.report("history_lost", `The server has lost the newest history of ${session.space}; it is read again, and what it lost is kept.`);
+      session.context.report(
+        "history_lost",
+        `The server has lost the newest history of ${session.space}; it is read again, and what it lost is kept.`,
+      );
       // The head is where the server is by now, and may lie above the place where its history was cut.
       keepAside(session, { at: error.head ?? Number.MAX_SAFE_INTEGER, exact: false });
       return { next: "again" };
@@ -30,22 +37,44 @@ export async function recover(session: SpaceSession, error: SpaceError): Promise
     case "schema_unsupported":
       return { next: "stop", state: "outdated", reason: error.message };
     default:
-      return { next: "later", reason: error.message, ...(error.retryAfterMs === undefined ? {} : { afterMs: error.retryAfterMs }) };
+      return {
+        next: "later",
+        reason: error.message,
+        ...(error.retryAfterMs === undefined ? {} : { afterMs: error.retryAfterMs }),
+      };
   }
 }
 
 async function notFound(session: SpaceSession): Promise<Recovery> {
-  if (!session.meta.create) return { next: "later", reason: "There is no such space, or you are not a member of it yet. What you write is kept." };
+  if (!session.meta.create)
+    return {
+      next: "later",
+      reason: "There is no such space, or you are not a member of it yet. What you write is kept.",
+    };
   const refusal = await session.context.createSpace(session.space);
   return refusal === undefined ? { next: "again" } : { next: "later", reason: refusal };
 }
 
 /** Drops base and parks pending events in the inbox: the space is gone, or not ours any more. */
-async function leaveBase(session: SpaceSession, code: string, reason: string, meta: Partial<ReplicaMeta> = {}): Promise<void> {
+async function leaveBase(
+  session: SpaceSession,
+  code: string,
+  reason: string,
+  meta: Partial<ReplicaMeta> = {},
+): Promise<void> {
   const { space } = session;
   const events = session.outbox.events;
-  const items: InboxItem[] = events.flatMap((event) => rejectedItems(event, code, reason, "parked", (domain, key) => session.replica.baseRow(domain, key)));
-  const next: ReplicaMeta = { head: 0, cursors: {}, nextSeq: 1, revision: session.meta.revision + 1, device: session.context.device(), ...meta };
+  const items: InboxItem[] = events.flatMap((event) =>
+    rejectedItems(event, code, reason, "parked", (domain, key) => session.replica.baseRow(domain, key)),
+  );
+  const next: ReplicaMeta = {
+    head: 0,
+    cursors: {},
+    nextSeq: 1,
+    revision: session.meta.revision + 1,
+    device: session.context.device(),
+    ...meta,
+  };
   const changes: StorageChange[] = [
     { type: "clear", table: "rows", space },
     ...events.map((event) => dropEvent(space, event.id)),
@@ -58,10 +87,18 @@ async function leaveBase(session: SpaceSession, code: string, reason: string, me
   session.outbox.removeAll(ids);
   session.outbox.nextSeq = 1;
   const patch = new Map<string, Map<string, Row | null>>();
-  for (const domain of session.domains) patch.set(domain, new Map([...session.replica.baseRows(domain).keys()].map((key) => [key, null])));
+  for (const domain of session.domains)
+    patch.set(domain, new Map([...session.replica.baseRows(domain).keys()].map((key) => [key, null])));
   await session.replica.step({ patch, remove: ids });
   session.changeInbox(items, []);
-  for (const event of events) session.receipts.settle(event.id, { status: "rejected", id: event.id, seq: event.seq ?? 0, code, message: reason });
+  for (const event of events)
+    session.receipts.settle(event.id, {
+      status: "rejected",
+      id: event.id,
+      seq: event.seq ?? 0,
+      code,
+      message: reason,
+    });
   session.context.publish(space, { type: "reload" });
 }
 
@@ -69,7 +106,8 @@ async function leaveBase(session: SpaceSession, code: string, reason: string, me
 export function keepAside(session: SpaceSession, from: Aside): void {
   const rows: Row[] = [];
   for (const domain of session.domains) {
-    for (const row of session.replica.baseRows(domain).values()) if (!from.exact || row.version > from.at) rows.push(row);
+    for (const row of session.replica.baseRows(domain).values())
+      if (!from.exact || row.version > from.at) rows.push(row);
     session.refetch.add(domain);
   }
   session.aside = { ...from, rows };
@@ -83,10 +121,16 @@ async function newGeneration(session: SpaceSession, error: SpaceError): Promise<
     await leaveBase(session, "wiped", "The space was wiped before this edit was synced.", { generation });
     return { next: "again" };
   }
-  session.context.report("restored", `The server's copy of ${session.space} was restored from a backup; what it lost is kept here.`);
+  session.context.report(
+    "restored",
+    `The server's copy of ${session.space} was restored from a backup; what it lost is kept here.`,
+  );
   // `at` counts in the generation that the client knows only when that is the parent.
   const isParent = error.parent === session.meta.generation;
-  const recovering: Aside = isParent && error.at !== undefined ? { at: error.at, exact: true } : { at: Number.MAX_SAFE_INTEGER, exact: false };
+  const recovering: Aside =
+    isParent && error.at !== undefined
+      ? { at: error.at, exact: true }
+      : { at: Number.MAX_SAFE_INTEGER, exact: false };
   keepAside(session, recovering);
   await renumber(session, { generation, cursors: {}, head: 0, recovering }, 1);
   return { next: "again" };
@@ -101,13 +145,22 @@ interface Renumbering {
 /** Takes the seqs of a space's pending events back; they get new ones when they are sent, under their old ids. */
 function planRenumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq: number): Renumbering {
   const changed = session.outbox.renumber(session.meta.device ?? session.context.device(), nextSeq);
-  const next: ReplicaMeta = { ...session.meta, device: session.context.device(), ...meta, nextSeq, revision: session.meta.revision + 1 };
+  const next: ReplicaMeta = {
+    ...session.meta,
+    device: session.context.device(),
+    ...meta,
+    nextSeq,
+    revision: session.meta.revision + 1,
+  };
   return {
     changes: [...changed.map((event) => putEvent(session.space, event)), putMeta(session.space, next)],
     async show() {
       session.meta = next;
       const remove = new Set(session.replica.pending.map((event) => event.id));
-      await session.replica.step({ remove, add: session.outbox.events.filter((event) => !event.void && !event.confirmed) });
+      await session.replica.step({
+        remove,
+        add: session.outbox.events.filter((event) => !event.void && !event.confirmed),
+      });
       session.context.publish(session.space, { type: "reload" });
     },
   };
@@ -123,7 +176,13 @@ async function renumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextS
  * Gives all open spaces to a new device in one transaction with `changes` (DESIGN rule 3). The space that asks
  * is in its own turn already; the others are held until it is done.
  */
-export async function forkSessions(sessions: readonly SpaceSession[], asking: SpaceSession, device: string, changes: readonly StorageChange[], committed: () => void): Promise<void> {
+export async function forkSessions(
+  sessions: readonly SpaceSession[],
+  asking: SpaceSession,
+  device: string,
+  changes: readonly StorageChange[],
+  committed: () => void,
+): Promise<void> {
   const others = sessions.filter((session) => session !== asking);
   const holding = async (at: number): Promise<void> => {
     const next = others[at];
@@ -138,7 +197,10 @@ export async function forkSessions(sessions: readonly SpaceSession[], asking: Sp
 
 async function seqGap(session: SpaceSession, expected: number): Promise<Recovery> {
   if (expected <= session.outbox.acked) {
-    session.context.report("history_lost", `The server has lost writes of this device to ${session.space}; it is read again, and what it lost is kept.`);
+    session.context.report(
+      "history_lost",
+      `The server has lost writes of this device to ${session.space}; it is read again, and what it lost is kept.`,
+    );
     // What is known of the loss already is more than a gap tells.
     const { at, exact } = session.aside ?? { at: Number.MAX_SAFE_INTEGER, exact: false };
     if (!session.aside) keepAside(session, { at, exact });
@@ -149,7 +211,10 @@ async function seqGap(session: SpaceSession, expected: number): Promise<Recovery
 
 /** The prefix that the other copy sent too is found to be duplicates when it is sent again with `was` (DESIGN rule 3). */
 async function forked(session: SpaceSession): Promise<Recovery> {
-  session.context.report("device_forked", "Another copy of this installation writes under the same device id. This copy goes on as a new device.");
+  session.context.report(
+    "device_forked",
+    "Another copy of this installation writes under the same device id. This copy goes on as a new device.",
+  );
   await session.context.forkDevice(session);
   return { next: "again" };
 }
@@ -160,11 +225,20 @@ async function tooLarge(session: SpaceSession, message: string): Promise<Recover
   const items = rejectedItems(event, "too_large", message);
   const sent = event.seq !== undefined;
   const voided = { ...event, void: true as const };
-  await session.commit([...items.map((item) => putItem(session.space, item)), sent ? putEvent(session.space, voided) : dropEvent(session.space, event.id)]);
+  await session.commit([
+    ...items.map((item) => putItem(session.space, item)),
+    sent ? putEvent(session.space, voided) : dropEvent(session.space, event.id),
+  ]);
   if (sent) session.outbox.replace(voided);
   else session.outbox.removeAll(new Set([event.id]));
   await session.replica.step({ remove: new Set([event.id]) });
   session.changeInbox(items, []);
-  session.receipts.settle(event.id, { status: "rejected", id: event.id, seq: event.seq ?? 0, code: "too_large", message });
+  session.receipts.settle(event.id, {
+    status: "rejected",
+    id: event.id,
+    seq: event.seq ?? 0,
+    code: "too_large",
+    message,
+  });
   return { next: "again" };
 }

@@ -1,4 +1,4 @@
-import type { Fields, Json, Op, Row } from "@landfall/protocol";
+import type { Json, Op, Row } from "@landfall/protocol";
 import type { Cut, FinalOutcome } from "../replica/cut.js";
 import { type PendingEvent, type PendingExpectation } from "../replica/pending-event.js";
 import type { InboxItem } from "./inbox-item.js";
@@ -15,25 +15,38 @@ export interface Settlement {
 }
 
 /** An outcome of the server, or the client's own word for an event that it never sent. */
-export type SettledOutcome = FinalOutcome | { readonly status: "rejected"; readonly id: string; readonly code: "depends_on"; readonly message: string };
+export type SettledOutcome =
+  | FinalOutcome
+  | {
+      readonly status: "rejected";
+      readonly id: string;
+      readonly code: "depends_on";
+      readonly message: string;
+    };
 
 /** Whether an outcome says that the event took effect, at first or at a retry. */
 export function indexOf(outcome: SettledOutcome): number | undefined {
-  return outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied") ? outcome.index : undefined;
+  return outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied")
+    ? outcome.index
+    : undefined;
 }
 
-export function rejectionOf(outcome: SettledOutcome): { readonly code: string; readonly message: string } | undefined {
-  return outcome.status === "rejected" || (outcome.status === "duplicate" && outcome.of === "rejected") ? outcome : undefined;
+export function rejectionOf(
+  outcome: SettledOutcome,
+): { readonly code: string; readonly message: string } | undefined {
+  return outcome.status === "rejected" || (outcome.status === "duplicate" && outcome.of === "rejected")
+    ? outcome
+    : undefined;
 }
 
 /** The fields that an op was to write, for people. */
 export function triedFields(op: Op): Json | undefined {
   switch (op.op) {
     case "increment":
-      return op.by as Fields;
+      return op.by;
     case "add":
     case "remove":
-      return op.values as Json;
+      return op.values;
     case "delete":
     case "deleteMany":
       return undefined;
@@ -49,14 +62,23 @@ export function triedFields(op: Op): Json | undefined {
  * part of a record, so a copy of it needs the rest, and a person wants to know which record it was.
  */
 export function rejectedItems(
-  event: PendingEvent, code: string, message: string, kind: "rejected" | "parked" = "rejected", before: (domain: string, key: string) => Row | undefined = () => undefined,
+  event: PendingEvent,
+  code: string,
+  message: string,
+  kind: "rejected" | "parked" = "rejected",
+  before: (domain: string, key: string) => Row | undefined = () => undefined,
 ): InboxItem[] {
   const common = { kind, madeAt: event.madeAt, code, reason: message, event };
-  if (!event.ops) return [{ ...common, id: event.id, tried: event.args ?? null, choices: ["retry", "dismiss"] }];
+  if (!event.ops)
+    return [{ ...common, id: event.id, tried: event.args ?? null, choices: ["retry", "dismiss"] }];
   return event.ops.map((op, i) => {
     const row = op.op === "deleteMany" ? undefined : before(op.domain, op.key);
     const rest = row && !row.deleted ? row.fields : undefined;
-    const canCopy = op.op === "create" || op.op === "put" || op.op === "restore" || (op.op === "update" && rest !== undefined);
+    const canCopy =
+      op.op === "create" ||
+      op.op === "put" ||
+      op.op === "restore" ||
+      (op.op === "update" && rest !== undefined);
     const tried = triedFields(op);
     return {
       ...common,
@@ -70,10 +92,19 @@ export function rejectedItems(
   });
 }
 
-function supersededItems(event: PendingEvent, outcome: FinalOutcome, rowOf: (domain: string, key: string) => Row | undefined): InboxItem[] {
-  const superseded = outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied") ? (outcome.superseded ?? []) : [];
+function supersededItems(
+  event: PendingEvent,
+  outcome: FinalOutcome,
+  rowOf: (domain: string, key: string) => Row | undefined,
+): InboxItem[] {
+  const superseded =
+    outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied")
+      ? (outcome.superseded ?? [])
+      : [];
   return superseded.map(({ domain, key, field, by }) => {
-    const op = event.ops?.find((candidate) => candidate.domain === domain && candidate.op !== "deleteMany" && candidate.key === key);
+    const op = event.ops?.find(
+      (candidate) => candidate.domain === domain && candidate.op !== "deleteMany" && candidate.key === key,
+    );
     const tried = op && "set" in op ? op.set?.[field] : undefined;
     const row = rowOf(domain, key);
     const won = row && !row.deleted ? row.fields[field] : undefined;
@@ -100,12 +131,18 @@ function createdKeys(event: PendingEvent): ReadonlySet<string> {
 }
 
 function dependsOn(event: PendingEvent, keys: ReadonlySet<string>): boolean {
-  return (event.ops ?? []).some((op) => op.op !== "deleteMany" && op.op !== "create" && keys.has(`${op.domain}/${op.key}`));
+  return (event.ops ?? []).some(
+    (op) => op.op !== "deleteMany" && op.op !== "create" && keys.has(`${op.domain}/${op.key}`),
+  );
 }
 
 /** Own events named in expectations get the version that they turned out to produce. */
-function resolveExpectations(event: PendingEvent, settled: ReadonlyMap<string, SettledOutcome>): PendingEvent {
-  if (!event.expect?.some(([, , version]) => typeof version !== "number" && settled.has(version.event))) return event;
+function resolveExpectations(
+  event: PendingEvent,
+  settled: ReadonlyMap<string, SettledOutcome>,
+): PendingEvent {
+  if (!event.expect?.some(([, , version]) => typeof version !== "number" && settled.has(version.event)))
+    return event;
   const expect = event.expect.map((expectation): PendingExpectation => {
     const [domain, key, version] = expectation;
     const outcome = typeof version === "number" ? undefined : settled.get(version.event);
@@ -131,7 +168,10 @@ export interface UnsettledEvents {
  * @param before rows as they are in base before it.
  */
 export function settle(
-  cut: Cut, outbox: UnsettledEvents, rowOf: (domain: string, key: string) => Row | undefined, before: (domain: string, key: string) => Row | undefined,
+  cut: Cut,
+  outbox: UnsettledEvents,
+  rowOf: (domain: string, key: string) => Row | undefined,
+  before: (domain: string, key: string) => Row | undefined,
 ): Settlement {
   const outcomes = new Map(cut.outcomes.map((outcome) => [outcome.id, outcome]));
   const settled = new Map<string, SettledOutcome>();
@@ -159,7 +199,8 @@ export function settle(
     } else if (refusedKeys.size > 0 && !event.void && dependsOn(event, refusedKeys)) {
       const message = "The record that this write changes was never created.";
       items.push(...rejectedItems(event, "depends_on", message));
-      if (event.seq === undefined) settled.set(event.id, { status: "rejected", id: event.id, code: "depends_on", message });
+      if (event.seq === undefined)
+        settled.set(event.id, { status: "rejected", id: event.id, code: "depends_on", message });
       else changed.push({ ...event, void: true });
     } else {
       const resolved = resolveExpectations(event, settled);

@@ -1,5 +1,18 @@
 import type { Op, RandomPort, Row } from "@landfall/protocol";
-import type { ActionArgs, ActionMap, ActionResult, DomainMap, InputOf, IncrementOf, MembersOf, PatchOf, PutOf, Schema, Typed, UnsetOf } from "@landfall/schema";
+import type {
+  ActionArgs,
+  ActionMap,
+  ActionResult,
+  DomainMap,
+  InputOf,
+  IncrementOf,
+  MembersOf,
+  PatchOf,
+  PutOf,
+  Schema,
+  Typed,
+  UnsetOf,
+} from "@landfall/schema";
 import type { ViewRecord } from "../replica/view-record.js";
 import { type DomainHandle, type Submit, domainHandle } from "./domain-handle.js";
 import { actionArgs, WriteError } from "./domain-writes.js";
@@ -36,14 +49,23 @@ export interface Explanation {
   /** The row that the server confirmed, with its stamps. */
   readonly base: Row | undefined;
   /** Own events on it that are not confirmed, in the order that they apply. */
-  readonly pending: readonly { readonly event: PendingEvent; readonly failure?: { readonly code: string; readonly message: string } }[];
+  readonly pending: readonly {
+    readonly event: PendingEvent;
+    readonly failure?: { readonly code: string; readonly message: string };
+  }[];
   readonly text: string;
 }
 
 /** An open space: a handle for each domain of the schema, and what concerns the space as a whole. */
-export type SpaceHandle<S extends Schema = Schema> = { readonly [K in keyof Domains<S>]: DomainHandle<Domains<S>[K]> } & {
+export type SpaceHandle<S extends Schema = Schema> = {
+  readonly [K in keyof Domains<S>]: DomainHandle<Domains<S>[K]>;
+} & {
   readonly id: string;
-  readonly actions: { readonly [K in keyof Actions<S>]: (args: ActionArgs<Actions<S>[K]>) => ActionReceipt<ActionResult<Actions<S>[K]>> };
+  readonly actions: {
+    readonly [K in keyof Actions<S>]: (
+      args: ActionArgs<Actions<S>[K]>,
+    ) => ActionReceipt<ActionResult<Actions<S>[K]>>;
+  };
   /** Several ops as one atomic event. @throws WriteError */
   write(build: (tx: { readonly [K in keyof Domains<S>]: BatchDomain<Domains<S>[K]> }) => void): Receipt;
   readonly inbox: InboxHandle;
@@ -58,14 +80,26 @@ function explain(session: SpaceSession, domain: string, key: string): Explanatio
     const failure = replica.failureOf(event.id);
     return failure ? { event, failure } : { event };
   });
-  const confirmed = !base ? "The server has confirmed no such record" : base.deleted ? `It was deleted at index ${base.version}` : `Its last confirmed change is index ${base.version}`;
+  const confirmed = !base
+    ? "The server has confirmed no such record"
+    : base.deleted
+      ? `It was deleted at index ${base.version}`
+      : `Its last confirmed change is index ${base.version}`;
   const failing = pending.filter((entry) => entry.failure).length;
-  const own = pending.length === 0 ? "no own write is pending" : `${pending.length} own write(s) are pending${failing > 0 ? `, ${failing} of which cannot stand as things are` : ""}`;
+  const own =
+    pending.length === 0
+      ? "no own write is pending"
+      : `${pending.length} own write(s) are pending${failing > 0 ? `, ${failing} of which cannot stand as things are` : ""}`;
   return { view, base, pending, text: `${confirmed}; ${own}.` };
 }
 
 /** Runs `build` over handles that collect their ops instead of writing them. */
-function collect(session: SpaceSession, schema: Schema, random: RandomPort, build: (tx: object) => void): Op[] {
+function collect(
+  session: SpaceSession,
+  schema: Schema,
+  random: RandomPort,
+  build: (tx: object) => void,
+): Op[] {
   const ops: Op[] = [];
   const submit: Submit = (op) => {
     ops.push(op);
@@ -75,7 +109,10 @@ function collect(session: SpaceSession, schema: Schema, random: RandomPort, buil
   for (const [name, domain] of Object.entries(schema.domains)) {
     if (domain.local) continue;
     const handle = domainHandle(session, domain, random, submit);
-    tx[name] = { ...handle, create: (...args: Parameters<typeof handle.create>) => handle.create(...args).key };
+    tx[name] = {
+      ...handle,
+      create: (...args: Parameters<typeof handle.create>) => handle.create(...args).key,
+    };
   }
   build(tx);
   return ops;
@@ -85,8 +122,14 @@ const never = new Promise<never>(() => undefined);
 /** What a collected op has instead of a receipt; the write as a whole gives one. */
 const noReceipt: Receipt = { id: "", saved: never, settled: never, shown: never };
 
-export function spaceHandle<S extends Schema>(session: SpaceSession, schema: S, random: RandomPort): SpaceHandle<S> {
-  const handles = new Map(Object.entries(schema.domains).map(([name, domain]) => [name, domainHandle(session, domain, random)]));
+export function spaceHandle<S extends Schema>(
+  session: SpaceSession,
+  schema: S,
+  random: RandomPort,
+): SpaceHandle<S> {
+  const handles = new Map(
+    Object.entries(schema.domains).map(([name, domain]) => [name, domainHandle(session, domain, random)]),
+  );
   const actions: Record<string, (args: unknown) => Receipt> = {};
   for (const [name, action] of Object.entries(schema.actions)) {
     actions[name] = (args) => session.write({ action: name, args: actionArgs(name, action, args) });
@@ -98,7 +141,8 @@ export function spaceHandle<S extends Schema>(session: SpaceSession, schema: S, 
     inbox: inboxHandle(session, random),
     write(build: (tx: object) => void): Receipt {
       const ops = collect(session, schema, random, build);
-      if (ops.length === 0) throw new WriteError("invalid", "The write has no ops: call at least one method of its tx.");
+      if (ops.length === 0)
+        throw new WriteError("invalid", "The write has no ops: call at least one method of its tx.");
       return session.writeOps(ops);
     },
     explain: (domain: string, key: string) => explain(session, domain, key),

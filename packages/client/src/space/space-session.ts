@@ -1,5 +1,16 @@
 import {
-  type ClockPort, type DeltaMessage, type HybridClock, type Op, type Row, type Sha256, type SpaceError, type SpaceRequest, type Stamp, type TimerPort, opsConflict, sameJson,
+  type ClockPort,
+  type DeltaMessage,
+  type HybridClock,
+  type Op,
+  type Row,
+  type Sha256,
+  type SpaceError,
+  type SpaceRequest,
+  type Stamp,
+  type TimerPort,
+  opsConflict,
+  sameJson,
 } from "@landfall/protocol";
 import type { Budget, Landing, Recovery, SpacePart, SyncedSpace } from "../loop/port.js";
 import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
@@ -17,8 +28,17 @@ import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
 import { keepAside, recover } from "./recovery.js";
 import { Saver } from "./saver.js";
 import { Serial } from "./serial.js";
-import { type SettledOutcome, type Settlement, settle } from "./settlement.js";
-import { type Aside, type ReplicaMeta, dropEvent, loadSpace, putEvent, putItem, putMeta, rowChanges } from "./space-store.js";
+import { type Settlement, settle } from "./settlement.js";
+import {
+  type Aside,
+  type ReplicaMeta,
+  dropEvent,
+  loadSpace,
+  putEvent,
+  putItem,
+  putMeta,
+  rowChanges,
+} from "./space-store.js";
 
 /** What a session needs of the client around it. */
 export interface SessionContext {
@@ -113,20 +133,35 @@ export class SpaceSession implements SyncedSpace {
     this.meta = meta;
     this.replica = new Replica(context.rules);
     this.#saver = new Saver(() => context.storage);
-    this.#digests = new DigestKeeper({ hash: context.hash, timers: context.timers, current: (domain, key) => this.replica.baseRow(domain, key) });
+    this.#digests = new DigestKeeper({
+      hash: context.hash,
+      timers: context.timers,
+      current: (domain, key) => this.replica.baseRow(domain, key),
+    });
     this.replica.onBaseRow = (domain, key, before) => this.#digests.note(domain, key, before);
   }
 
   /** Opens a space from the storage; offline it is as it was left. */
-  static async open(space: string, context: SessionContext, options: { create?: boolean } = {}): Promise<SpaceSession> {
+  static async open(
+    space: string,
+    context: SessionContext,
+    options: { create?: boolean } = {},
+  ): Promise<SpaceSession> {
     const stored = await loadSpace(context.storage, space);
-    const meta: ReplicaMeta = { ...stored.meta, device: stored.meta.device ?? context.device(), ...(options.create && !stored.meta.generation ? { create: true } : {}) };
+    const meta: ReplicaMeta = {
+      ...stored.meta,
+      device: stored.meta.device ?? context.device(),
+      ...(options.create && !stored.meta.generation ? { create: true } : {}),
+    };
     const session = new SpaceSession(space, context, meta);
     if (!stored.known) await context.storage.commit([putMeta(space, meta)]);
     for (const item of stored.inbox) session.inbox.set(item.id, item);
     session.outbox.nextSeq = meta.nextSeq;
     for (const event of stored.outbox) session.#join(context.migrate(event));
-    await session.replica.step({ patch: new Map([...stored.rows, ...stored.local]), add: session.#shownEvents });
+    await session.replica.step({
+      patch: new Map([...stored.rows, ...stored.local]),
+      add: session.#shownEvents,
+    });
     for (const rows of stored.rows.values()) session.#observe(rows.values());
     if (meta.recovering) keepAside(session, meta.recovering);
     return session;
@@ -164,7 +199,8 @@ export class SpaceSession implements SyncedSpace {
   writeOps(ops: readonly Op[], expect?: NewEvent["expect"]): Receipt {
     const id = this.context.stamps.next();
     const conflict = opsConflict(ops);
-    const failure = conflict === undefined ? this.replica.check(ops, id) : { code: "invalid", message: conflict };
+    const failure =
+      conflict === undefined ? this.replica.check(ops, id) : { code: "invalid", message: conflict };
     if (failure) throw new WriteError(failure.code, failure.message);
     return this.write({ ops, ...(expect ? { expect } : {}) }, id);
   }
@@ -175,9 +211,16 @@ export class SpaceSession implements SyncedSpace {
    */
   write(input: NewEvent, id = this.context.stamps.next()): Receipt {
     const { schemaVersion } = this.context;
-    const event: PendingEvent = { id, madeAt: this.context.wall.now(), ...(schemaVersion === undefined ? {} : { schema: schemaVersion }), ...input };
+    const event: PendingEvent = {
+      id,
+      madeAt: this.context.wall.now(),
+      ...(schemaVersion === undefined ? {} : { schema: schemaVersion }),
+      ...input,
+    };
     this.outbox.add(event, false);
-    const shown = event.ops ? Promise.resolve(this.replica.step({ add: [event] })) : this.#serial.run(() => this.replica.step({ add: [event] }));
+    const shown = event.ops
+      ? Promise.resolve(this.replica.step({ add: [event] }))
+      : this.#serial.run(() => this.replica.step({ add: [event] }));
     const clock = this.context.clockChange();
     const saved = this.#saver.put(...(clock ? [clock] : []), putEvent(this.space, event));
     const settled = this.receipts.expect(id);
@@ -192,7 +235,10 @@ export class SpaceSession implements SyncedSpace {
       },
       (cause: unknown) => {
         // What cannot be kept here can still be kept by the server: the event is sent from memory.
-        this.context.report("storage", `A write could not be stored on this device: ${cause instanceof Error ? cause.message : String(cause)}`);
+        this.context.report(
+          "storage",
+          `A write could not be stored on this device: ${cause instanceof Error ? cause.message : String(cause)}`,
+        );
         ready(false);
       },
     );
@@ -218,7 +264,10 @@ export class SpaceSession implements SyncedSpace {
       const { chosen, numbered, bytes } = this.outbox.choose(budget, (id) => staging.hasOutcome(id));
       if (numbered.length > 0) {
         const nextSeq = (numbered[numbered.length - 1]?.seq as number) + 1;
-        await this.#commit([...numbered.map((event) => putEvent(this.space, event)), putMeta(this.space, { ...this.meta, nextSeq })]);
+        await this.#commit([
+          ...numbered.map((event) => putEvent(this.space, event)),
+          putMeta(this.space, { ...this.meta, nextSeq }),
+        ]);
         this.meta = { ...this.meta, nextSeq };
         this.outbox.number(numbered);
         for (const event of numbered) this.replica.update(event);
@@ -277,7 +326,9 @@ export class SpaceSession implements SyncedSpace {
 
   isBehind(heads: { readonly [domain: string]: number }): boolean {
     if (this.refetch.size > 0) return true;
-    return Object.entries(heads).some(([domain, head]) => this.domains.includes(domain) && head > (this.meta.cursors[domain] ?? 0));
+    return Object.entries(heads).some(
+      ([domain, head]) => this.domains.includes(domain) && head > (this.meta.cursors[domain] ?? 0),
+    );
   }
 
   delta(message: DeltaMessage): Promise<boolean> {
@@ -285,7 +336,11 @@ export class SpaceSession implements SyncedSpace {
       const { cursors } = this.meta;
       if (this.stopped || this.#staging || message.generation !== this.meta.generation) return false;
       // A delta speaks for the domains that were watched when it was sent, which must be all that are followed here.
-      if (message.domains.length !== this.domains.length || message.domains.some((domain) => !this.domains.includes(domain))) return false;
+      if (
+        message.domains.length !== this.domains.length ||
+        message.domains.some((domain) => !this.domains.includes(domain))
+      )
+        return false;
       const all = this.domains.map((domain) => cursors[domain] ?? 0);
       if (all.every((cursor) => cursor >= message.index)) return true;
       if (!all.every((cursor) => cursor >= message.from && cursor < message.index)) return false;
@@ -299,7 +354,16 @@ export class SpaceSession implements SyncedSpace {
       }
       this.#observe(message.rows);
       const moved = Object.fromEntries(this.domains.map((domain) => [domain, message.index]));
-      await this.apply({ generation: message.generation, head: message.index, lastSeq: message.lastSeq, cursors: { ...cursors, ...moved }, reset: [], rows, outcomes: [], digests: {} });
+      await this.apply({
+        generation: message.generation,
+        head: message.index,
+        lastSeq: message.lastSeq,
+        cursors: { ...cursors, ...moved },
+        reset: [],
+        rows,
+        outcomes: [],
+        digests: {},
+      });
       return true;
     });
   }
@@ -324,7 +388,10 @@ export class SpaceSession implements SyncedSpace {
     const tries = (this.#repairs.get(domain) ?? 0) + 1;
     this.#repairs.set(domain, tries);
     const again = tries <= 3;
-    this.context.report("digest_differs", `${this.space}/${domain} differs from the server's; ${again ? "it is fetched again" : "fetching it again did not help"}.`);
+    this.context.report(
+      "digest_differs",
+      `${this.space}/${domain} differs from the server's; ${again ? "it is fetched again" : "fetching it again did not help"}.`,
+    );
     if (!again) return;
     this.refetch.add(domain);
     if (this.#staging) return;
@@ -335,7 +402,8 @@ export class SpaceSession implements SyncedSpace {
 
   #commit(changes: readonly StorageChange[]): Promise<void> {
     const term = this.context.term();
-    if (term === undefined) return Promise.reject(new FencedError("This tab does not lead, so it changes no base."));
+    if (term === undefined)
+      return Promise.reject(new FencedError("This tab does not lead, so it changes no base."));
     return this.context.storage.commit(changes, { space: "", term }).catch((error: unknown) => {
       if (error instanceof FencedError) this.context.fenced();
       throw error;
@@ -345,13 +413,19 @@ export class SpaceSession implements SyncedSpace {
   /** Stores a cut, then shows it, then tells who waits (DESIGN rule 5). */
   async apply(cut: Cut): Promise<void> {
     const rowOf = (domain: string, key: string): Row | undefined =>
-      cut.rows.get(domain)?.get(key) ?? (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
+      cut.rows.get(domain)?.get(key) ??
+      (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
     const settlement = settle(cut, this.outbox, rowOf, (domain, key) => this.replica.baseRow(domain, key));
     const items = [...settlement.items, ...this.#lost(cut, rowOf)];
     const { create: _created, recovering: _recovered, ...meta } = this.meta;
     const next: ReplicaMeta = {
-      ...meta, generation: cut.generation, head: cut.head, cursors: cut.cursors, nextSeq: this.outbox.nextSeq,
-      revision: this.meta.revision + 1, syncedAt: this.context.wall.now(),
+      ...meta,
+      generation: cut.generation,
+      head: cut.head,
+      cursors: cut.cursors,
+      nextSeq: this.outbox.nextSeq,
+      revision: this.meta.revision + 1,
+      syncedAt: this.context.wall.now(),
     };
     await this.#commit([
       ...rowChanges(this.space, cut),
@@ -366,13 +440,20 @@ export class SpaceSession implements SyncedSpace {
     await this.#show(cut, told);
     let rows = 0;
     for (const domain of cut.rows.values()) rows += domain.size;
-    this.context.publish(this.space, rows > maxToldRows ? { type: "reload" } : { type: "cut", revision: next.revision, cut, settlement: told });
+    this.context.publish(
+      this.space,
+      rows > maxToldRows
+        ? { type: "reload" }
+        : { type: "cut", revision: next.revision, cut, settlement: told },
+    );
   }
 
   /** Events that a cut confirms, as they are to be stored; those that were confirmed before are left as they are. */
   #confirm(ids: ReadonlySet<string>): PendingEvent[] {
     if (ids.size === 0) return [];
-    return this.outbox.sent.filter((event) => ids.has(event.id) && !event.confirmed).map((event) => ({ ...event, confirmed: true }));
+    return this.outbox.sent
+      .filter((event) => ids.has(event.id) && !event.confirmed)
+      .map((event) => ({ ...event, confirmed: true }));
   }
 
   /** Rows kept aside that the server does not have any more, once its own have come. */
@@ -388,7 +469,8 @@ export class SpaceSession implements SyncedSpace {
       domain: row.domain,
       key: row.key,
       ...(row.deleted ? {} : { tried: row.fields }),
-      reason: "The server was restored from a backup that does not have this version of the record. It is kept here.",
+      reason:
+        "The server was restored from a backup that does not have this version of the record. It is kept here.",
       row,
       choices: row.deleted ? ["dismiss"] : ["writeAgain", "keepCopy", "dismiss"],
     }));
@@ -401,14 +483,18 @@ export class SpaceSession implements SyncedSpace {
       for (const key of this.replica.baseRows(domain).keys()) if (!rows.has(key)) rows.set(key, null);
       patch.set(domain, rows);
     }
-    const remove = new Set([...settlement.settled.keys(), ...settlement.confirmed, ...settlement.changed.map((event) => event.id)]);
+    const remove = new Set([
+      ...settlement.settled.keys(),
+      ...settlement.confirmed,
+      ...settlement.changed.map((event) => event.id),
+    ]);
     const add = settlement.changed.filter((event) => !event.void);
     this.outbox.removeAll(settlement.settled);
     for (const id of settlement.confirmed) this.outbox.confirm(id);
     for (const event of settlement.changed) this.outbox.replace(event);
     await this.replica.step({ patch, remove, add });
     if (settlement.items.length > 0) this.changeInbox(settlement.items, []);
-    for (const [id, outcome] of settlement.settled) this.receipts.settle(id, outcome as SettledOutcome);
+    for (const [id, outcome] of settlement.settled) this.receipts.settle(id, outcome);
   }
 
   // --- other tabs ---------------------------------------------------------------------------------------
@@ -430,7 +516,14 @@ export class SpaceSession implements SyncedSpace {
           return;
         case "cut":
           if (news.revision !== this.meta.revision + 1) return this.#reload();
-          this.meta = { ...this.meta, generation: news.cut.generation, head: news.cut.head, cursors: news.cut.cursors, revision: news.revision, syncedAt: this.context.wall.now() };
+          this.meta = {
+            ...this.meta,
+            generation: news.cut.generation,
+            head: news.cut.head,
+            cursors: news.cut.cursors,
+            revision: news.revision,
+            syncedAt: this.context.wall.now(),
+          };
           for (const rows of news.cut.rows.values()) this.#observe(rows.values());
           return this.#show(news.cut, news.settlement);
         case "inbox":
@@ -455,7 +548,11 @@ export class SpaceSession implements SyncedSpace {
     this.outbox.nextSeq = stored.meta.nextSeq;
     const standing = new Set(stored.outbox.map((event) => event.id));
     // A write that is on its way to the storage, or that it refused, is not there and not gone.
-    const gone = new Set(this.outbox.events.map((event) => event.id).filter((id) => !standing.has(id) && this.outbox.isStored(id)));
+    const gone = new Set(
+      this.outbox.events
+        .map((event) => event.id)
+        .filter((id) => !standing.has(id) && this.outbox.isStored(id)),
+    );
     const patch = new Map<string, Map<string, Row | null>>();
     for (const domain of this.domains) {
       const rows = new Map<string, Row | null>(stored.rows.get(domain));

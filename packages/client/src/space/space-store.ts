@@ -61,7 +61,9 @@ export async function loadSpace(storage: ClientStorage, space: string): Promise<
   };
 }
 
-function byDomain(entries: readonly { readonly a: string; readonly b: string; readonly value: unknown }[]): Map<string, Map<string, Row>> {
+function byDomain(
+  entries: readonly { readonly a: string; readonly b: string; readonly value: unknown }[],
+): Map<string, Map<string, Row>> {
   const domains = new Map<string, Map<string, Row>>();
   for (const { a, b, value } of entries) {
     let rows = domains.get(a);
@@ -71,19 +73,71 @@ function byDomain(entries: readonly { readonly a: string; readonly b: string; re
   return domains;
 }
 
-export const putMeta = (space: string, value: ReplicaMeta): StorageChange => ({ type: "put", table: "meta", space, a: "replica", b: "", value });
-export const putEvent = (space: string, event: PendingEvent): StorageChange => ({ type: "put", table: "outbox", space, a: event.id, b: "", value: event });
-export const dropEvent = (space: string, id: string): StorageChange => ({ type: "delete", table: "outbox", space, a: id, b: "" });
-export const putItem = (space: string, item: InboxItem): StorageChange => ({ type: "put", table: "inbox", space, a: item.id, b: "", value: item });
-export const dropItem = (space: string, id: string): StorageChange => ({ type: "delete", table: "inbox", space, a: id, b: "" });
-export const putLocal = (space: string, row: Row): StorageChange => ({ type: "put", table: "local", space, a: row.domain, b: row.key, value: row });
-export const dropLocal = (space: string, domain: string, key: string): StorageChange => ({ type: "delete", table: "local", space, a: domain, b: key });
+export const putMeta = (space: string, value: ReplicaMeta): StorageChange => ({
+  type: "put",
+  table: "meta",
+  space,
+  a: "replica",
+  b: "",
+  value,
+});
+export const putEvent = (space: string, event: PendingEvent): StorageChange => ({
+  type: "put",
+  table: "outbox",
+  space,
+  a: event.id,
+  b: "",
+  value: event,
+});
+export const dropEvent = (space: string, id: string): StorageChange => ({
+  type: "delete",
+  table: "outbox",
+  space,
+  a: id,
+  b: "",
+});
+export const putItem = (space: string, item: InboxItem): StorageChange => ({
+  type: "put",
+  table: "inbox",
+  space,
+  a: item.id,
+  b: "",
+  value: item,
+});
+export const dropItem = (space: string, id: string): StorageChange => ({
+  type: "delete",
+  table: "inbox",
+  space,
+  a: id,
+  b: "",
+});
+export const putLocal = (space: string, row: Row): StorageChange => ({
+  type: "put",
+  table: "local",
+  space,
+  a: row.domain,
+  b: row.key,
+  value: row,
+});
+export const dropLocal = (space: string, domain: string, key: string): StorageChange => ({
+  type: "delete",
+  table: "local",
+  space,
+  a: domain,
+  b: key,
+});
 
 /** The rows of a cut, as changes of the storage. */
 export function rowChanges(space: string, cut: Pick<Cut, "reset" | "rows">): StorageChange[] {
-  const changes: StorageChange[] = cut.reset.map((domain) => ({ type: "clear", table: "rows", space, a: domain }));
+  const changes: StorageChange[] = cut.reset.map((domain) => ({
+    type: "clear",
+    table: "rows",
+    space,
+    a: domain,
+  }));
   for (const [domain, rows] of cut.rows) {
-    for (const [key, row] of rows) changes.push({ type: "put", table: "rows", space, a: domain, b: key, value: row });
+    for (const [key, row] of rows)
+      changes.push({ type: "put", table: "rows", space, a: domain, b: key, value: row });
   }
   return changes;
 }

@@ -20,7 +20,6 @@ export type SqliteDriver = new (path: string) => SqliteDatabase;
  * @throws StorageError `unavailable` when there is neither.
  */
 export async function loadSqlite(): Promise<SqliteDriver> {
-  // oxlint-disable-next-line typescript/unbound-method -- it is only put back, never called.
   const { emitWarning } = process;
   // Node 22 warns that SQLite is experimental. Loading is synchronous, so nothing else passes here meanwhile.
   process.emitWarning = () => undefined;
