@@ -204,7 +204,7 @@ describe("a token", () => {
   it("rule 8: refused while writes wait is asked for anew, and nothing is lost", async () => {
     await place.close();
     const valid = new Set(["t1"]);
-    place = openPlace((token) => (valid.has(token) ? { id: "ann" } : undefined));
+    place = openPlace({ auth: (token) => (valid.has(token) ? { id: "ann" } : undefined) });
     const asked: string[] = [];
     let token: string | null = "t1";
     const device = place.device({

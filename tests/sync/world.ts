@@ -10,7 +10,8 @@ import {
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { type Json, canonicalJson, decodeText, exchangeRequest } from "@landfall/protocol";
 import { counter, defineSchema, records, set } from "@landfall/schema";
-import { type Authenticator, createServer, devTokens, sqlite } from "@landfall/server";
+import { type Authenticator, createServer, devTokens } from "@landfall/server";
+import { type SqliteStorage, sqlite } from "@landfall/server/storage/sqlite";
 import { z } from "zod";
 
 /** One kind of record with a field of each kind of merge. */
@@ -35,11 +36,15 @@ export const space = "site-7";
 /** A server in this process, and a ledger of what clients have sent to it. */
 export interface Place {
   readonly server: ReturnType<typeof createServer<typeof schema>>;
-  readonly storage: ReturnType<typeof sqlite>;
+  readonly storage: SqliteStorage;
   /** Sends of one seq of a device under two ids: a cloned installation, or a fault. */
   readonly clashes: string[];
+  /** The ids that devices sent events under. */
+  readonly senders: Set<string>;
   /** Makes an installation of a user, with storage, clock and network of its own. */
   device(options?: DeviceOptions): Device;
+  /** The server ends, and another goes on with that data at the same address. */
+  replaceServer(storage: SqliteStorage): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,12 +64,19 @@ export interface Device {
   open(id?: string): Promise<NoteSpace>;
   offline(): void;
   online(): void;
+  /** Requests reach the server, and their answers get lost. */
+  deafen(): void;
 }
 
-export function openPlace(auth: Authenticator = devTokens()): Place {
-  const storage = sqlite(":memory:");
-  const server = createServer({ schema, storage, auth, development: true });
+export function openPlace({
+  auth = devTokens(),
+  storage: first = sqlite(":memory:"),
+}: { readonly auth?: Authenticator; readonly storage?: SqliteStorage } = {}): Place {
+  const serve = (storage: SqliteStorage) => createServer({ schema, storage, auth, development: true });
+  let storage = first;
+  let server = serve(storage);
   const clashes: string[] = [];
+  const senders = new Set<string>();
   const ids = new Map<string, string>();
   const clients: Client<typeof schema>[] = [];
   const keepLedger = (body: string): void => {
@@ -79,16 +91,22 @@ export function openPlace(auth: Authenticator = devTokens()): Place {
         const at = `${part.space} ${part.generation} ${device} ${seq}`;
         if ((ids.get(at) ?? id) !== id) clashes.push(at);
         ids.set(at, id);
+        senders.add(device);
       }
     }
   };
   return {
-    server,
-    storage,
+    get server() {
+      return server;
+    },
+    get storage() {
+      return storage;
+    },
     clashes,
+    senders,
     device(options = {}) {
       const { user = "ann" } = options;
-      const network = openNetwork(options.online ?? true, async (url, init) => {
+      const network = openNetwork(options.online === false ? "off" : "on", async (url, init) => {
         if (url.endsWith("/v1/exchange")) keepLedger(init.body as string);
         return server.handler(new Request(url, init));
       });
@@ -115,9 +133,15 @@ export function openPlace(auth: Authenticator = devTokens()): Place {
         client,
         reports,
         open: (id = space) => client.space(id, { create: true }).open(),
-        offline: () => network.turn(false),
-        online: () => network.turn(true),
+        offline: () => network.turn("off"),
+        online: () => network.turn("on"),
+        deafen: () => network.turn("deaf"),
       };
+    },
+    async replaceServer(other) {
+      await server.close();
+      storage = other;
+      server = serve(storage);
     },
     async close() {
       await Promise.all(clients.map((client) => client.close()));
@@ -126,23 +150,26 @@ export function openPlace(auth: Authenticator = devTokens()): Place {
   };
 }
 
+/** Nothing comes through; everything does; or only what is sent. */
+type Reach = "off" | "on" | "deaf";
+
 /** A network that can be turned off; an answer that is under way then is lost. */
-function openNetwork(on: boolean, reach: (url: string, init: RequestInit) => Promise<Response>) {
-  let isOn = on;
+function openNetwork(begin: Reach, reach: (url: string, init: RequestInit) => Promise<Response>) {
+  let state = begin;
   const listeners = new Set<() => void>();
   return {
-    turn(to: boolean) {
-      isOn = to;
+    turn(to: Reach) {
+      state = to;
       for (const listen of listeners) listen();
     },
     async fetch(url: string, init: RequestInit): Promise<Response> {
-      if (!isOn) throw new TypeError("There is no network.");
+      if (state === "off") throw new TypeError("There is no network.");
       const answer = await reach(url, init);
-      if (!isOn) throw new TypeError("The network went before the answer came.");
+      if (state !== "on") throw new TypeError("The network went before the answer came.");
       return answer;
     },
     hints: {
-      isOnline: () => isOn,
+      isOnline: () => state !== "off",
       subscribe(listen: () => void) {
         listeners.add(listen);
         return () => listeners.delete(listen);
@@ -157,4 +184,27 @@ export const bytesOf = (site: NoteSpace): string => canonicalJson(site.note.all(
 /** Two rounds: the first brings every write to the server, the second brings it to the others. */
 export async function settle(...devices: readonly Device[]): Promise<void> {
   for (let round = 0; round < 2; round++) for (const { client } of devices) await client.sync();
+}
+
+/** Makes the two records that `probe` writes to. */
+export async function makeProbe(device: Device, id = space): Promise<void> {
+  const site = await device.open(id);
+  site.note.create({ text: "how many" }, { key: "count" });
+  site.note.create({ text: "which" }, { key: "log" });
+  await device.client.sync();
+}
+
+/** One event that counts itself and leaves its name: whether it was applied not at all, once or more often shows. */
+export const probe = (site: NoteSpace, name: string) =>
+  site.write((tx) => {
+    tx.note.increment("count", { votes: 1 });
+    tx.note.add("log", { marks: [name] });
+  });
+
+/** What the probes have left: their names, and how often one was applied. */
+export function probed(site: NoteSpace): {
+  readonly names: readonly string[];
+  readonly count: number | undefined;
+} {
+  return { names: (site.note.get("log")?.marks ?? []).toSorted(), count: site.note.get("count")?.votes };
 }

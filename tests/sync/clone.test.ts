@@ -1,0 +1,139 @@
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { SettledOutcome } from "@landfall/client";
+import { sqliteStorage } from "@landfall/client/storage/sqlite";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  type Device,
+  type NoteSpace,
+  type Place,
+  bytesOf,
+  makeProbe,
+  openPlace,
+  probe,
+  probed,
+  settle,
+} from "./world.js";
+
+let place: Place;
+let folder = "";
+beforeEach(() => {
+  place = openPlace();
+  folder = mkdtempSync(join(tmpdir(), "landfall-"));
+});
+afterEach(async () => {
+  await place.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const installed = (name: string): Device =>
+  place.device({ storage: sqliteStorage(join(folder, name, "app.db")) });
+const clone = (from: string, to: string): void =>
+  cpSync(join(folder, from), join(folder, to), { recursive: true });
+
+/** What became of an event, at first or at a retry. */
+const effectOf = (outcome: SettledOutcome): string =>
+  `${outcome.id} ${outcome.status === "duplicate" ? outcome.of : outcome.status}`;
+
+describe("a cloned installation", () => {
+  it("rules 3 and 8: both copies write on; the second to come becomes a device of its own, and every write of both is there once, under its id", async () => {
+    const original = installed("one");
+    for (const id of ["site-7", "site-8"]) await makeProbe(original, id);
+    const sites = [await original.open("site-7"), await original.open("site-8")];
+    for (const site of sites) probe(site, "sent");
+    original.deafen();
+    await expect(original.client.sync()).rejects.toThrow();
+    original.offline();
+    await Promise.all(sites.map((site) => probe(site, "waiting").saved));
+    await original.client.close();
+    clone("one", "two");
+
+    const [first, second] = [installed("one"), installed("two")];
+    const here = await first.open("site-7");
+    // The other space is open in one copy only.
+    const there = [await second.open("site-7"), await second.open("site-8")] as const;
+    const receipts = [
+      probe(here, "of the first"),
+      probe(there[0], "of the second"),
+      probe(there[1], "of the second"),
+    ];
+    await settle(first, second);
+    expect(first.reports).toEqual([]);
+    expect(second.reports).toEqual(["device_forked"]);
+    for (const { id, settled } of receipts) expect(effectOf(await settled)).toBe(`${id} applied`);
+    await settle(first, second);
+    expect(place.senders.size).toBe(2);
+
+    const reader = place.device();
+    for (const [id, sitesOfIt, names] of [
+      ["site-7", [here, there[0]], ["of the first", "of the second", "sent", "waiting"]],
+      ["site-8", [await first.open("site-8"), there[1]], ["of the second", "sent", "waiting"]],
+    ] as const) {
+      const read = await reader.open(id);
+      await settle(reader, first, second);
+      expect(probed(read)).toEqual({ names, count: names.length });
+      for (const site of sitesOfIt) expect(bytesOf(site)).toBe(bytesOf(read));
+    }
+    expect([first, second].map(({ client }) => client.status.pending.count)).toEqual([0, 0]);
+    expect([...here.inbox.current, ...there[0].inbox.current, ...there[1].inbox.current]).toEqual([]);
+  });
+
+  it("rules 3 and 8: whatever three copies do and in whatever order, with answers lost and restarts, nothing is lost and nothing doubled", async () => {
+    const doing = fc.constantFrom(
+      "write" as const,
+      "write" as const,
+      "sync" as const,
+      "loseAnswer" as const,
+      "restart" as const,
+    );
+    const steps = fc.array(fc.record({ who: fc.nat(2), what: doing }), { minLength: 10, maxLength: 40 });
+    let run = 0;
+    let forks = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(3), steps, async (waiting, todo) => {
+        const id = `space-${run++}`;
+        const original = installed(`${id}-0`);
+        await makeProbe(original, id);
+        original.offline();
+        const names: string[] = [];
+        const write = (site: NoteSpace) => {
+          names.push(`${names.length}`.padStart(3, "0"));
+          return probe(site, names.at(-1) ?? "").saved;
+        };
+        const begin = await original.open(id);
+        for (let i = 0; i < waiting; i++) await write(begin);
+        await original.client.close();
+        for (const copy of [1, 2]) clone(`${id}-0`, `${id}-${copy}`);
+        const devices = [0, 1, 2].map((copy) => installed(`${id}-${copy}`));
+        const sites = await Promise.all(devices.map((device) => device.open(id)));
+        for (const { who, what } of todo) {
+          const device = devices[who] as Device;
+          if (what === "write") await write(sites[who] as NoteSpace);
+          else if (what === "sync") await device.client.sync();
+          else if (what === "loseAnswer") {
+            device.deafen();
+            await device.client.sync().catch(() => undefined);
+            device.online();
+          } else {
+            forks += device.reports.length;
+            await device.client.close();
+            devices[who] = installed(`${id}-${who}`);
+            sites[who] = await devices[who].open(id);
+          }
+        }
+        await settle(...devices);
+        for (const site of sites) expect(probed(site)).toEqual({ names, count: names.length });
+        expect(new Set(sites.map(bytesOf)).size).toBe(1);
+        const reports = devices.flatMap((device) => device.reports);
+        forks += reports.length;
+        expect(reports.filter((code) => code !== "device_forked")).toEqual([]);
+        expect(sites.flatMap((site) => site.inbox.current)).toEqual([]);
+        await Promise.all(devices.map(({ client }) => client.close()));
+      }),
+      { numRuns: 15 },
+    );
+    expect(forks).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sqlite } from "@landfall/server/storage/sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Place, bytesOf, makeProbe, openPlace, probe, probed, settle, space } from "./world.js";
+
+let place: Place;
+beforeEach(() => {
+  place = openPlace();
+});
+afterEach(() => place.close());
+
+const ask = (method: string, path: string): Promise<Response> =>
+  place.server.handler(
+    new Request(`http://landfall.test${path}`, { method, headers: { authorization: "Bearer dev:ann" } }),
+  );
+
+describe("a space that is wiped", () => {
+  it("rules 8 and 12: base goes, pending is parked, nothing is offered back, and all agree on what is written after", async () => {
+    const devices = [place.device(), place.device()] as const;
+    await makeProbe(devices[0]);
+    const sites = [await devices[0].open(), await devices[1].open()] as const;
+    await settle(...devices);
+    devices[1].deafen();
+    const sent = probe(sites[1], "sent");
+    await expect(devices[1].client.sync()).rejects.toThrow();
+    devices[1].offline();
+    const waiting = sites[1].note.create({ text: "not sent" }, { key: "n1" });
+    await Promise.all([sent.saved, waiting.saved]);
+
+    expect((await ask("DELETE", `/v1/spaces/${space}`)).status).toBeLessThan(300);
+    devices[1].online();
+    await settle(...devices);
+    for (const site of sites) expect(site.note.all()).toEqual([]);
+    expect(devices.map(({ reports }) => reports)).toEqual([["wiped"], ["wiped"]]);
+    expect(sites[0].inbox.current).toEqual([]);
+    expect(sites[1].inbox.current.map(({ kind, code, key }) => `${kind} ${code} ${key}`)).toEqual([
+      "parked wiped count",
+      "parked wiped log",
+      "parked wiped n1",
+    ]);
+    expect(await waiting.settled).toMatchObject({ status: "rejected", code: "wiped" });
+
+    // Seqs begin anew in the new generation, and what was parked can be written again.
+    sites[1].inbox.retry(waiting.id);
+    await makeProbe(devices[0]);
+    probe(sites[0], "after");
+    await settle(devices[1], ...devices);
+    expect(probed(sites[1])).toEqual({ names: ["after"], count: 1 });
+    expect(sites[1].note.get("n1")?.text).toBe("not sent");
+    expect(bytesOf(sites[0])).toBe(bytesOf(sites[1]));
+    expect(place.clashes).toEqual([]);
+  });
+});
+
+describe("a space that is restored", () => {
+  let folder = "";
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "landfall-"));
+    await place.replaceServer(sqlite(join(folder, "first.db")));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each([
+    ["that says so", true, "restored"],
+    ["that does not know it", false, "history_lost"],
+  ])(
+    "rules 3, 8 and 12: by a server %s: what it lost is in the inbox of all who had it, what was pending is there once",
+    async (_how, isSaid, report) => {
+      const devices = [place.device(), place.device()] as const;
+      const [seer, writer] = devices;
+      await makeProbe(seer);
+      const sites = [await seer.open(), await writer.open()] as const;
+      sites[0].note.create({ text: "old" }, { key: "n1" });
+      probe(sites[0], "kept");
+      await settle(...devices);
+      const [summary] = await seer.client.spaces().list();
+      await place.storage.backup(join(folder, "backup.db"));
+
+      // Acknowledged and seen by both, and lost by the server.
+      sites[0].note.create({ text: "new" }, { key: "n2" });
+      sites[0].note.update("n1", { text: "changed" });
+      probe(sites[1], "lost");
+      await settle(...devices);
+      // Applied by the server that is gone, and never learnt of.
+      writer.deafen();
+      probe(sites[1], "sent");
+      await expect(writer.client.sync()).rejects.toThrow();
+      writer.offline();
+      await probe(sites[1], "waiting").saved;
+
+      const backup = sqlite(join(folder, "backup.db"));
+      if (isSaid)
+        await backup.setGeneration(space, { generation: "g2", reason: "restored", at: summary?.head ?? 0 });
+      await place.replaceServer(backup);
+      writer.online();
+      await settle(...devices);
+      await settle(...devices);
+
+      const reader = place.device();
+      const read = await reader.open();
+      await reader.client.sync();
+      expect(probed(read)).toEqual({ names: ["kept", "sent", "waiting"], count: 3 });
+      expect(read.note.get("n1")?.text).toBe("old");
+      for (const [i, site] of sites.entries()) {
+        expect(bytesOf(site)).toBe(bytesOf(read));
+        const { current } = site.inbox;
+        expect(current.map(({ kind, key }) => `${kind} ${key}`).toSorted()).toEqual([
+          "lost count",
+          "lost log",
+          "lost n1",
+          "lost n2",
+        ]);
+        expect(devices[i]?.reports).toContain(report);
+        expect(devices[i]?.reports).not.toContain("digest_differs");
+        expect(devices[i]?.client.status).toMatchObject({ state: "live", pending: { count: 0 } });
+      }
+
+      // Either person can bring back what was lost; it is an ordinary write.
+      for (const key of ["n1", "n2"]) {
+        const item = sites[0].inbox.current.find((each) => each.key === key);
+        sites[0].inbox.writeAgain(item?.id ?? "");
+      }
+      await settle(seer, writer, reader);
+      expect([read.note.get("n1")?.text, read.note.get("n2")?.text]).toEqual(["changed", "new"]);
+      for (const site of sites) expect(bytesOf(site)).toBe(bytesOf(read));
+      expect(place.senders.size).toBe(2);
+    },
+  );
+});
