@@ -1,4 +1,3 @@
-import { wrap } from "idb";
 import { checkFence } from "./fence.js";
 import {
   FencedError,
@@ -15,8 +14,8 @@ import {
 
 export interface IndexedDbOptions {
   /**
-   * Where databases live; the global `indexedDB` when absent, asked for at each `open`. The classes that
-   * go with it (`IDBRequest`, `IDBKeyRange`, …) are global in every case.
+   * Where databases live; the global `indexedDB` when absent, asked for at each `open`. `IDBKeyRange` is
+   * the global one in every case.
    */
   readonly indexedDB?: IDBFactory;
   /** `strict` by default: a commit resolves when the browser has flushed it to the disk (DESIGN rule 2). */
@@ -42,9 +41,7 @@ export function indexedDbStorage({
     opening(async () => {
       const factory = indexedDB ?? globalThis.indexedDB;
       if (!factory) throw new Error("there is none");
-      const asked = ask(factory);
-      await wrap(asked);
-      return asked.result;
+      return answer(ask(factory));
     });
   return {
     kind: "indexeddb",
@@ -93,12 +90,12 @@ function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): Client
     persistent: true,
     entries: (table, space) =>
       transact([table], "readonly", async (tx) => {
-        const texts: string[] = await wrap(tx.objectStore(table).getAll(under(space)));
+        const texts: string[] = await answer(tx.objectStore(table).getAll(under(space)));
         return (JSON.parse(`[${texts.join()}]`) as Stored[]).map(([a, b, value]) => ({ space, a, b, value }));
       }),
     get: (table, space, a, b = "") =>
       transact([table], "readonly", async (tx) =>
-        valueOf(await wrap(tx.objectStore(table).get([space, a, b]))),
+        valueOf(await answer(tx.objectStore(table).get([space, a, b]))),
       ),
     commit: (changes, fence) => {
       const tables = new Set(changes.map((change) => change.table));
@@ -113,6 +110,14 @@ function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): Client
       }),
     close: async () => end("was closed"),
   };
+}
+
+/** What a request answers; awaiting it leaves its transaction active for the next one. */
+function answer<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error as DOMException);
+  });
 }
 
 /** Asks for everything at once and awaits only the end, so that the cost of a commit is that of its own changes. */
@@ -165,7 +170,7 @@ async function spacesIn(store: IDBObjectStore): Promise<string[]> {
   const spaces: string[] = [];
   let from: IDBValidKey = [];
   for (;;) {
-    const key = (await wrap(store.getKey(IDBKeyRange.lowerBound(from)))) as [string] | undefined;
+    const key = (await answer(store.getKey(IDBKeyRange.lowerBound(from)))) as [string] | undefined;
     if (!key) return spaces;
     spaces.push(key[0]);
     from = [key[0], []];
