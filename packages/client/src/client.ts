@@ -75,8 +75,11 @@ export interface Client<S extends Schema = Schema> {
   close(): Promise<void>;
 }
 
-/** How far ahead stamps are reserved, so that a crash and a clock set back never issue one again. */
-const reserveMs = 10_000;
+/**
+ * How far ahead stamps are reserved, so that a crash and a clock set back never issue one again. Short, because the
+ * next session's stamps begin behind the block: it would win against all that others write until then.
+ */
+const reserveMs = 250;
 
 /** Makes a client; it opens its storage and starts to sync by itself (DESIGN §8). */
 export function createClient<S extends Schema>(options: ClientOptions<S>): Client<S> {
