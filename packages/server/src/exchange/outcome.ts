@@ -27,11 +27,14 @@ export interface EventOutcome {
   readonly written: readonly WrittenRow[];
 }
 
-/** The body that is stored; most events were applied and have nothing more to say, which takes two numbers. */
+type Applied = Extract<Recorded, { readonly status: "applied" }>;
+
+/** Whether an event was applied and has nothing more to say than where and when: most have not. */
+const isPlain = ({ eff, superseded, result }: Applied): boolean => eff === undefined && superseded === undefined && result === undefined;
+
+/** The body that is stored; for most events two numbers. */
 export function storedBody(recorded: Recorded): string {
-  if (recorded.status === "applied" && recorded.eff === undefined && recorded.superseded === undefined && recorded.result === undefined) {
-    return `[${recorded.index},${recorded.modifiedAt}]`;
-  }
+  if (recorded.status === "applied" && isPlain(recorded)) return `[${recorded.index},${recorded.modifiedAt}]`;
   return JSON.stringify(recorded);
 }
 
@@ -48,11 +51,20 @@ export function outcomeText({ id, seq, handled, written }: EventOutcome, isOmitt
   const { recorded, duplicate } = handled;
   // What was never recorded as such cannot be told apart from what has expired.
   const status = duplicate || recorded.status === "expired" ? `"duplicate","of":"${recorded.status}"` : `"${recorded.status}"`;
+  return `${head}${status}${bodyText(recorded)}${omittedText(written, isOmitted)}}`;
+}
+
+function bodyText(recorded: Recorded): string {
+  if (recorded.status === "applied" && isPlain(recorded)) return `,"index":${recorded.index},"modifiedAt":${recorded.modifiedAt}`;
   const { status: _status, ...rest } = recorded;
-  const omitted = written.filter(isOmitted);
-  const tail = omitted.length === 0 ? "" : `,"omitted":${JSON.stringify(omitted)}`;
   const body = members(rest);
-  return `${head}${status}${body === "" ? "" : `,${body}`}${tail}}`;
+  return body === "" ? "" : `,${body}`;
+}
+
+/** Domains and keys are identifiers, which need no escaping. */
+function omittedText(written: readonly WrittenRow[], isOmitted: (row: WrittenRow) => boolean): string {
+  const omitted = written.filter(isOmitted);
+  return omitted.length === 0 ? "" : `,"omitted":[${omitted.map(([domain, key]) => `["${domain}","${key}"]`).join(",")}]`;
 }
 
 /** An object's members as JSON, without the braces. */
