@@ -36,6 +36,7 @@ export class SpaceState {
     this.#certain = false;
     for (const watch of this.watches()) {
       watch.ready = false;
+      watch.since = 0;
       watch.lastSeq = 0;
     }
   }

@@ -149,7 +149,8 @@ export class Watching {
         if (!known) continue;
         watch.access = true;
         watch.ready = true;
-        watch.since = position.head;
+        // Of two snapshots under way at once the older may come last, and neither may be taken back.
+        watch.since = Math.max(watch.since, position.head);
         watch.lastSeq = Math.max(watch.lastSeq, position.lastSeq);
         // Commits told since the snapshot went past this watch, so their indexes belong to what it is told now.
         const headOf = (domain: string): number =>
