@@ -20,6 +20,7 @@ export default defineConfig({
       "tests/**/*.test.{ts,tsx}",
       "examples/*/src/**/*.test.{ts,tsx}",
     ],
+    setupFiles: ["tests/support/seed.ts"],
     testTimeout: 60_000,
     pool: "forks",
     maxWorkers: 2,
