@@ -64,11 +64,13 @@ function fail(expected: string): never {
   throw new Failure(expected);
 }
 
-function within<T>(step: string, read: () => T): T {
+/** Reads a part of a message; a failure learns on its way up where it happened. */
+function readAt(at: string | number, decoder: Decoder<unknown>, value: unknown): void {
   try {
-    return read();
+    decoder.read(value);
   } catch (failure) {
-    if (failure instanceof Failure) failure.path = step + failure.path;
+    if (failure instanceof Failure)
+      failure.path = (typeof at === "number" ? `[${at}]` : `.${at.slice(0, 130)}`) + failure.path;
     throw failure;
   }
 }
@@ -106,6 +108,12 @@ export const fieldName: Decoder<string> = /* @__PURE__ */ scalar(
   "field",
   (v) => typeof v === "string" && isFieldName(v),
   "a field name of 1–128 characters of A–Z a–z 0–9 . _ ~ : -",
+);
+/** Whose stamp: that of a field, or of the create. */
+export const stampName: Decoder<string> = /* @__PURE__ */ scalar(
+  "field|*",
+  (v) => v === "*" || (typeof v === "string" && isFieldName(v)),
+  "* or a field name",
 );
 export const stamp: Decoder<Stamp> = /* @__PURE__ */ scalar(
   "stamp",
@@ -178,8 +186,7 @@ export function array<T>(item: Decoder<T>, maxItems: number): Decoder<readonly T
     read(value) {
       if (!Array.isArray(value)) fail("a list");
       if ((value as unknown[]).length > maxItems) fail(`at most ${maxItems} items`);
-      for (let i = 0; i < (value as unknown[]).length; i++)
-        within(`[${i}]`, () => item.read((value as unknown[])[i]));
+      for (let i = 0; i < (value as unknown[]).length; i++) readAt(i, item, (value as unknown[])[i]);
       return value as T[];
     },
   };
@@ -188,6 +195,10 @@ export function array<T>(item: Decoder<T>, maxItems: number): Decoder<readonly T
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** Whether a value is an object that has a member of this name itself. */
+export const hasMember = (value: unknown, name: string): boolean =>
+  isPlainObject(value) && Object.hasOwn(value, name);
 
 /** An object used as a map, every name decoded by `name` and every value by `item`; `required` is a name that it must have. */
 export function map<T>(
@@ -204,13 +215,8 @@ export function map<T>(
       if (names.length > maxItems) fail(`at most ${maxItems} members`);
       if (required !== undefined && !Object.hasOwn(value, required)) fail(`a member "${required}"`);
       for (const key of names) {
-        try {
-          name.read(key);
-          item.read(value[key]);
-        } catch (failure) {
-          if (failure instanceof Failure) failure.path = `.${key.slice(0, 130)}${failure.path}`;
-          throw failure;
-        }
+        readAt(key, name, key);
+        readAt(key, item, value[key]);
       }
       return value as { readonly [name: string]: T };
     },
@@ -234,19 +240,21 @@ type ReadMembers<M extends Members> = {
 };
 type Flat<T> = { [K in keyof T]: T[K] };
 
-function members<M extends Members>(declared: M, exact: boolean): Decoder<Flat<ReadMembers<M>>> {
-  const names = Object.keys(declared);
-  const decoders = names.map((name) => {
-    const member = declared[name] as Decoder<unknown> | Optional<unknown>;
-    return "optional" in member
+function members<M extends Members>(
+  declared: M,
+  rest: string,
+  readOther: (name: string, value: unknown) => void,
+): Decoder<Flat<ReadMembers<M>>> {
+  const decoders = Object.entries(declared).map(([name, member]) =>
+    "optional" in member
       ? { name, decoder: member.optional, required: false }
-      : { name, decoder: member, required: true };
-  });
+      : { name, decoder: member, required: true },
+  );
   const shape = decoders
     .map(({ name, decoder, required }) => `${name}${required ? "" : "?"}:${decoder.shape}`)
     .join(",");
   return {
-    shape: exact ? `{${shape}}` : `{${shape},…}`,
+    shape: `{${shape}${rest}}`,
     read(value) {
       if (!isPlainObject(value)) return fail("an object");
       let seen = 0;
@@ -257,21 +265,10 @@ function members<M extends Members>(declared: M, exact: boolean): Decoder<Flat<R
           continue;
         }
         seen += 1;
-        try {
-          decoder.read(value[name]);
-        } catch (failure) {
-          if (failure instanceof Failure) failure.path = `.${name}${failure.path}`;
-          throw failure;
-        }
+        readAt(name, decoder, value[name]);
       }
       if (seen === Object.keys(value).length) return value as Flat<ReadMembers<M>>;
-      for (const name of Object.keys(value)) {
-        if (Object.hasOwn(declared, name)) continue;
-        if (exact) fail(`no member "${name.slice(0, 40)}"; known are ${names.join(", ")}`);
-        // What a newer server adds stays in the object, so it must be harmless to whoever copies or stores it.
-        if (!isSafeMember(name)) fail(`no member "${name}"`);
-        checkJson(value[name], limits.maxDepth);
-      }
+      for (const name of Object.keys(value)) if (!Object.hasOwn(declared, name)) readOther(name, value[name]);
       return value as Flat<ReadMembers<M>>;
     },
   };
@@ -279,29 +276,35 @@ function members<M extends Members>(declared: M, exact: boolean): Decoder<Flat<R
 
 /** An object with these members and no others; what clients send is read so. */
 export const object = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> =>
-  members(declared, true);
+  members(declared, "", (name) =>
+    fail(`no member "${name.slice(0, 40)}"; known are ${Object.keys(declared).join(", ")}`),
+  );
 
 /** An object with at least these members; what servers send is read so, since a newer one may say more. */
 export const openObject = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> =>
-  members(declared, false);
+  members(declared, ",…", (name, value) => {
+    // What a newer server adds stays in the object, so it must be harmless to whoever copies or stores it.
+    if (!isSafeMember(name)) fail(`no member "${name}"`);
+    checkJson(value, limits.maxDepth);
+  });
 
-/** One of several objects, told apart by the value of a member. */
+/**
+ * One of several objects, told apart by the value of a member.
+ *
+ * @param otherwise reads the objects whose member is missing or says something else; they are refused when absent.
+ */
 export function tagged<V extends { readonly [value: string]: Decoder<unknown> }>(
   tag: string,
   variants: V,
+  otherwise: Decoder<unknown> = openObject({ [tag]: oneOf(...Object.keys(variants)) }),
 ): Decoder<Infer<V[keyof V]>> {
-  return {
-    shape: Object.keys(variants)
-      .map((name) => (variants[name] as Decoder<unknown>).shape)
-      .join("|"),
-    read(value) {
-      if (!isPlainObject(value)) return fail("an object");
-      const name = value[tag];
-      if (typeof name !== "string" || !Object.hasOwn(variants, name))
-        return within(`.${tag}`, () => fail(`one of ${Object.keys(variants).join(", ")}`));
-      return (variants[name] as Decoder<unknown>).read(value) as Infer<V[keyof V]>;
-    },
+  const pick = (value: unknown): Decoder<unknown> => {
+    const name = isPlainObject(value) && value[tag];
+    return typeof name === "string" && Object.hasOwn(variants, name)
+      ? (variants[name] ?? otherwise)
+      : otherwise;
   };
+  return choose(Object.values(variants), pick) as Decoder<Infer<V[keyof V]>>;
 }
 
 /** A tuple of fixed length. */
@@ -312,13 +315,16 @@ export function tuple<const D extends readonly Decoder<unknown>[]>(
     shape: `(${items.map((item) => item.shape).join(",")})`,
     read(value) {
       if (!Array.isArray(value) || value.length !== items.length) return fail(`a list of ${items.length}`);
-      items.forEach((item, i) => within(`[${i}]`, () => item.read(value[i])));
+      items.forEach((item, i) => readAt(i, item, value[i]));
       return value as unknown as { readonly [I in keyof D]: Infer<D[I]> };
     },
   };
 }
 
 /** A decoder chosen by looking at the value. */
-export function choose<T>(shape: string, pick: (value: unknown) => Decoder<T>): Decoder<T> {
-  return { shape, read: (value) => pick(value).read(value) };
+export function choose<T>(variants: readonly Decoder<T>[], pick: (value: unknown) => Decoder<T>): Decoder<T> {
+  return {
+    shape: variants.map(({ shape }) => shape).join("|"),
+    read: (value) => pick(value).read(value),
+  };
 }

@@ -4,6 +4,7 @@ import {
   choose,
   fieldName,
   finite,
+  hasMember,
   identifier,
   json,
   literal,
@@ -57,7 +58,7 @@ export const opDecoder: Decoder<Op> = tagged("op", {
 });
 
 const bySeq = object({ seq: positive });
-const expectedVersion: Decoder<ExpectedVersion> = choose<ExpectedVersion>(`uint|${bySeq.shape}`, (value) =>
+const expectedVersion: Decoder<ExpectedVersion> = choose<ExpectedVersion>([uint, bySeq], (value) =>
   typeof value === "number" ? uint : bySeq,
 );
 const expectation: Decoder<Expectation> = tuple(identifier, identifier, expectedVersion);
@@ -75,27 +76,18 @@ const voidEvent = object({ ...head, void: literal(true) });
 
 /** An event as a device sends it: ops, an action, or void. */
 export const eventDecoder: Decoder<WireEvent> = choose<WireEvent>(
-  `${opsEvent.shape}|${actionEvent.shape}|${voidEvent.shape}`,
-  (value) => {
-    if (typeof value === "object" && value !== null) {
-      if (Object.hasOwn(value, "void")) return voidEvent;
-      if (Object.hasOwn(value, "action")) return actionEvent;
-    }
-    return opsEvent;
-  },
+  [opsEvent, actionEvent, voidEvent],
+  (value) => (hasMember(value, "void") ? voidEvent : hasMember(value, "action") ? actionEvent : opsEvent),
 );
 
 /** The part of an event that must be sound for the event to get an outcome of its own. */
-export const eventIdentityDecoder: Decoder<{ readonly id: string; readonly seq: number }> = choose(
-  `id:stamp,seq:uint+`,
-  (value) => ({
-    shape: "",
-    read: () => {
-      const event = (typeof value === "object" && value !== null ? value : {}) as {
-        id?: unknown;
-        seq?: unknown;
-      };
-      return { id: stamp.read(event.id), seq: positive.read(event.seq) };
-    },
-  }),
-);
+export const eventIdentityDecoder: Decoder<{ readonly id: string; readonly seq: number }> = {
+  shape: "id:stamp,seq:uint+",
+  read(value) {
+    const event = (typeof value === "object" && value !== null ? value : {}) as {
+      id?: unknown;
+      seq?: unknown;
+    };
+    return { id: stamp.read(event.id), seq: positive.read(event.seq) };
+  },
+};

@@ -6,6 +6,7 @@ import {
   choose,
   digits32,
   fieldName,
+  hasMember,
   identifier,
   json,
   literal,
@@ -14,6 +15,8 @@ import {
   optional,
   positive,
   stamp,
+  stampName,
+  tagged,
   text,
   uint,
 } from "./decode.js";
@@ -22,16 +25,13 @@ import type { Row } from "./row.js";
 
 const anyText = text(limits.maxMessageChars);
 const row = { domain: identifier, key: identifier, version: positive, modifiedAt: uint };
-const stampName: Decoder<string> = choose<string>("field|*", (value) =>
-  value === "*" ? literal("*") : fieldName,
-);
 const stamps = map(stampName, stamp, limits.maxFields + 1, "*");
 const recordRow = openObject({ ...row, fields: map(fieldName, json, limits.maxFields), stamps });
 const tombstone = openObject({ ...row, deleted: literal(true) });
 
 /** A row of an answer, a delta or a pull (DESIGN §5.3). */
-export const rowDecoder: Decoder<Row> = choose<Row>(`${recordRow.shape}|${tombstone.shape}`, (value) =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, "deleted") ? tombstone : recordRow,
+export const rowDecoder: Decoder<Row> = choose<Row>([recordRow, tombstone], (value) =>
+  hasMember(value, "deleted") ? tombstone : recordRow,
 );
 
 const supersededField = openObject({ domain: identifier, key: identifier, field: fieldName, by: stamp });
@@ -90,34 +90,19 @@ export type DuplicateOutcome =
   | Infer<typeof duplicateExpired>;
 export type Outcome = AppliedOutcome | RejectedOutcome | VoidOutcome | DeferredOutcome | DuplicateOutcome;
 
-const byStatus: { readonly [status: string]: Decoder<Outcome> } = {
+/** The outcome of one event (DESIGN §6). */
+export const outcomeDecoder: Decoder<Outcome> = tagged("status", {
   applied,
   rejected,
   void: voided,
   deferred,
-};
-const duplicateOf: { readonly [status: string]: Decoder<Outcome> } = {
-  applied: duplicateApplied,
-  rejected: duplicateRejected,
-  void: duplicateVoid,
-  expired: duplicateExpired,
-};
-
-/** The outcome of one event (DESIGN §6). */
-export const outcomeDecoder: Decoder<Outcome> = choose<Outcome>(
-  [...Object.values(byStatus), ...Object.values(duplicateOf)].map((decoder) => decoder.shape).join("|"),
-  (value) => {
-    const { status, of } = (typeof value === "object" && value !== null ? value : {}) as {
-      status?: unknown;
-      of?: unknown;
-    };
-    const known = status === "duplicate" ? duplicateOf : byStatus;
-    const name = status === "duplicate" ? of : status;
-    return typeof name === "string" && Object.hasOwn(known, name)
-      ? (known[name] as Decoder<Outcome>)
-      : rejected;
-  },
-);
+  duplicate: tagged("of", {
+    applied: duplicateApplied,
+    rejected: duplicateRejected,
+    void: duplicateVoid,
+    expired: duplicateExpired,
+  }),
+});
 
 export const digestDecoder = openObject({ index: uint, count: uint, sum: digits32 });
 const cursors = map(identifier, uint, limits.maxDomains);
@@ -169,12 +154,8 @@ const spaceFailure = openObject({ space: identifier, error: spaceError });
 export type SpaceSuccess = Infer<typeof spaceSuccess>;
 export type SpaceFailure = Infer<typeof spaceFailure>;
 export type SpaceAnswer = SpaceSuccess | SpaceFailure;
-const spaceAnswer: Decoder<SpaceAnswer> = choose<SpaceAnswer>(
-  `${spaceFailure.shape}|${spaceSuccess.shape}`,
-  (value) =>
-    typeof value === "object" && value !== null && Object.hasOwn(value, "error")
-      ? spaceFailure
-      : spaceSuccess,
+const spaceAnswer: Decoder<SpaceAnswer> = choose<SpaceAnswer>([spaceFailure, spaceSuccess], (value) =>
+  hasMember(value, "error") ? spaceFailure : spaceSuccess,
 );
 
 /** The answer of an exchange as one JSON text. */
@@ -210,17 +191,7 @@ export type StreamLine =
   | (Row & { readonly type?: undefined });
 
 /** One line of a streamed answer. */
-export const streamLine: Decoder<StreamLine> = choose<StreamLine>(
-  Object.values(streamLines)
-    .map((decoder) => decoder.shape)
-    .join("|"),
-  (value) => {
-    const type = (value as { type?: unknown } | null)?.type;
-    return typeof type === "string" && Object.hasOwn(streamLines, type)
-      ? streamLines[type as keyof typeof streamLines]
-      : rowDecoder;
-  },
-);
+export const streamLine = tagged("type", streamLines, rowDecoder) as Decoder<StreamLine>;
 
 /** The body of an error of a whole request: `application/problem+json` (RFC 9457) with a code of ours. */
 export const problemDecoder = openObject({

@@ -2,11 +2,10 @@ import {
   type Infer,
   array,
   boolean,
-  choose,
   identifier,
-  literal,
   map,
   openObject,
+  oneOf,
   optional,
   positive,
   text,
@@ -16,9 +15,7 @@ import { rowDecoder } from "./exchange-answer.js";
 import type { Role } from "./exchange-request.js";
 import { limits } from "./limits.js";
 
-const role = choose<Role>('"owner"|"writer"|"reader"', (value) =>
-  literal(value === "owner" ? "owner" : value === "writer" ? "writer" : "reader"),
-);
+const role = oneOf<Role>("owner", "writer", "reader");
 
 /** `GET /v1/info`: the server's time, limits and the heads of my spaces. */
 export const infoAnswer = openObject({

@@ -2,13 +2,13 @@ import {
   type Decoder,
   type Infer,
   array,
-  choose,
   identifier,
   literal,
   map,
   openObject,
   optional,
   positive,
+  tagged,
   text,
   uint,
 } from "./decode.js";
@@ -82,16 +82,12 @@ export type ServerMessage = {
   [K in keyof typeof messages]: Infer<(typeof messages)[K]>;
 }[keyof typeof messages];
 
+/** A message of a newer server; one without a type is none. */
+const unknownMessage: Decoder<undefined> = {
+  shape: "",
+  read: (value) =>
+    typeof (value as { type?: unknown } | null)?.type === "string" ? undefined : void welcome.read(value),
+};
+
 /** What a server says over the socket; an unknown type decodes to undefined and is passed over. */
-export const serverMessage: Decoder<ServerMessage | undefined> = choose<ServerMessage | undefined>(
-  Object.values(messages)
-    .map((decoder) => decoder.shape)
-    .join("|"),
-  (value) => {
-    const type = (value as { type?: unknown } | null)?.type;
-    if (typeof type !== "string") return welcome;
-    return Object.hasOwn(messages, type)
-      ? messages[type as keyof typeof messages]
-      : { shape: "", read: () => undefined };
-  },
-);
+export const serverMessage: Decoder<ServerMessage | undefined> = tagged("type", messages, unknownMessage);
