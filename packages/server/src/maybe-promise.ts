@@ -9,12 +9,11 @@ export function chain<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePro
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
-/** Takes the items in turn, each only when the one before is done; stops early where `visit` gives false. */
-export function eachInTurn<T>(items: readonly T[], visit: (item: T, position: number) => MaybePromise<boolean | void>, from = 0): MaybePromise<void> {
+/** Takes the items in turn, each only when the one before is done. */
+export function eachInTurn<T>(items: readonly T[], visit: (item: T, position: number) => MaybePromise<void>, from = 0): MaybePromise<void> {
   for (let i = from; i < items.length; i++) {
     const going = visit(items[i] as T, i);
-    if (going instanceof Promise) return going.then((more) => (more === false ? undefined : eachInTurn(items, visit, i + 1)));
-    if (going === false) return undefined;
+    if (going instanceof Promise) return going.then(() => eachInTurn(items, visit, i + 1));
   }
   return undefined;
 }

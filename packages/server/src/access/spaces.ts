@@ -1,5 +1,4 @@
-import { type Info, isIdentifier, protocolVersion, randomIdentifier } from "@landfall/protocol";
-import type { Role } from "@landfall/protocol";
+import { type Info, type Role, isIdentifier, protocolVersion, randomIdentifier } from "@landfall/protocol";
 import type { Core } from "../core.js";
 import type { SpaceInspection, SpaceSummary, User } from "../engine-types.js";
 import { LandfallError, spaceNotFound } from "../landfall-error.js";

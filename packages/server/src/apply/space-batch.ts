@@ -60,6 +60,14 @@ export class SpaceBatch {
     return rows;
   }
 
+  /** Whether an event would make more domains than a space may have: without a schema their names come from outside. */
+  isBeyondDomains(scope: EventScope): boolean {
+    if (this.core.schema) return false;
+    const fresh = new Set<string>();
+    for (const { domain } of scope.changes.keys()) if (!this.#domains.has(domain)) fresh.add(domain);
+    return fresh.size > 0 && this.#domains.size + fresh.size > limits.maxDomains;
+  }
+
   /** Begins an event; its stamp is the id's effective one (DESIGN rule 6). */
   begin(id: Stamp): EventScope {
     const modifiedAt = this.#commitTime();

@@ -200,6 +200,28 @@ describe("events stand by themselves", () => {
   });
 });
 
+describe("bounds", () => {
+  test("§13: without a schema a space has a bounded number of domains, in one event and over all", async () => {
+    const device = new TestDevice(await world());
+    const ops = Array.from({ length: limits.maxDomains }, (_, i) => create("k", {}, `d${i}`));
+    expect(await device.write([...ops, create("k", {}, "more")])).toMatchObject({ status: "rejected", code: "invalid" });
+    expect(await device.write(ops)).toMatchObject({ status: "applied" });
+    expect(await device.write([create("k", {}, "more")])).toMatchObject({ status: "rejected", code: "invalid" });
+    expect(await device.write([create("l", {}, "d0")])).toMatchObject({ status: "applied" });
+  });
+
+  test("rule 7: rejected creates that a device has not acknowledged are all remembered; past a bound its events wait", async () => {
+    const device = new TestDevice(await world());
+    const keys = Array.from({ length: 900 }, (_, i) => `k${i}`);
+    for (const part of [0, 300, 600]) await device.write(keys.slice(part, part + 300).map((key) => create(key, { text: "theirs" })));
+    const copy = new TestDevice(device.world);
+    for (let i = 0; i < 12; i++) expect(await copy.write(keys.map((key) => create(key)))).toMatchObject({ code: "exists" });
+    const waiting = copy.event([update("k0", { text: "mine" })]);
+    expect((await copy.send([waiting])).outcomes).toMatchObject([{ status: "deferred", code: "busy" }]);
+    expect((await copy.send([waiting], { acked: 11 })).outcomes).toMatchObject([{ status: "rejected", code: "depends_on" }]);
+  });
+});
+
 describe("expectations", () => {
   test("§6: an event is conditional on versions, 0 standing for no row", async () => {
     const device = new TestDevice(await world());

@@ -4,7 +4,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { TestDevice, type TestEvent, type World, addMember, world } from "./device.test.fixture.js";
+import { sqlite } from "../storage/sqlite.js";
 import { NaiveReplica } from "./naive-replica.test.fixture.js";
+import { slowStorage } from "./slow-storage.test.fixture.js";
 
 const schema = defineSchema({
   version: 1,
@@ -82,8 +84,8 @@ async function prune(here: World, draw: Draw): Promise<void> {
   await here.storage.pruneTombstones(here.space, domains[draw(2)] as string, Math.max(0, head - draw(6)));
 }
 
-async function play(draw: Draw, steps: number, withSchema: boolean): Promise<void> {
-  const here = await world(withSchema ? { schema } : {});
+async function play(draw: Draw, steps: number, withSchema: boolean, storage = sqlite(":memory:")): Promise<void> {
+  const here = await world({ storage, ...(withSchema ? { schema } : {}) });
   await addMember(here, "bob", "writer");
   const kinds = (domain: string) => (withSchema ? (schema.domain(domain)?.fieldKind ?? anyFieldKind) : anyFieldKind);
   const replicas = ["ann", "bob", "ann"].map((user) => new NaiveReplica(new TestDevice(here, user), domains, kinds));
@@ -215,6 +217,13 @@ test("rules 3 and 5: the same with masters touched and details deleted behind th
   await fc.assert(
     fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true)),
     { numRuns: 40 },
+  );
+});
+
+test("§7: the same over a storage that answers later, as one on another machine does", { timeout: 120_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true, slowStorage(sqlite(":memory:")))),
+    { numRuns: 15 },
   );
 });
 

@@ -11,7 +11,7 @@ import type { SpaceFailureText } from "./space-failure.js";
 
 /** Outcomes below `acked` whose bodies are kept all the same: for a copy of the device that comes late. */
 const keptBelowAcked = 256;
-/** Rejected creates that a device may have open; each is a name that its later events are checked against. */
+/** Rejected creates that a device may have open; each is a name that its later events are checked against, so none may be dropped. */
 const maxRejectedCreates = 10_000;
 
 export interface Identified {
@@ -186,6 +186,9 @@ class Handling {
     if (this.#waiting) return this.#defer(event, { ...this.#waiting.deferred, message: `Event ${this.#waiting.seq} comes first, and waits.` });
     const repeated = this.#recorded.get(event.seq);
     if (repeated) return this.#push(event, { recorded: repeated, duplicate: true });
+    if (this.#rejectedCreates.length > maxRejectedCreates) {
+      return this.#defer(event, { code: "busy", message: "Too many rejected records wait for the device to say, by `acked`, that it knows of them." });
+    }
     const known = this.#known.get(event.id) ?? this.#ofThisRequest(event.id);
     if (known) return chain(this.#original(event, known), (recorded) => this.#record(event, recorded, recorded.status !== "rejected" || recorded.code !== "id_conflict"));
     return chain(runEvent(this.#batch, this.#sender, decoded, event), (run) => {
@@ -234,7 +237,7 @@ class Handling {
     for (const { domain, key } of createdKeys(raw)) {
       const name = slotName(domain, key);
       if (!rejected) this.#rejectedNames.delete(name);
-      else if (this.#rejectedCreates.length < maxRejectedCreates) {
+      else {
         this.#rejectedNames.add(name);
         this.#rejectedCreates.push([seq, domain, key]);
       }

@@ -126,7 +126,10 @@ function runOps(batch: SpaceBatch, sender: Sender, scope: EventScope, ops: reado
       if (op.op === "create" || op.op === "put" || op.op === "restore") checkQuota(batch);
       return applyOp(batch.working, scope, op, sender.wasRejected);
     }),
-    () => chain(settleRelations(batch.working, scope), () => undefined),
+    () => {
+      if (batch.isBeyondDomains(scope)) throw new RejectedError("invalid", `A space has at most ${limits.maxDomains} domains, and this would make more.`);
+      return chain(settleRelations(batch.working, scope), () => undefined);
+    },
   );
 }
 

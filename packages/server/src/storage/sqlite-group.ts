@@ -102,8 +102,11 @@ export class GroupCommit {
     this.commits += 1;
     this.batches += done.length;
     this.largestGroup = Math.max(this.largestGroup, done.length);
-    for (const commit of toCommits(done)) this.committed(commit);
-    for (const { job, value } of done) job.resolve(value as never);
+    try {
+      for (const commit of toCommits(done)) this.committed(commit);
+    } finally {
+      for (const { job, value } of done) job.resolve(value as never);
+    }
   }
 
   /** Runs one batch in a savepoint. @throws when the transaction is gone. @returns undefined for a batch that failed alone. */
