@@ -4,7 +4,8 @@ import type { AnswerSink } from "@landfall/client/remote/port";
 import { readStream } from "@landfall/client/remote/answer";
 import { noRules } from "@landfall/client/replica/rules";
 import { forkSessions } from "@landfall/client/space/recovery";
-import { type SessionContext, SpaceSession } from "@landfall/client/space/space-session";
+import type { SessionContext } from "@landfall/client/space/session-context";
+import { SpaceSession } from "@landfall/client/space/space-session";
 import type { SettledOutcome } from "@landfall/client/space/settlement";
 import {
   type ExchangeRequest,
@@ -138,6 +139,8 @@ export class Device {
       createSpace: () => Promise.resolve("Spaces are not created here."),
       term: () => device.term,
       fenced: () => undefined,
+      stored: () => undefined,
+      unstored: () => false,
       publish: () => undefined,
       wake: () => undefined,
       report: (code) => void device.reports.push(code),

@@ -66,6 +66,11 @@ export interface Device {
   online(): void;
   /** Requests reach the server, and their answers get lost. */
   deafen(): void;
+  /** What is sent stops before the server, or its answer after it, until the device thaws. */
+  freeze(where: "before" | "after"): void;
+  thaw(): void;
+  /** How many exchanges this device has begun. */
+  readonly exchanges: number;
 }
 
 export function openPlace({
@@ -136,6 +141,11 @@ export function openPlace({
         offline: () => network.turn("off"),
         online: () => network.turn("on"),
         deafen: () => network.turn("deaf"),
+        freeze: network.freeze,
+        thaw: network.thaw,
+        get exchanges() {
+          return network.exchanges;
+        },
       };
     },
     async replaceServer(other) {
@@ -157,14 +167,27 @@ type Reach = "off" | "on" | "deaf";
 function openNetwork(begin: Reach, reach: (url: string, init: RequestInit) => Promise<Response>) {
   let state = begin;
   const listeners = new Set<() => void>();
+  const frozen = { before: Promise.resolve(), after: Promise.resolve() };
+  let thaw = (): void => {};
+  let exchanges = 0;
   return {
+    freeze: (where: "before" | "after") => {
+      frozen[where] = new Promise((resolve) => (thaw = resolve));
+    },
+    thaw: () => thaw(),
+    get exchanges() {
+      return exchanges;
+    },
     turn(to: Reach) {
       state = to;
       for (const listen of listeners) listen();
     },
     async fetch(url: string, init: RequestInit): Promise<Response> {
+      if (url.endsWith("/v1/exchange")) exchanges += 1;
       if (state === "off") throw new TypeError("There is no network.");
+      await frozen.before;
       const answer = await reach(url, init);
+      await frozen.after;
       if (state !== "on") throw new TypeError("The network went before the answer came.");
       return answer;
     },

@@ -58,31 +58,53 @@ export async function openAccount(
   const name = storageName(app, account);
   let { factory } = options;
   let problem: string | null = null;
-  let storage: ClientStorage;
+  let opened: Installation;
   try {
-    storage = await factory.open(name);
+    opened = await openInstallation(factory, name, random);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     problem = `${error.message} Until that is mended, data is kept in memory only and ends with this page.`;
     factory = memoryStorage();
-    storage = await factory.open(name);
+    opened = await openInstallation(factory, name, random);
   }
-  const [device, clock] = await Promise.all([storage.get("meta", "", "device"), storage.get("meta", "", "clock")]);
-  const { reservedMs = 0, offsetMs = 0 } = (clock ?? {}) as Partial<Clock>;
-  const known = { account, name, storage, factory, floorMs: reservedMs, offsetMs };
-  if (typeof device === "string") return { ...known, device, problem };
-  problem ??= storage.persistent ? lossNoted(notes, name) : null;
-  const created = randomUuid(random);
-  await storage.commit([putDevice(created)]);
-  return { ...known, device: created, problem };
+  const { isNew, ...installation } = opened;
+  if (isNew && installation.storage.persistent) problem ??= lossNoted(notes, name);
+  return { account, name, factory, ...installation, problem };
+}
+
+interface Installation extends Pick<AccountStorage, "storage" | "device" | "floorMs" | "offsetMs"> {
+  readonly isNew: boolean;
+}
+
+/** Opens a storage, and makes it an installation where it is empty. @throws StorageError */
+async function openInstallation(factory: ClientStorageFactory, name: string, random: RandomPort): Promise<Installation> {
+  const storage = await factory.open(name);
+  try {
+    const [device, clock] = await Promise.all([storage.get("meta", "", "device"), storage.get("meta", "", "clock")]);
+    const { reservedMs = 0, offsetMs = 0 } = (clock ?? {}) as Partial<Clock>;
+    const known = { storage, floorMs: reservedMs, offsetMs };
+    if (typeof device === "string") return { ...known, device, isNew: false };
+    const created = randomUuid(random);
+    await storage.commit([putDevice(created)]);
+    return { ...known, device: created, isNew: true };
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
 }
 
 /** Raises the fencing term: from here on every older leader changes nothing (DESIGN §8). */
 export async function raiseTerm(storage: ClientStorage): Promise<number> {
   const standing = Number((await storage.get("meta", "", termName)) ?? 0);
   // Under the term that was read, so that of two who raise it at once only one succeeds.
-  await storage.commit([put(termName, standing + 1)], { space: "", term: standing });
-  return standing + 1;
+  return storage.commit([put(termName, standing + 1)], { space: "", term: standing }).then(
+    () => standing + 1,
+    (error: unknown) => {
+      // Without room for a term there is none to raise; syncing under the one that stands is what may make room.
+      if (error instanceof StorageError && error.code === "full") return standing;
+      throw error;
+    },
+  );
 }
 
 const lastAccount = (app: string): string => `landfall:${app}:account`;

@@ -15,14 +15,16 @@ import type { PendingEvent } from "./replica/pending-event.js";
 import { forkSessions } from "./space/recovery.js";
 import { migrateEvent, schemaRules } from "./space/schema-rules.js";
 import { type SpaceHandle, spaceHandle } from "./space/space-handle.js";
-import { type SessionContext, type SpaceNews, SpaceSession } from "./space/space-session.js";
+import type { SessionContext } from "./space/session-context.js";
+import type { SpaceNews } from "./space/space-news.js";
+import { SpaceSession } from "./space/space-session.js";
 import { type ReplicaMeta, putEvent, putMeta } from "./space/space-store.js";
 import { type SpacesHandle, spacesHandle } from "./spaces-handle.js";
 import type { ClientStatus } from "./status.js";
 import { StatusKeeper } from "./status-keeper.js";
 import { indexedDbStorage } from "./storage/indexeddb.js";
 import { memoryStorage } from "./storage/memory.js";
-import type { ClientStorageFactory, StorageChange } from "./storage/port.js";
+import { type ClientStorageFactory, type StorageChange, StorageError } from "./storage/port.js";
 import { type TabChannel, type TabMessage, openTabChannel } from "./tabs/channel.js";
 import { type Leadership, seekLead } from "./tabs/leader.js";
 import { type LeaderWatch, watchLeader } from "./tabs/leader-watch.js";
@@ -251,6 +253,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
     try {
       await this.#loop.syncNow();
     } catch (failure) {
+      // This tab leads no more: it is for the one that leads next to answer.
+      if (failure instanceof SyncError && failure.code === "stopped") {
+        if (!this.#asked.has(id)) this.#owed.add(id);
+        return;
+      }
       error = failure instanceof SyncError ? { code: failure.code, message: failure.message } : { code: "internal", message: String(failure) };
     }
     if (this.#asked.has(id)) this.#settleSync(id, error);
@@ -301,6 +308,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
       createSpace: (space) => client.#createSpace(space),
       term: () => client.#term,
       fenced: () => client.#lead?.fenced(),
+      stored: () => client.#status.storageProblem(client.#opened.problem),
+      unstored: (error) => client.#unstored(error),
       publish: (space, news) => client.#publish(space, news),
       wake: () => {
         client.#status.changed();
@@ -314,6 +323,12 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (this.#stamps.lastMs <= this.#reservedMs) return undefined;
     this.#reservedMs = this.#stamps.lastMs + reserveMs;
     return putClock({ reservedMs: this.#reservedMs, offsetMs: this.#serverClock.offsetMs });
+  }
+
+  #unstored(error: unknown): boolean {
+    if (!(error instanceof StorageError)) return false;
+    this.#status.storageProblem(error.message);
+    return error.code === "full";
   }
 
   #report(code: string, message: string): void {
@@ -456,6 +471,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     await this.#ready.catch(() => undefined);
     for (const session of this.#sessions.values()) await session.close();
     await this.#leaveTabs();
+    for (const id of this.#asked.keys()) this.#settleSync(id, { code: "stopped", message: "The client was closed." });
     this.#status.close();
     await this.#opened?.storage.close();
   }

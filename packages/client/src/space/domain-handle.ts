@@ -25,7 +25,8 @@ import { WriteError, ops } from "./domain-writes.js";
 import { type LiveQuery, liveQuery } from "./live-query.js";
 import type { NewEvent, Receipt } from "./receipt.js";
 import type { SettledOutcome } from "./settlement.js";
-import type { LocalRow, SpaceSession } from "./space-session.js";
+import type { LocalRow } from "./space-news.js";
+import type { SpaceSession } from "./space-session.js";
 import { dropLocal, putLocal } from "./space-store.js";
 
 /** A record as the app sees it: its fields, `key`, and `$` with what Landfall knows of it. */

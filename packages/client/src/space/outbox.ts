@@ -211,12 +211,15 @@ export class Outbox {
     return { chosen, numbered, bytes };
   }
 
-  /** Takes the numbers as given, once they are durable. */
-  number(numbered: readonly PendingEvent[]): void {
+  /** Takes the numbers as given. @param isStored whether the storage has the events with them. */
+  number(numbered: readonly PendingEvent[], isStored: boolean): void {
     for (const event of numbered) {
       const entry = this.#entries.get(event.id);
       // Numbers are given in the order of the list, so the order stands.
-      if (entry) entry.event = event;
+      if (entry) {
+        entry.event = event;
+        entry.stored ||= isStored;
+      }
       this.nextSeq = Math.max(this.nextSeq, (event.seq as number) + 1);
     }
   }

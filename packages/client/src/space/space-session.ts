@@ -1,14 +1,10 @@
 import {
-  type ClockPort,
   type DeltaMessage,
-  type HybridClock,
   type Op,
   type Row,
-  type Sha256,
   type SpaceError,
   type SpaceRequest,
   type Stamp,
-  type TimerPort,
   opsConflict,
   sameJson,
 } from "@landfall/protocol";
@@ -18,9 +14,8 @@ import type { Cut } from "../replica/cut.js";
 import { DigestKeeper } from "../replica/digest-keeper.js";
 import { type PendingEvent } from "../replica/pending-event.js";
 import { Replica } from "../replica/replica.js";
-import type { ReplicaRules } from "../replica/rules.js";
 import { Staging } from "../replica/staging.js";
-import { type ClientStorage, FencedError, type StorageChange } from "../storage/port.js";
+import { FencedError, type StorageChange, StorageError } from "../storage/port.js";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
 import { Outbox } from "./outbox.js";
@@ -28,7 +23,9 @@ import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
 import { keepAside, recover } from "./recovery.js";
 import { Saver } from "./saver.js";
 import { Serial } from "./serial.js";
+import type { SessionContext } from "./session-context.js";
 import { type Settlement, settle } from "./settlement.js";
+import type { SpaceNews } from "./space-news.js";
 import {
   type Aside,
   type ReplicaMeta,
@@ -39,52 +36,6 @@ import {
   putMeta,
   rowChanges,
 } from "./space-store.js";
-
-/** What a session needs of the client around it. */
-export interface SessionContext {
-  readonly storage: ClientStorage;
-  readonly rules: ReplicaRules;
-  /** Stamps of this writer session; shared by all spaces of the client. */
-  readonly stamps: HybridClock;
-  readonly wall: ClockPort;
-  readonly timers: TimerPort;
-  readonly hash: Sha256;
-  readonly schemaVersion: number | undefined;
-  /** Brings an event that was made under an older schema to this one (DESIGN §5.2). */
-  migrate(event: PendingEvent): PendingEvent;
-  /** Domains that sync, of this schema and account's choice. */
-  readonly domains: readonly string[];
-  device(): string;
-  /** The change that keeps stamps from being issued again after a crash, when one is due. */
-  clockChange(): StorageChange | undefined;
-  /** This installation was cloned: takes a new device id and renumbers the outboxes of all spaces. */
-  forkDevice(session: SpaceSession): Promise<void>;
-  /** Creates the space at the server. @returns why it cannot be had, or undefined. */
-  createSpace(space: string): Promise<string | undefined>;
-  /** The term that this tab leads under; undefined when it does not. */
-  term(): number | undefined;
-  /** The storage refused that term: another tab leads. */
-  fenced(): void;
-  /** Tells the other tabs of this account. */
-  publish(space: string, news: SpaceNews): void;
-  /** There is something to send. */
-  wake(): void;
-  /** Something that a person who looks after the app should know. */
-  report(code: string, message: string): void;
-}
-
-/** What tabs tell each other of a space; every tab has a replica of its own. */
-export type SpaceNews =
-  | { readonly type: "write"; readonly events: readonly PendingEvent[] }
-  | { readonly type: "sent"; readonly events: readonly PendingEvent[] }
-  | { readonly type: "cut"; readonly revision: number; readonly cut: Cut; readonly settlement: Settlement }
-  | { readonly type: "inbox"; readonly put: readonly InboxItem[]; readonly drop: readonly string[] }
-  | { readonly type: "local"; readonly rows: readonly LocalRow[] }
-  /** Too much to tell: read the storage. */
-  | { readonly type: "reload" };
-
-/** A record of a local domain as it is now; without a version it is gone. */
-export type LocalRow = Row | { readonly domain: string; readonly key: string };
 
 /** Whether a server lacks what a row said. @param now the row as the server has it. */
 function isLost(row: Row, now: Row | undefined, { at }: Aside): boolean {
@@ -154,7 +105,12 @@ export class SpaceSession implements SyncedSpace {
       ...(options.create && !stored.meta.generation ? { create: true } : {}),
     };
     const session = new SpaceSession(space, context, meta);
-    if (!stored.known) await context.storage.commit([putMeta(space, meta)]);
+    if (!stored.known) {
+      const made = context.storage.commit([putMeta(space, meta)]);
+      await made.catch((error: unknown) => {
+        if (!context.unstored(error)) throw error;
+      });
+    }
     for (const item of stored.inbox) session.inbox.set(item.id, item);
     session.outbox.nextSeq = meta.nextSeq;
     for (const event of stored.outbox) session.#join(context.migrate(event));
@@ -227,18 +183,20 @@ export class SpaceSession implements SyncedSpace {
     const ready = (stored: boolean): void => {
       this.outbox.markReady(id, stored);
       this.context.wake();
+      this.context.publish(this.space, { type: "write", events: [event], isStored: stored });
     };
     saved.then(
       () => {
+        this.context.stored();
         ready(true);
-        this.context.publish(this.space, { type: "write", events: [event] });
       },
       (cause: unknown) => {
-        // What cannot be kept here can still be kept by the server: the event is sent from memory.
+        // What cannot be kept here can still be kept by the server: the leader sends it from memory.
         this.context.report(
           "storage",
           `A write could not be stored on this device: ${cause instanceof Error ? cause.message : String(cause)}`,
         );
+        this.context.unstored(cause);
         ready(false);
       },
     );
@@ -264,12 +222,20 @@ export class SpaceSession implements SyncedSpace {
       const { chosen, numbered, bytes } = this.outbox.choose(budget, (id) => staging.hasOutcome(id));
       if (numbered.length > 0) {
         const nextSeq = (numbered[numbered.length - 1]?.seq as number) + 1;
-        await this.#commit([
+        const isStored = await this.#commit([
           ...numbered.map((event) => putEvent(this.space, event)),
           putMeta(this.space, { ...this.meta, nextSeq }),
-        ]);
+        ]).then(
+          () => true,
+          (error: unknown) => {
+            // Without room they go from memory. After a crash other writes may get the same seqs; the server
+            // tells them apart by their ids, and a fork loses neither (DESIGN rule 3).
+            if (!(error instanceof StorageError) || error.code !== "full") throw error;
+            return false;
+          },
+        );
         this.meta = { ...this.meta, nextSeq };
-        this.outbox.number(numbered);
+        this.outbox.number(numbered, isStored);
         for (const event of numbered) this.replica.update(event);
         this.context.publish(this.space, { type: "sent", events: numbered });
       }
@@ -404,10 +370,14 @@ export class SpaceSession implements SyncedSpace {
     const term = this.context.term();
     if (term === undefined)
       return Promise.reject(new FencedError("This tab does not lead, so it changes no base."));
-    return this.context.storage.commit(changes, { space: "", term }).catch((error: unknown) => {
-      if (error instanceof FencedError) this.context.fenced();
-      throw error;
-    });
+    return this.context.storage.commit(changes, { space: "", term }).then(
+      () => this.context.stored(),
+      (error: unknown) => {
+        if (error instanceof FencedError) this.context.fenced();
+        else this.context.unstored(error);
+        throw error;
+      },
+    );
   }
 
   /** Stores a cut, then shows it, then tells who waits (DESIGN rule 5). */
@@ -436,6 +406,7 @@ export class SpaceSession implements SyncedSpace {
       putMeta(this.space, next),
     ]);
     this.meta = next;
+    if (cut.reset.length > 0) this.aside = undefined;
     const told: Settlement = { ...settlement, items };
     await this.#show(cut, told);
     let rows = 0;
@@ -460,7 +431,6 @@ export class SpaceSession implements SyncedSpace {
   #lost(cut: Cut, rowOf: (domain: string, key: string) => Row | undefined): InboxItem[] {
     const { aside } = this;
     if (!aside || cut.reset.length === 0) return [];
-    this.aside = undefined;
     const lost = aside.rows.filter((row) => isLost(row, rowOf(row.domain, row.key), aside));
     return lost.map((row) => ({
       id: `lost~${row.domain}~${row.key}~${row.version}`,
@@ -504,7 +474,10 @@ export class SpaceSession implements SyncedSpace {
     return this.#serial.run(async () => {
       switch (news.type) {
         case "write":
-          for (const event of news.events) this.#join(event);
+          for (const event of news.events) {
+            this.#join(event);
+            if (!news.isStored) this.outbox.markReady(event.id, false);
+          }
           await this.replica.step({ add: news.events });
           this.context.wake();
           return;

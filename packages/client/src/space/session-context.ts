@@ -1,0 +1,43 @@
+import type { ClockPort, HybridClock, Sha256, TimerPort } from "@landfall/protocol";
+import type { PendingEvent } from "../replica/pending-event.js";
+import type { ReplicaRules } from "../replica/rules.js";
+import type { ClientStorage, StorageChange } from "../storage/port.js";
+import type { SpaceNews } from "./space-news.js";
+import type { SpaceSession } from "./space-session.js";
+
+/** What a session needs of the client around it. */
+export interface SessionContext {
+  readonly storage: ClientStorage;
+  readonly rules: ReplicaRules;
+  /** Stamps of this writer session; shared by all spaces of the client. */
+  readonly stamps: HybridClock;
+  readonly wall: ClockPort;
+  readonly timers: TimerPort;
+  readonly hash: Sha256;
+  readonly schemaVersion: number | undefined;
+  /** Brings an event that was made under an older schema to this one (DESIGN §5.2). */
+  migrate(event: PendingEvent): PendingEvent;
+  /** Domains that sync, of this schema and account's choice. */
+  readonly domains: readonly string[];
+  device(): string;
+  /** The change that keeps stamps from being issued again after a crash, when one is due. */
+  clockChange(): StorageChange | undefined;
+  /** This installation was cloned: takes a new device id and renumbers the outboxes of all spaces. */
+  forkDevice(session: SpaceSession): Promise<void>;
+  /** Creates the space at the server. @returns why it cannot be had, or undefined. */
+  createSpace(space: string): Promise<string | undefined>;
+  /** The term that this tab leads under; undefined when it does not. */
+  term(): number | undefined;
+  /** The storage refused that term: another tab leads. */
+  fenced(): void;
+  /** The storage took what it was given. */
+  stored(): void;
+  /** It did not, which the status says. @returns whether for want of room alone: then the server can still keep it. */
+  unstored(error: unknown): boolean;
+  /** Tells the other tabs of this account. */
+  publish(space: string, news: SpaceNews): void;
+  /** There is something to send. */
+  wake(): void;
+  /** Something that a person who looks after the app should know. */
+  report(code: string, message: string): void;
+}

@@ -1,0 +1,18 @@
+import type { Row } from "@landfall/protocol";
+import type { Cut } from "../replica/cut.js";
+import type { PendingEvent } from "../replica/pending-event.js";
+import type { InboxItem } from "./inbox-item.js";
+import type { Settlement } from "./settlement.js";
+
+/** What tabs tell each other of a space; every tab has a replica of its own. */
+export type SpaceNews =
+  | { readonly type: "write"; readonly events: readonly PendingEvent[]; readonly isStored: boolean }
+  | { readonly type: "sent"; readonly events: readonly PendingEvent[] }
+  | { readonly type: "cut"; readonly revision: number; readonly cut: Cut; readonly settlement: Settlement }
+  | { readonly type: "inbox"; readonly put: readonly InboxItem[]; readonly drop: readonly string[] }
+  | { readonly type: "local"; readonly rows: readonly LocalRow[] }
+  /** Too much to tell: read the storage. */
+  | { readonly type: "reload" };
+
+/** A record of a local domain as it is now; without a version it is gone. */
+export type LocalRow = Row | { readonly domain: string; readonly key: string };
