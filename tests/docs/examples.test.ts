@@ -5,7 +5,10 @@ import { runProgram } from "./run-program.js";
 import { typeErrors } from "./type-check.js";
 
 const hasPrograms = (path: string): boolean =>
-  path === "README.md" || path.startsWith("docs/guide/") || path === "packages/client/README.md";
+  path === "README.md" ||
+  path.startsWith("docs/guide/") ||
+  path === "packages/client/README.md" ||
+  path === "packages/react/README.md";
 
 const pages = readFiles(["."], [".md"]).filter(({ path }) => hasPrograms(path));
 const programs = pages.flatMap(({ path, text }) => programsOf(path, text));
