@@ -14,10 +14,14 @@ function processTerminal(): Terminal {
 }
 
 function program(terminal: Terminal): Command {
-  const landfall = new Command("landfall").description("Offline-first sync: run a server, look into it, find out what is wrong.").showHelpAfterError();
+  const landfall = new Command("landfall")
+    .description("Offline-first sync: run a server, look into it, find out what is wrong.")
+    .showHelpAfterError();
   landfall
     .command("dev")
-    .description("run a server for trying things out: no configuration, no schema, anybody signs in as dev:<user>")
+    .description(
+      "run a server for trying things out: no configuration, no schema, anybody signs in as dev:<user>",
+    )
     .addOption(option("port"))
     .addOption(option("host"))
     .addOption(option("data"))
@@ -46,7 +50,10 @@ function program(terminal: Terminal): Command {
     .addOption(option("storage", "sqlite:./.landfall/landfall.db"))
     .addOption(option("space"))
     .addOption(option("json"))
-    .addHelpText("after", "\nExamples:\n  landfall inspect\n  landfall inspect --storage sqlite:landfall.db --space site-7 --json")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  landfall inspect\n  landfall inspect --storage sqlite:landfall.db --space site-7 --json",
+    )
     .action(async ({ storage, space, json }: { storage: string; space?: string; json?: true }) => {
       const spaces = await inspect({ storage, ...(space === undefined ? {} : { space }) });
       terminal.print(json ? JSON.stringify({ spaces }, null, 2) : describeInspection(spaces));
@@ -57,10 +64,16 @@ function program(terminal: Terminal): Command {
     .addOption(option("url", "http://localhost:4400"))
     .addOption(option("token").makeOptionMandatory())
     .addOption(option("json"))
-    .addHelpText("after", "\nExamples:\n  landfall doctor --token dev:ann\n  landfall doctor --url https://sync.example.org --token \"$TOKEN\" --json")
+    .addHelpText(
+      "after",
+      '\nExamples:\n  landfall doctor --token dev:ann\n  landfall doctor --url https://sync.example.org --token "$TOKEN" --json',
+    )
     .action(async ({ url, token, json }: { url: string; token: string; json?: true }) => {
       const findings = await doctor({ url, token, now: () => Date.now() });
-      const lines = findings.flatMap(({ check, ok, said, advice }) => [`${ok ? "ok   " : "WRONG"} ${check.padEnd(10)} ${said}`, ...(advice === undefined ? [] : [`                 ${advice}`])]);
+      const lines = findings.flatMap(({ check, ok, said, advice }) => [
+        `${ok ? "ok   " : "WRONG"} ${check.padEnd(10)} ${said}`,
+        ...(advice === undefined ? [] : [`                 ${advice}`]),
+      ]);
       terminal.print(json ? JSON.stringify({ findings }, null, 2) : lines.join("\n"));
       if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
     });

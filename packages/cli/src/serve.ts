@@ -31,12 +31,23 @@ type Server = ReturnType<typeof createServer>;
 /** What listening failed of, in words. */
 function listenError(error: unknown, port: number): unknown {
   const { code } = error as { code?: string };
-  if (code === "EADDRINUSE") return new CommandError(`Port ${port} is in use by another program. Stop that one, or choose another with --port.`);
-  if (code === "EACCES") return new CommandError(`Port ${port} needs more rights than this user has. Choose one from 1024 with --port.`);
+  if (code === "EADDRINUSE")
+    return new CommandError(
+      `Port ${port} is in use by another program. Stop that one, or choose another with --port.`,
+    );
+  if (code === "EACCES")
+    return new CommandError(
+      `Port ${port} needs more rights than this user has. Choose one from 1024 with --port.`,
+    );
   return error;
 }
 
-async function run(server: Server, options: { readonly port: number; readonly host: string }, terminal: Terminal, started: (url: string) => readonly string[]): Promise<void> {
+async function run(
+  server: Server,
+  options: { readonly port: number; readonly host: string },
+  terminal: Terminal,
+  started: (url: string) => readonly string[],
+): Promise<void> {
   let listening: { readonly url: string; close(): Promise<void> };
   try {
     listening = await server.listen(options.port, options.host);
@@ -63,7 +74,12 @@ function openStorage(file: string): ReturnType<typeof sqlite> {
 export async function dev(options: DevOptions, terminal: Terminal): Promise<void> {
   const file = `${options.data}/landfall.db`;
   const { maxSocketsPerAddress } = options;
-  const server = createServer({ storage: openStorage(file), auth: devTokens(), development: true, sockets: { maxSocketsPerAddress } });
+  const server = createServer({
+    storage: openStorage(file),
+    auth: devTokens(),
+    development: true,
+    sockets: { maxSocketsPerAddress },
+  });
   await run(server, options, terminal, (url) => [
     `Landfall is listening on ${url} (data in ${file}). Ctrl-C stops it.`,
     "",
@@ -78,20 +94,39 @@ export async function dev(options: DevOptions, terminal: Terminal): Promise<void
 
 function serveAuth(options: ServeOptions): ReturnType<typeof jwt> {
   const { jwtSecret, jwks: url, issuer, audience } = options;
-  if (jwtSecret !== undefined && url !== undefined) throw new CommandError("Give either --jwt-secret or --jwks, not both: tokens are checked one way.");
-  const named = { ...(issuer === undefined ? {} : { issuer }), ...(audience === undefined ? {} : { audience }) };
+  if (jwtSecret !== undefined && url !== undefined)
+    throw new CommandError("Give either --jwt-secret or --jwks, not both: tokens are checked one way.");
+  const named = {
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(audience === undefined ? {} : { audience }),
+  };
   if (jwtSecret !== undefined) return jwt({ secret: jwtSecret, ...named });
-  if (url === undefined) throw new CommandError("Nobody could sign in: give --jwt-secret, or --jwks with --issuer and --audience. For trying things out on this machine, use: landfall dev");
-  if (issuer === undefined || audience === undefined) throw new CommandError("--jwks needs --issuer and --audience, or tokens made for other services would be accepted.");
+  if (url === undefined)
+    throw new CommandError(
+      "Nobody could sign in: give --jwt-secret, or --jwks with --issuer and --audience. For trying things out on this machine, use: landfall dev",
+    );
+  if (issuer === undefined || audience === undefined)
+    throw new CommandError(
+      "--jwks needs --issuer and --audience, or tokens made for other services would be accepted.",
+    );
   return jwks({ url, issuer, audience });
 }
 
 /** `landfall serve`: for people; refuses development tokens. */
 export async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const match = /^sqlite:(.+)$/.exec(options.storage);
-  if (!match) throw new CommandError(`The storage ${JSON.stringify(options.storage)} is not known. Give sqlite:FILE; other storages are not built yet.`);
+  if (!match)
+    throw new CommandError(
+      `The storage ${JSON.stringify(options.storage)} is not known. Give sqlite:FILE; other storages are not built yet.`,
+    );
   const auth = serveAuth(options);
   const { maxSocketsPerAddress } = options;
-  const server = createServer({ storage: openStorage(match[1] as string), auth, sockets: { maxSocketsPerAddress } });
-  await run(server, options, terminal, (url) => [`Landfall is listening on ${url} (data in ${match[1]}). Ctrl-C stops it.`]);
+  const server = createServer({
+    storage: openStorage(match[1] as string),
+    auth,
+    sockets: { maxSocketsPerAddress },
+  });
+  await run(server, options, terminal, (url) => [
+    `Landfall is listening on ${url} (data in ${match[1]}). Ctrl-C stops it.`,
+  ]);
 }

@@ -13,26 +13,41 @@ interface Setting<T> {
 
 function port(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError("A port is a whole number from 0 to 65535; 0 takes any that is free.");
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError("A port is a whole number from 0 to 65535; 0 takes any that is free.");
   return value;
 }
 
 function count(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("Give a whole number from 1.");
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError("Give a whole number from 1.");
   return value;
 }
 
 const declared = {
-  port: { flag: "--port <port>", help: "port to listen on; 0 takes any that is free", standard: 4400, parse: port },
+  port: {
+    flag: "--port <port>",
+    help: "port to listen on; 0 takes any that is free",
+    standard: 4400,
+    parse: port,
+  },
   host: { flag: "--host <address>", help: "address to listen on", standard: "127.0.0.1" },
   data: { flag: "--data <folder>", help: "folder that the data is kept in", standard: "./.landfall" },
   storage: { flag: "--storage <address>", help: "where the data is: sqlite:FILE" },
   jwtSecret: { flag: "--jwt-secret <secret>", help: "shared secret that tokens are signed with (HS256)" },
-  jwks: { flag: "--jwks <url>", help: "address of the keys that tokens are signed with; needs --issuer and --audience" },
+  jwks: {
+    flag: "--jwks <url>",
+    help: "address of the keys that tokens are signed with; needs --issuer and --audience",
+  },
   issuer: { flag: "--issuer <name>", help: "issuer that tokens must name" },
   audience: { flag: "--audience <name>", help: "audience that tokens must name" },
-  maxSocketsPerAddress: { flag: "--max-sockets-per-address <count>", help: "sockets that one address may hold", standard: 256, parse: count },
+  maxSocketsPerAddress: {
+    flag: "--max-sockets-per-address <count>",
+    help: "sockets that one address may hold",
+    standard: 256,
+    parse: count,
+  },
   url: { flag: "--url <url>", help: "address of the server" },
   token: { flag: "--token <token>", help: "token to sign in with" },
   space: { flag: "--space <id>", help: "space to look at" },
@@ -42,7 +57,8 @@ const declared = {
 export type SettingName = keyof typeof declared;
 
 /** `LANDFALL_` and the flag's words. */
-const variable = (flag: string): string => `LANDFALL_${(flag.split(" ")[0] as string).slice(2).replaceAll("-", "_").toUpperCase()}`;
+const variable = (flag: string): string =>
+  `LANDFALL_${(flag.split(" ")[0] as string).slice(2).replaceAll("-", "_").toUpperCase()}`;
 
 /** The option of a setting, for a command. */
 export function option(name: SettingName, standard?: string): Option {

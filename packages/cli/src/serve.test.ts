@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { doctor } from "./doctor.js";
+import { describeInspection, inspect } from "./inspect.js";
+import { dev, serve } from "./serve.js";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "landfall-cli-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A terminal whose person asks to stop when the test does. */
+function testTerminal() {
+  const lines: string[] = [];
+  let stop!: () => void;
+  const stopped = new Promise<void>((resolve) => (stop = resolve));
+  let started!: (url: string) => void;
+  const url = new Promise<string>((resolve) => (started = resolve));
+  const print = (line: string): void => {
+    lines.push(line);
+    const said = /http:\/\/[\d.]+:\d+/.exec(line);
+    if (said) started(said[0]);
+  };
+  return { terminal: { print, stop: stopped }, lines, url, stop };
+}
+
+const devOptions = { port: 0, host: "127.0.0.1", maxSocketsPerAddress: 256 };
+
+async function post(url: string, path: string, body: unknown): Promise<Response> {
+  const headers = { authorization: "Bearer dev:ann", "content-type": "application/json" };
+  return fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+describe("landfall dev", () => {
+  it("signs anyone in, says what to try, is seen by doctor and inspect while it runs, and stops cleanly", async () => {
+    const { terminal, lines, url, stop } = testTerminal();
+    const running = dev({ ...devOptions, data: folder }, terminal);
+    const address = await url;
+    expect((await post(address, "/v1/spaces", { space: "site-7" })).status).toBe(201);
+
+    const findings = await doctor({ url: address, token: "dev:ann", now: () => Date.now() });
+    expect(findings.map(({ check, ok }) => `${check} ${ok}`)).toEqual([
+      "reach true",
+      "strangers true",
+      "token true",
+      "protocol true",
+      "clock true",
+      "socket true",
+    ]);
+    const storage = `sqlite:${folder}/landfall.db`;
+    const spaces = await inspect({ storage });
+    expect(spaces).toMatchObject([{ space: "site-7", head: 0, members: [{ user: "ann", role: "owner" }] }]);
+    expect(describeInspection(spaces)).toContain("site-7  head 0");
+    await expect(inspect({ storage, space: "other" })).rejects.toThrow("There is no space other");
+
+    stop();
+    await running;
+    expect(lines.join("\n")).toContain("curl");
+    expect(lines.at(-1)).toBe("Stopped.");
+    await expect(fetch(`${address}/healthz`)).rejects.toThrow();
+  });
+
+  it("says who has the port, and what to do", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as { port: number };
+    const { terminal } = testTerminal();
+    await expect(dev({ ...devOptions, port, data: folder }, terminal)).rejects.toThrow(
+      `Port ${port} is in use`,
+    );
+    taken.close();
+  });
+});
+
+describe("landfall serve", () => {
+  const options = { port: 0, host: "127.0.0.1", maxSocketsPerAddress: 256 };
+
+  it("refuses to start where nobody could sign in, or anyone could", async () => {
+    const { terminal } = testTerminal();
+    const storage = `sqlite:${folder}/x.db`;
+    await expect(serve({ ...options, storage }, terminal)).rejects.toThrow("Nobody could sign in");
+    await expect(serve({ ...options, storage, jwks: "https://id.example/keys" }, terminal)).rejects.toThrow(
+      "--issuer and --audience",
+    );
+    const both = { jwtSecret: "s".repeat(32), jwks: "https://id.example/keys" };
+    await expect(serve({ ...options, storage, ...both }, terminal)).rejects.toThrow("not both");
+    await expect(serve({ ...options, storage: "mysql://x" }, terminal)).rejects.toThrow("is not known");
+  });
+
+  it("refuses development tokens, and doctor says so", async () => {
+    const { terminal, url, stop } = testTerminal();
+    const running = serve(
+      { ...options, storage: `sqlite:${folder}/x.db`, jwtSecret: "s".repeat(32) },
+      terminal,
+    );
+    const findings = await doctor({ url: await url, token: "dev:ann", now: () => Date.now() });
+    expect(findings.at(-1)).toMatchObject({ check: "token", ok: false });
+    stop();
+    await running;
+  });
+});
+
+describe("landfall doctor", () => {
+  it("says what is wrong with an address", async () => {
+    await expect(doctor({ url: "nonsense", token: "x", now: () => 0 })).rejects.toThrow("is not an address");
+    const findings = await doctor({ url: "http://127.0.0.1:9", token: "x", now: () => 0 });
+    expect(findings).toMatchObject([{ check: "reach", ok: false }]);
+  });
+});
