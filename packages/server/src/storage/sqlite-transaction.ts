@@ -1,3 +1,4 @@
+import { limits } from "@landfall/protocol";
 import type { CommittedEvent } from "../engine-types.js";
 import { packOutcomes, unpackOutcomes } from "./outcome-chunk.js";
 import type {
@@ -11,6 +12,9 @@ const recordColumns = "domain, key, version, modified_at, created_at, fields, st
 function toRecord([domain, key, version, modifiedAt, createdAt, fields, stamps]: readonly SqlValue[]): StoredRecord {
   return { domain, key, version, modifiedAt, createdAt, fields: fields ?? undefined, stamps: stamps ?? undefined } as StoredRecord;
 }
+
+/** Outcomes of one chunk at most: a request's events. */
+const maxChunk = 10 * limits.maxEventsPerRequest;
 
 /** One batch inside the group's transaction and a savepoint of its own. */
 export class SqliteTransaction implements SpaceTransaction {
@@ -93,7 +97,10 @@ export class SqliteTransaction implements SpaceTransaction {
     return this.#use(() => {
       const found = readWriter(this.statements, { space: this.space, ...writer });
       if (!found) return [];
-      const chunks = this.statements.of("SELECT first_seq, ids, bodies FROM outcomes WHERE writer=? AND last_seq>=? AND first_seq<=? ORDER BY last_seq").all(found.number, from, to);
+      // The chunk of the last one may end after it, by less than a request has events.
+      const chunks = this.statements
+        .of("SELECT first_seq, ids, bodies FROM outcomes WHERE writer=? AND last_seq BETWEEN ? AND ? AND first_seq<=? ORDER BY last_seq")
+        .all(found.number, from, to + maxChunk, to);
       return chunks.flatMap(([firstSeq, ids, bodies]) => unpackOutcomes(firstSeq as number, ids as string, bodies as string | null, from, to));
     });
   }
