@@ -15,7 +15,7 @@ export interface ProjectSummary {
 /** By rank, so that the worse is the greater. */
 const rank: { readonly [S in Severity]: number } = { minor: 1, major: 2, critical: 3 };
 
-export const isWorse = (one: Severity, other: Severity | undefined): boolean =>
+const isWorse = (one: Severity, other: Severity | undefined): boolean =>
   other === undefined || rank[one] > rank[other];
 
 /** Sums up each project, in the order of `projects`. */

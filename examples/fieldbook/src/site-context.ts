@@ -1,6 +1,7 @@
 import { createContext, useContext } from "react";
 import type { FieldbookClient, SiteSpace } from "./records.js";
-import type { KnownSite, Sites } from "./sites.js";
+import type { KnownSite } from "./site-list.js";
+import type { Sites } from "./sites.js";
 
 /** The open site, for everything that shows a part of it. */
 export interface OpenSite {

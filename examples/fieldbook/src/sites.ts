@@ -2,15 +2,8 @@ import { useSyncStatus } from "@landfall/react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useDeviceText } from "./device-store.js";
 import type { FieldbookClient } from "./records.js";
+import { type KnownSite, type SiteList, mergeSites, parseSites } from "./site-list.js";
 import { sitesText } from "./session.js";
-
-/** A site as this device knows it, also offline. */
-export interface KnownSite {
-  readonly id: string;
-  /** Empty until the site was opened here once. */
-  readonly name: string;
-  readonly role: "owner" | "writer" | "reader";
-}
 
 export interface Sites {
   readonly known: readonly KnownSite[];
@@ -23,34 +16,6 @@ export interface Sites {
   readonly last: string | undefined;
 }
 
-interface Stored {
-  readonly last?: string;
-  readonly known: readonly KnownSite[];
-}
-
-const empty: Stored = { known: [] };
-
-export function parseSites(text: string | null): Stored {
-  if (text === null) return empty;
-  try {
-    const { last, known } = JSON.parse(text) as Stored;
-    return { known: Array.isArray(known) ? known : [], ...(last === undefined ? {} : { last }) };
-  } catch {
-    return empty;
-  }
-}
-
-/** What is known of the sites after the server has listed mine: names are kept, sites that were made offline too. */
-export function mergeSites(
-  known: readonly KnownSite[],
-  listed: readonly Omit<KnownSite, "name">[],
-): readonly KnownSite[] {
-  const names = new Map(known.map(({ id, name }) => [id, name]));
-  const merged = listed.map(({ id, role }) => ({ id, role, name: names.get(id) ?? "" }));
-  const ids = new Set(merged.map(({ id }) => id));
-  return [...merged, ...known.filter(({ id }) => !ids.has(id))];
-}
-
 /** The sites of an account: a list on this device, brought up to date whenever the server can be reached. */
 export function useSites(client: FieldbookClient, user: string): Sites {
   const store = useMemo(() => sitesText(user), [user]);
@@ -60,7 +25,7 @@ export function useSites(client: FieldbookClient, user: string): Sites {
   const isConnected = useSyncStatus((status) => status.connection !== "offline");
 
   const change = useCallback(
-    (next: (stored: Stored) => Stored) => store.set(JSON.stringify(next(parseSites(store.current)))),
+    (next: (stored: SiteList) => SiteList) => store.set(JSON.stringify(next(parseSites(store.current)))),
     [store],
   );
   const refresh = useCallback(async () => {
