@@ -189,7 +189,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     // Only tabs that share a storage are tabs of one account; elsewhere this one stands alone.
     const shared = opened.storage.kind === "indexeddb" || this.#options.ports !== undefined;
     const ports: ClientPorts = shared ? this.#ports : { ...this.#ports, locks: undefined, channel: undefined };
-    this.#tabs = openTabChannel(ports, opened.name, { message: (message) => this.#hear(message), missed: (space) => void this.#sessions.get(space)?.reload() });
+    this.#tabs = openTabChannel(ports, opened.name, { message: (message) => this.#hear(message), missed: (space) => this.#orReport(this.#sessions.get(space)?.reload()) });
     this.#lead = seekLead(ports, { name: opened.name, onLead: () => this.#beginLead(), onLost: (reason) => this.#endLead(reason) });
     this.#watch = watchLeader(ports.timers, () => this.#tabs?.post({ type: "hello" }), () => this.#lead?.takeOver());
     this.#tabs.post({ type: "hello" });
@@ -237,7 +237,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
         this.#settleSync(message.id, message.error);
         return;
       default:
-        void this.#hearSpace(message.space, message.payload as SpaceNews | { readonly type: "opened" });
+        this.#orReport(this.#hearSpace(message.space, message.payload as SpaceNews | { readonly type: "opened" }));
     }
   }
 
@@ -269,6 +269,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
     this.#asked.delete(id);
     if (error) asked?.reject(new SyncError(error.code, error.message));
     else asked?.resolve();
+  }
+
+  /** What other tabs tell is taken in by and by; nobody waits for it who could hear that it failed. */
+  #orReport(work: Promise<void> | undefined): void {
+    work?.catch((error: unknown) => this.#report("storage", `The work of another tab could not be shown: ${String(error)}`));
   }
 
   #publish(space: string, news: SpaceNews): void {

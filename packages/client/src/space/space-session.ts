@@ -472,13 +472,17 @@ export class SpaceSession implements SyncedSpace {
   /** Takes in what another tab told of this space. */
   hear(news: SpaceNews): Promise<void> {
     return this.#serial.run(async () => {
+      if (this.stopped) return;
       switch (news.type) {
         case "write":
           for (const event of news.events) {
+            // A tab that was asleep has read the storage before it hears of what was settled long ago.
+            const isGone = news.isStored && !(await this.context.storage.get("outbox", this.space, event.id));
+            if (isGone || this.outbox.get(event.id)) continue;
             this.#join(event);
             if (!news.isStored) this.outbox.markReady(event.id, false);
+            await this.replica.step({ add: [event] });
           }
-          await this.replica.step({ add: news.events });
           this.context.wake();
           return;
         case "sent":
@@ -511,7 +515,9 @@ export class SpaceSession implements SyncedSpace {
 
   /** Takes the replica from the storage again, telling listeners only of what differs. */
   reload(): Promise<void> {
-    return this.#serial.run(() => this.#reload());
+    return this.#serial.run(async () => {
+      if (!this.stopped) await this.#reload();
+    });
   }
 
   async #reload(): Promise<void> {
@@ -579,6 +585,7 @@ export class SpaceSession implements SyncedSpace {
   async close(): Promise<void> {
     this.stopped = true;
     this.#digests.stop();
+    await this.#serial.run(() => Promise.resolve());
     await this.saved();
   }
 

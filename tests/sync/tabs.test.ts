@@ -1,0 +1,257 @@
+import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
+import { memoryStorage } from "@landfall/client/storage/memory";
+import { storageTables } from "@landfall/client/storage/port";
+import { type VirtualTime, createVirtualTime } from "@landfall/client/testing";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  type Device,
+  type NoteSpace,
+  type Place,
+  bytesOf,
+  makeProbe,
+  openPlace,
+  probe,
+  probed,
+  space,
+} from "./world.js";
+
+let place: Place;
+beforeEach(() => {
+  place = openPlace();
+});
+afterEach(() => place.close());
+
+interface Tab {
+  readonly device: Device;
+  readonly time: VirtualTime;
+  readonly site: NoteSpace;
+  isFrozen: boolean;
+  /** Its time stands still, it hears nothing, and what it has sent or asked for stops on the way. */
+  freeze(where?: "before" | "after"): void;
+  /** It hears all at once what it has missed. */
+  thaw(): void;
+}
+
+/** What the tabs of one browser share. */
+function openBrowser() {
+  const storage = memoryStorage();
+  const locks = createLocks();
+  const hub = createHub();
+  const tabs = new Set<Tab>();
+  let seed = 0;
+  return {
+    tabs,
+    async open(id = space): Promise<Tab> {
+      const time = createVirtualTime({ seed: ++seed });
+      const missed: (() => void)[] = [];
+      let isFrozen = false;
+      const device = place.device({
+        storage,
+        ports: {
+          ...time,
+          locks,
+          channel: (name, receive) =>
+            hub(name, (message) => {
+              if (isFrozen) missed.push(() => receive(message));
+              else receive(message);
+            }),
+        },
+      });
+      const tab: Tab = {
+        device,
+        time,
+        site: await device.open(id),
+        get isFrozen() {
+          return isFrozen;
+        },
+        freeze(where = "after") {
+          isFrozen = true;
+          device.freeze(where);
+        },
+        thaw() {
+          isFrozen = false;
+          for (const hear of missed.splice(0)) hear();
+          device.thaw();
+        },
+      };
+      tabs.add(tab);
+      return tab;
+    },
+    async close(tab: Tab): Promise<void> {
+      tabs.delete(tab);
+      await tab.device.client.close();
+    },
+    /** Lets time pass for every tab that is not frozen until that holds. */
+    async until(holds: () => boolean): Promise<void> {
+      for (let i = 0; i < 2_000; i++) {
+        if (holds()) return;
+        for (const tab of tabs) if (!tab.isFrozen) await tab.time.advance(100);
+      }
+      expect(holds()).toBe(true);
+    },
+    /** Everything that is stored, as text. */
+    async stored(): Promise<string> {
+      const handle = await storage.open("landfall.account.ann");
+      const spaces = await handle.spaces();
+      const all = spaces.flatMap((each) => storageTables.map((table) => handle.entries(table, each)));
+      return JSON.stringify(await Promise.all(all));
+    },
+  };
+}
+
+const isSettled = ({ device }: Tab): boolean => device.client.status.pending.count === 0;
+const names = (tab: Tab): string => probed(tab.site).names.join();
+
+describe("several tabs", () => {
+  it("rules 1, 5 and 9: a tab that never leads writes, reads, syncs and learns every outcome", async () => {
+    const browser = openBrowser();
+    const leader = await browser.open();
+    await makeProbe(leader.device);
+    const follower = await browser.open();
+    const receipt = probe(follower.site, "by the follower");
+    await follower.device.client.sync();
+    expect(await receipt.settled).toMatchObject({ status: "applied", id: receipt.id });
+    expect(bytesOf(follower.site)).toBe(bytesOf(leader.site));
+
+    probe(leader.site, "by the leader");
+    await browser.until(() => names(follower) === "by the follower,by the leader" && isSettled(follower));
+    const other = place.device();
+    const theirs = await other.open();
+    await other.client.sync();
+    probe(theirs, "by another device");
+    await other.client.sync();
+    await follower.device.client.sync();
+    expect(names(follower)).toBe("by another device,by the follower,by the leader");
+    expect(bytesOf(follower.site)).toBe(bytesOf(leader.site));
+    expect([follower.device.exchanges, place.clashes, place.senders.size]).toEqual([0, [], 2]);
+    expect([...leader.device.reports, ...follower.device.reports]).toEqual([]);
+  });
+
+  it("rules 3 and 8: the second takes over when the leader closes, with its writes and its seqs", async () => {
+    const browser = openBrowser();
+    const first = await browser.open();
+    await makeProbe(first.device);
+    const second = await browser.open();
+    first.device.deafen();
+    probe(first.site, "sent");
+    await expect(first.device.client.sync()).rejects.toThrow();
+    first.device.offline();
+    await probe(first.site, "not sent").saved;
+    probe(second.site, "by the second");
+    await browser.until(() => names(second) === "by the second,not sent,sent");
+    await browser.close(first);
+    await second.device.client.sync();
+    expect(probed(second.site)).toEqual({ names: ["by the second", "not sent", "sent"], count: 3 });
+    expect(isSettled(second)).toBe(true);
+    const reader = place.device();
+    const read = await reader.open();
+    await reader.client.sync();
+    expect(bytesOf(second.site)).toBe(bytesOf(read));
+    expect([place.clashes, place.senders.size, ...second.device.reports]).toEqual([[], 1]);
+  });
+
+  it("rule 9: who asked a leader to sync is answered by the next one, when it closes before it has", async () => {
+    const browser = openBrowser();
+    const leader = await browser.open();
+    await makeProbe(leader.device);
+    const [next, asking] = [await browser.open(), await browser.open()];
+    leader.freeze("before");
+    probe(asking.site, "waits");
+    const synced = asking.device.client.sync();
+    leader.thaw();
+    await browser.close(leader);
+    await synced;
+    expect([next.device.exchanges > 0, asking.device.exchanges]).toEqual([true, 0]);
+    expect(names(asking)).toBe("waits");
+    expect(isSettled(asking)).toBe(true);
+  });
+
+  it.each(["before", "after"] as const)(
+    "rules 3 and 5: a leader that froze with a request under way, %s the server had it, wakes and changes nothing",
+    async (where) => {
+      const browser = openBrowser();
+      const leader = await browser.open();
+      await makeProbe(leader.device);
+      const follower = await browser.open();
+      leader.freeze(where);
+      const begun = leader.device.exchanges;
+      const receipt = probe(leader.site, "by the frozen");
+      await receipt.saved;
+      await browser.until(() => leader.device.exchanges > begun);
+      probe(follower.site, "by the other");
+      await browser.until(() => names(follower) === "by the frozen,by the other" && isSettled(follower));
+      expect(follower.device.exchanges).toBeGreaterThan(0);
+
+      const before = await browser.stored();
+      const exchanges = leader.device.exchanges;
+      leader.thaw();
+      await browser.until(() => isSettled(leader));
+      expect(await browser.stored()).toBe(before);
+      expect(leader.device.exchanges).toBe(exchanges);
+      expect(bytesOf(leader.site)).toBe(bytesOf(follower.site));
+      await receipt.settled;
+      // It follows now: what it writes goes through the other.
+      const later = probe(leader.site, "later");
+      await leader.device.client.sync();
+      expect(await later.settled).toMatchObject({ status: "applied" });
+      expect(leader.device.exchanges).toBe(exchanges);
+      expect(probed(follower.site)).toEqual({ names: ["by the frozen", "by the other", "later"], count: 3 });
+      expect([place.clashes, place.senders.size]).toEqual([[], 1]);
+      expect([...leader.device.reports, ...follower.device.reports]).toEqual([]);
+    },
+  );
+
+  it("rules 3, 5 and 8: whatever three tabs do, frozen, woken, closed and opened, every write counts once and no seq is used twice", async () => {
+    const doing = fc.constantFrom(
+      "write" as const,
+      "write" as const,
+      "freeze" as const,
+      "thaw" as const,
+      "reopen" as const,
+      "pass" as const,
+    );
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ who: fc.nat(2), what: doing }), { minLength: 8, maxLength: 30 }),
+        async (steps) => {
+          const id = `space-${run++}`;
+          const browser = openBrowser();
+          const tabs = [await browser.open(id)];
+          await makeProbe(tabs[0]!.device, id);
+          tabs.push(await browser.open(id), await browser.open(id));
+          const written: string[] = [];
+          for (const { who, what } of steps) {
+            const tab = tabs[who] as Tab;
+            // A frozen tab does nothing but wake.
+            if (what === "thaw") tab.thaw();
+            else if (!tab.isFrozen) {
+              if (what === "write") {
+                written.push(`${written.length}`.padStart(2, "0"));
+                await probe(tab.site, written.at(-1) ?? "").saved;
+              } else if (what === "freeze") tab.freeze();
+              else if (what === "pass") await tab.time.advance(15_000);
+              else {
+                await browser.close(tab);
+                tabs[who] = await browser.open(id);
+              }
+            }
+          }
+          for (const tab of tabs) tab.thaw();
+          await browser.until(() => tabs.every((tab) => isSettled(tab) && names(tab) === written.join()));
+          for (const { site } of tabs)
+            expect(probed(site)).toEqual({ names: written, count: written.length });
+          const reader = place.device();
+          const read = await reader.open(id);
+          await reader.client.sync();
+          for (const { site } of tabs) expect(bytesOf(site)).toBe(bytesOf(read));
+          expect(place.clashes).toEqual([]);
+          expect(tabs.flatMap(({ device }) => device.reports)).toEqual([]);
+          await Promise.all(tabs.map((tab) => browser.close(tab)));
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+});
