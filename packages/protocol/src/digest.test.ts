@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DigestSum, elementHash, recordContent, rowElement } from "./digest.js";
+import { DigestSum, type Sha256, elementHash, portableSha256, recordContent, rowElement } from "./digest.js";
 import { type Json, canonicalJson } from "./json.js";
 import type { RecordRow } from "./row.js";
-import { type Sha256, portableSha256 } from "./sha256.js";
 
 const nodeSha256: Sha256 = (data) => createHash("sha256").update(data).digest();
 

@@ -1,6 +1,13 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson } from "./json.js";
 import type { RecordRow } from "./row.js";
-import type { Sha256 } from "./sha256.js";
+
+/** SHA-256 (FIPS 180-4) of bytes, or of a text's UTF-8, synchronously; servers plug in a native one. */
+export type Sha256 = (data: Uint8Array | string) => Uint8Array;
+
+/** SHA-256 in plain JavaScript; runs everywhere. */
+export const portableSha256: Sha256 = (data) => sha256(typeof data === "string" ? utf8ToBytes(data) : data);
 
 /** What a digest looks like on the wire: count and sum of the live rows, as they were at an index (DESIGN §5.4). */
 export interface WireDigest {
