@@ -51,12 +51,18 @@ export async function main(argv) {
   /** @type {import("./harness/run.mjs").Row[]} */
   const rows = await withContexts((contextFor) => measure(contextFor, options));
   const bundle = options.only.has("bundle") ? await bundleSize() : undefined;
-  if (bundle !== undefined) process.stdout.write(`\nbundle  The client with IndexedDB storage, minified and gzipped\n${bundle.text}\n`);
+  if (bundle !== undefined)
+    process.stdout.write(
+      `\nbundle  The client with IndexedDB storage, minified and gzipped\n${bundle.text}\n`,
+    );
 
   const missed = rows.filter((row) => row.verdict === "miss").map((row) => `${row.workload} ${row.label}`);
   if (bundle?.verdict === "miss") missed.push("bundle size");
-  process.stdout.write(missed.length === 0 ? "\nNo target was missed.\n" : `\nMissed: ${missed.join("; ")}.\n`);
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine: machine(), runs, rows, bundle }, null, 2)}\n`);
+  process.stdout.write(
+    missed.length === 0 ? "\nNo target was missed.\n" : `\nMissed: ${missed.join("; ")}.\n`,
+  );
+  if (json !== undefined)
+    writeFileSync(json, `${JSON.stringify({ machine: machine(), runs, rows, bundle }, null, 2)}\n`);
   return options.check && missed.length > 0 ? 1 : 0;
 }
 
@@ -79,10 +85,15 @@ function readOptions(argv) {
   });
   if (values.help) return undefined;
   const runs = Number(values.runs);
-  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs must be a whole number from 1, not "${values.runs}".`);
+  if (!Number.isInteger(runs) || runs < 1)
+    throw new Error(`--runs must be a whole number from 1, not "${values.runs}".`);
   return {
     only: choose("--only", values.only, [...workloads.map((workload) => workload.id), "bundle"]),
-    sides: choose("--sides", values.sides, drivers.map((driver) => driver.name)),
+    sides: choose(
+      "--sides",
+      values.sides,
+      drivers.map((driver) => driver.name),
+    ),
     runs,
     json: values.json,
     profileDir: values.profile,
@@ -109,7 +120,12 @@ async function measure(contextFor, { only, sides, runs, profileDir }) {
     );
     const summary = summarize(workload, results, targets);
     rows.push(...summary);
-    process.stdout.write(`\n${workload.id}  ${workload.title}\n${formatTable(summary, taking.map((driver) => driver.name))}\n`);
+    process.stdout.write(
+      `\n${workload.id}  ${workload.title}\n${formatTable(
+        summary,
+        taking.map((driver) => driver.name),
+      )}\n`,
+    );
   }
   return rows;
 }
@@ -124,11 +140,17 @@ function choose(flag, list, known) {
   if (list === undefined) return new Set(known);
   const chosen = list.split(",");
   const unknown = chosen.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new Error(`${flag} names "${unknown}", which is none of ${known.join(", ")}.`);
+  if (unknown !== undefined)
+    throw new Error(`${flag} names "${unknown}", which is none of ${known.join(", ")}.`);
   return new Set(chosen);
 }
 
 function machine() {
   const processors = cpus();
-  return { node: process.version, platform: process.platform, processors: processors.length, model: processors[0]?.model };
+  return {
+    node: process.version,
+    platform: process.platform,
+    processors: processors.length,
+    model: processors[0]?.model,
+  };
 }

@@ -24,7 +24,11 @@ export function timeByFunction({ nodes, samples, timeDeltas }) {
   for (const node of nodes) for (const child of node.children ?? []) parents.set(child, node.id);
   /** @type {Map<string, { selfMs: number, totalMs: number }>} */
   const times = new Map();
-  const add = (/** @type {string} */ name, /** @type {"selfMs" | "totalMs"} */ kind, /** @type {number} */ ms) => {
+  const add = (
+    /** @type {string} */ name,
+    /** @type {"selfMs" | "totalMs"} */ kind,
+    /** @type {number} */ ms,
+  ) => {
     const time = times.get(name) ?? { selfMs: 0, totalMs: 0 };
     time[kind] += ms;
     times.set(name, time);
@@ -53,13 +57,17 @@ function describe({ functionName, url, lineNumber }) {
 function print(argv) {
   const top = argv[0] === "--top" ? Number(argv[1]) : 25;
   for (const file of argv[0] === "--top" ? argv.slice(2) : argv) {
-    const times = [...timeByFunction(JSON.parse(readFileSync(file, "utf8")))].filter(([name]) => !waiting.has(name));
+    const times = [...timeByFunction(JSON.parse(readFileSync(file, "utf8")))].filter(
+      ([name]) => !waiting.has(name),
+    );
     const busyMs = times.reduce((sum, [, { selfMs }]) => sum + selfMs, 0);
     process.stdout.write(`\n${basename(file)}: ${busyMs.toFixed(0)} ms busy\n`);
     for (const kind of /** @type {const} */ (["selfMs", "totalMs"])) {
       process.stdout.write(`  ${kind === "selfMs" ? "of its own" : "with what it calls"}\n`);
       for (const [name, time] of times.toSorted((a, b) => b[1][kind] - a[1][kind]).slice(0, top)) {
-        process.stdout.write(`  ${time[kind].toFixed(1).padStart(9)} ms ${((100 * time[kind]) / busyMs).toFixed(1).padStart(5)} %  ${name}\n`);
+        process.stdout.write(
+          `  ${time[kind].toFixed(1).padStart(9)} ms ${((100 * time[kind]) / busyMs).toFixed(1).padStart(5)} %  ${name}\n`,
+        );
       }
     }
   }

@@ -35,10 +35,11 @@ export function openStore(file) {
     FROM (SELECT version, row FROM rows WHERE version > ?1 AND version <= ?2 ORDER BY version LIMIT ?3)
   `);
 
-  let head = Number((db.prepare("SELECT coalesce(max(version), 0) AS head FROM rows").get()).head);
+  let head = Number(db.prepare("SELECT coalesce(max(version), 0) AS head FROM rows").get().head);
   /** @type {Map<string, number>} */
   const lastSeqs = new Map();
-  for (const writer of db.prepare("SELECT device, last_seq FROM writers").all()) lastSeqs.set(writer.device, writer.last_seq);
+  for (const writer of db.prepare("SELECT device, last_seq FROM writers").all())
+    lastSeqs.set(writer.device, writer.last_seq);
 
   return {
     head: () => head,
@@ -56,7 +57,7 @@ export function openStore(file) {
       if (fresh.length === 0) return [];
       const rows = [];
       begin.run();
-      for (let start = 0; start < fresh.length; ) {
+      for (let start = 0; start < fresh.length;) {
         const many = fresh.length - start >= rowsPerInsert;
         const end = start + (many ? rowsPerInsert : 1);
         const values = [];
@@ -84,7 +85,7 @@ export function openStore(file) {
      * @returns {{ cursor: number, frame: Uint8Array } | undefined}
      */
     page(since, upTo, limit) {
-      const page = (readPage.get(since, upTo, limit));
+      const page = readPage.get(since, upTo, limit);
       return page.cursor === null ? undefined : page;
     },
 
@@ -99,7 +100,7 @@ export function openStore(file) {
 export function countRecords(file) {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
-    return Number((db.prepare("SELECT count(*) AS count FROM rows").get()).count);
+    return Number(db.prepare("SELECT count(*) AS count FROM rows").get().count);
   } finally {
     db.close();
   }

@@ -25,19 +25,22 @@ const common = {
   },
 };
 
-const { createRole } = await import((process.argv[2]));
+const { createRole } = await import(process.argv[2]);
 const role = createRole();
 
-process.on("message", async (/** @type {{ id: number, method: string, args: any }} */ request) => {
-  const { id, method, args } = request;
+/** @param {{ id: number, method: string, args: any }} request */
+async function answer({ id, method, args = {} }) {
   try {
-    const call = role[method] ?? common[method];
-    if (call === undefined) throw new Error(`This role has no method "${method}".`);
-    process.send?.({ id, result: await call(args ?? {}) });
+    if (!(method in role) && common[method] === undefined)
+      throw new Error(`This role has no method "${method}".`);
+    const result = await (method in role ? role[method](args) : common[method]?.(args));
+    process.send?.({ id, result });
   } catch (error) {
     process.send?.({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   }
-});
+}
+
+process.on("message", (/** @type {any} */ request) => void answer(request));
 
 // A child never outlives the harness, however that ends.
 process.on("disconnect", () => process.exit(0));

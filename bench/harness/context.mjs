@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withProcesses } from "./process.mjs";
 
-/** How many records warm a server before it is measured. */
-const warmUpRecords = 2_000;
+/** How many records warm a server before it is measured: as many as the compiler needs to have seen all that is hot. */
+const warmUpRecords = 20_000;
 
 /** How many records one seeding client queues at a time. */
 const seedSlice = 10_000;

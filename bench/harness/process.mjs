@@ -44,7 +44,12 @@ let profiles = 0;
  */
 function profileFlags(profileDir, label) {
   profiles++;
-  return ["--cpu-prof", `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${label}-${profiles}.cpuprofile`];
+  return [
+    "--cpu-prof",
+    "--cpu-prof-interval=200",
+    `--cpu-prof-dir=${profileDir}`,
+    `--cpu-prof-name=${label}-${profiles}.cpuprofile`,
+  ];
 }
 
 /**
@@ -53,14 +58,19 @@ function profileFlags(profileDir, label) {
  * @returns {Promise<Child>}
  */
 async function startChild(module, nodeFlags) {
-  const child = fork(childFile, [module.href], { execArgv: ["--no-warnings", ...nodeFlags], stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const child = fork(childFile, [module.href], {
+    execArgv: ["--no-warnings", ...nodeFlags],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
   const waiting = new Map();
   let nextId = 1;
   const exited = new Promise((resolve) => child.once("exit", resolve));
 
   await new Promise((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`A process for ${module.href} ended with code ${code} before it was ready.`)));
+    child.once("exit", (code) =>
+      reject(new Error(`A process for ${module.href} ended with code ${code} before it was ready.`)),
+    );
     child.on("message", (/** @type {any} */ message) => {
       if (message.ready === true) return resolve(undefined);
       const call = waiting.get(message.id);
@@ -70,7 +80,8 @@ async function startChild(module, nodeFlags) {
     });
   });
   child.once("exit", (code) => {
-    for (const call of waiting.values()) call.reject(new Error(`The process for ${module.href} ended with code ${code} during a call.`));
+    for (const call of waiting.values())
+      call.reject(new Error(`The process for ${module.href} ended with code ${code} during a call.`));
     waiting.clear();
   });
 
@@ -78,7 +89,10 @@ async function startChild(module, nodeFlags) {
   const call = (method, args) => {
     const id = nextId++;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`"${method}" of ${module.href} took more than ${callTimeoutMs} ms.`)), callTimeoutMs);
+      const timer = setTimeout(
+        () => reject(new Error(`"${method}" of ${module.href} took more than ${callTimeoutMs} ms.`)),
+        callTimeoutMs,
+      );
       const settle = (/** @type {(value: any) => void} */ then) => (/** @type {any} */ value) => {
         clearTimeout(timer);
         then(value);

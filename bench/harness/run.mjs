@@ -49,9 +49,13 @@ export function summarize(workload, results, targets) {
     const sides = {};
     for (const [name, runs] of results) sides[name] = figure(runs.map((run) => run[metric] ?? Number.NaN));
     const { floor, landfall } = sides;
-    const ratio = floor !== undefined && landfall !== undefined && floor.median > 0 ? landfall.median / floor.median : undefined;
+    const ratio =
+      floor !== undefined && landfall !== undefined && floor.median > 0
+        ? landfall.median / floor.median
+        : undefined;
     const target = targets[`${workload.id}.${metric}`];
-    const verdict = landfall === undefined || target === undefined ? undefined : judge(target, landfall.median, ratio);
+    const verdict =
+      landfall === undefined || target === undefined ? undefined : judge(target, landfall.median, ratio);
     return { workload: workload.id, metric, label, unit, sides, ratio, target, verdict };
   });
 }

@@ -6,7 +6,9 @@ import { space, token } from "./schema.mjs";
 function once(socket, event) {
   return new Promise((resolve, reject) => {
     socket.once(event, resolve);
-    socket.once("close", (code, reason) => reject(new Error(`The server closed a socket: ${code} ${reason}`)));
+    socket.once("close", (code, reason) =>
+      reject(new Error(`The server closed a socket: ${code} ${String(reason)}`)),
+    );
     socket.once("error", reject);
   });
 }
@@ -23,9 +25,12 @@ export function createRole() {
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
         body: JSON.stringify({ space }),
       });
-      if (!response.ok) throw new Error(`The space could not be made: ${response.status} ${await response.text()}`);
+      if (!response.ok)
+        throw new Error(`The space could not be made: ${response.status} ${await response.text()}`);
       for (let n = 0; n < count; n++) {
-        const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/socket`, "landfall.v1", { perMessageDeflate: false });
+        const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/socket`, "landfall.v1", {
+          perMessageDeflate: false,
+        });
         await once(socket, "open");
         socket.send(JSON.stringify({ type: "hello", token, device: `device-${n}` }));
         await once(socket, "message");

@@ -32,11 +32,15 @@ export function switchedNetwork() {
   const ports = {
     ...platform,
     net: {
-      fetch: (url, init) => (online ? answer(url, init) : Promise.reject(new TypeError("There is no network."))),
+      fetch: (url, init) =>
+        online ? answer(url, init) : Promise.reject(new TypeError("There is no network.")),
       webSocket(url, protocol) {
         if (!online || net.webSocket === undefined) return deadSocket();
         const socket = net.webSocket(url, protocol);
-        const entry = { socket, closed: new Promise((resolve) => /** @type {any} */ (socket).once("close", resolve)) };
+        const entry = {
+          socket,
+          closed: new Promise((resolve) => /** @type {any} */ (socket).once("close", resolve)),
+        };
         open.add(entry);
         void entry.closed.then(() => open.delete(entry));
         return socket;

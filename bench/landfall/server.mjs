@@ -17,14 +17,20 @@ export function createRole() {
     /** @param {{ dataDir: string }} at */
     async start({ dataDir }) {
       file = join(dataDir, "landfall.db");
-      const server = createServer({ schema, storage: sqlite(file), auth: devTokens(), development: true, sockets });
+      const server = createServer({
+        schema,
+        storage: sqlite(file),
+        auth: devTokens(),
+        development: true,
+        sockets,
+      });
       listening = await server.listen(0, "127.0.0.1");
       return { port: listening.port };
     },
     async count() {
       const db = new DatabaseSync(file, { readOnly: true });
       try {
-        const { count } = (db.prepare("SELECT count(*) AS count FROM records WHERE domain = ?").get(domain));
+        const { count } = db.prepare("SELECT count(*) AS count FROM records WHERE domain = ?").get(domain);
         return Number(count);
       } finally {
         db.close();

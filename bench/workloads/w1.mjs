@@ -28,7 +28,8 @@ export const w1 = {
     };
     const { bytesIn, bytesOut } = await server.call("traffic");
     const stored = await server.call("count");
-    if (stored !== records) throw new Error(`The server stored ${stored} records of ${records} that were acknowledged.`);
+    if (stored !== records)
+      throw new Error(`The server stored ${stored} records of ${records} that were acknowledged.`);
     await client.call("close");
     await server.call("stop");
     return { ...metrics, upBytes: bytesIn, downBytes: bytesOut };

@@ -47,6 +47,8 @@ async function catchUp({ client: newClient, server: newServer, seeded }, count) 
     clientPeakBytes: (await client.call("memory")).peakBytes,
     downBytes: (await server.call("traffic")).bytesOut,
   };
+  const held = await client.call("held");
+  if (held !== count) throw new Error(`The client holds ${held} records, not ${count}.`);
   await client.call("close");
   await server.call("stop");
   return metrics;

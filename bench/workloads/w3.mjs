@@ -63,6 +63,13 @@ async function propagate({ client: newClient, server: newServer, folder }, { rec
   await writer.call("close");
   await reader.call("close");
   await server.call("stop");
-  const latencies = seenAt.map((/** @type {number} */ at, /** @type {number} */ i) => at - writtenAt[i]).slice(uncounted);
-  return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99), serverCpuMs, receiversCpuMs };
+  const latencies = seenAt
+    .map((/** @type {number} */ at, /** @type {number} */ i) => at - writtenAt[i])
+    .slice(uncounted);
+  return {
+    p50Ms: percentile(latencies, 0.5),
+    p99Ms: percentile(latencies, 0.99),
+    serverCpuMs,
+    receiversCpuMs,
+  };
 }

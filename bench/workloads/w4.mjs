@@ -35,7 +35,13 @@ export const w4 = {
     const { bytesIn, bytesOut, requests } = await server.call("traffic");
     await client.call("close");
     await server.call("stop");
-    return { agreeMs: ms, upBytes: bytesIn, downBytes: bytesOut, wireBytes: bytesIn + bytesOut, roundTrips: roundTrips(requests) };
+    return {
+      agreeMs: ms,
+      upBytes: bytesIn,
+      downBytes: bytesOut,
+      wireBytes: bytesIn + bytesOut,
+      roundTrips: roundTrips(requests),
+    };
   },
 };
 
