@@ -15,21 +15,39 @@ export type FirstSync = "merge" | "server" | "local";
 const adoptedAs = "adoptedAs";
 
 /** Moves a guest's unsynced data into an account's storage, in one transaction there; nothing is lost whatever the choice. */
-export async function adoptGuest(guest: ClientStorage, account: ClientStorage, how: FirstSync, nextStamp: () => Stamp): Promise<readonly string[]> {
+export async function adoptGuest(
+  guest: ClientStorage,
+  account: ClientStorage,
+  how: FirstSync,
+  nextStamp: () => Stamp,
+): Promise<readonly string[]> {
   const spaces = (await guest.spaces()).filter((space) => space !== "");
   const changes: StorageChange[] = [];
   for (const space of spaces) {
     const [outbox, local, inbox, theirs, ours] = await Promise.all([
-      guest.entries("outbox", space), guest.entries("local", space), guest.entries("inbox", space), guest.get("meta", space, "replica"), account.get("meta", space, "replica"),
+      guest.entries("outbox", space),
+      guest.entries("local", space),
+      guest.entries("inbox", space),
+      guest.get("meta", space, "replica"),
+      account.get("meta", space, "replica"),
     ]);
-    const newIds = how === "local" ? await stampAnew(guest, space, outbox.map(({ a }) => a), nextStamp) : new Map<string, Stamp>();
+    const newIds =
+      how === "local"
+        ? await stampAnew(
+            guest,
+            space,
+            outbox.map(({ a }) => a),
+            nextStamp,
+          )
+        : new Map<string, Stamp>();
     const meta = (theirs as ReplicaMeta | undefined) ?? emptyMeta;
     if (!ours) changes.push(putMeta(space, { ...emptyMeta, ...(meta.create ? { create: true } : {}) }));
     for (const { value } of outbox) {
       const { seq: _seq, was: _was, ...event } = value as PendingEvent;
       if (how === "server") {
-        const reason = "This was written before signing in, and the account's data was chosen.";
-        for (const item of rejectedItems(event, "not_adopted", reason, "parked")) changes.push(putItem(space, item));
+        const reason = "Written before signing in, and the account's data was chosen.";
+        for (const item of rejectedItems(event, "not_adopted", reason, "parked"))
+          changes.push(putItem(space, item));
       } else changes.push(putEvent(space, renamed(event, newIds)));
     }
     for (const { a, b, value } of local) changes.push({ type: "put", table: "local", space, a, b, value });
@@ -43,12 +61,27 @@ export async function adoptGuest(guest: ClientStorage, account: ClientStorage, h
  * Gives each event the stamp that it is adopted under. The guest's storage keeps it: an adoption that is cut
  * short and begun again must not bring the same writes under other ids (DESIGN rule 3).
  */
-async function stampAnew(guest: ClientStorage, space: string, ids: readonly string[], nextStamp: () => Stamp): Promise<ReadonlyMap<string, Stamp>> {
+async function stampAnew(
+  guest: ClientStorage,
+  space: string,
+  ids: readonly string[],
+  nextStamp: () => Stamp,
+): Promise<ReadonlyMap<string, Stamp>> {
   const kept = (await guest.entries("meta", space)).filter(({ a }) => a === adoptedAs);
   const newIds = new Map(kept.map(({ b, value }) => [b, value as Stamp]));
   const added = ids.filter((id) => !newIds.has(id));
   for (const id of added) newIds.set(id, nextStamp());
-  if (added.length > 0) await guest.commit(added.map((id): StorageChange => ({ type: "put", table: "meta", space, a: adoptedAs, b: id, value: newIds.get(id) })));
+  if (added.length > 0)
+    await guest.commit(
+      added.map((id): StorageChange => ({
+        type: "put",
+        table: "meta",
+        space,
+        a: adoptedAs,
+        b: id,
+        value: newIds.get(id),
+      })),
+    );
   return newIds;
 }
 
@@ -56,6 +89,10 @@ async function stampAnew(guest: ClientStorage, space: string, ids: readonly stri
 function renamed(event: PendingEvent, newIds: ReadonlyMap<string, Stamp>): PendingEvent {
   const id = newIds.get(event.id) ?? event.id;
   if (!event.expect) return { ...event, id };
-  const expect = event.expect.map(([domain, key, version]): PendingExpectation => [domain, key, typeof version === "number" ? version : { event: newIds.get(version.event) ?? version.event }]);
+  const expect = event.expect.map(([domain, key, version]): PendingExpectation => [
+    domain,
+    key,
+    typeof version === "number" ? version : { event: newIds.get(version.event) ?? version.event },
+  ]);
   return { ...event, id, expect };
 }

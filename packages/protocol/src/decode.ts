@@ -107,7 +107,7 @@ export const identifier: Decoder<string> = /* @__PURE__ */ scalar(
 export const fieldName: Decoder<string> = /* @__PURE__ */ scalar(
   "field",
   (v) => typeof v === "string" && isFieldName(v),
-  "a field name of 1–128 characters of A–Z a–z 0–9 . _ ~ : -",
+  "1–128 characters of A–Z a–z 0–9 . _ ~ : -",
 );
 /** Whose stamp: that of a field, or of the create. */
 export const stampName: Decoder<string> = /* @__PURE__ */ scalar(

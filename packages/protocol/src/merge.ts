@@ -59,8 +59,7 @@ export function mergeRecord(
   switch (op.op) {
     case "create":
       if (current?.deleted) return gone(op.key);
-      if (current)
-        return no("exists", `The key ${op.key} is taken: another record has it. Choose another key, or put.`);
+      if (current) return no("exists", `The key ${op.key} is taken. Choose another key, or put.`);
       return incarnate(op.set, stamp, kinds);
     case "put":
       if (current?.deleted) return gone(op.key);
@@ -86,7 +85,7 @@ export function mergeRecord(
 type Live = Extract<MergeState, { fields: Fields }>;
 
 const no = (code: MergeRejection, message: string): MergeResult => ({ ok: false, code, message });
-const absent = (key: string): MergeResult => no("missing", `There is no record with the key ${key}.`);
+const absent = (key: string): MergeResult => no("missing", `There is no record ${key}.`);
 const gone = (key: string): MergeResult =>
   no("deleted", `The record ${key} was deleted; restore it to bring the key back.`);
 
@@ -147,7 +146,7 @@ function increment(current: Live, by: { readonly [field: string]: number }, kind
     const before = own(fields, field) ?? 0;
     const kind = kinds(field);
     if ((kind !== undefined && kind !== "counter") || typeof before !== "number") {
-      return no("invalid", `${field} is not a counter, so it cannot be incremented.`);
+      return no("invalid", `${field} is not a counter.`);
     }
     const after = before + (by[field] as number);
     if (!Number.isFinite(after)) return no("invalid", `${field} would leave the range of numbers.`);
@@ -186,10 +185,7 @@ function changeMembers(
  */
 function written(fields: Fields, stamps: Stamps, superseded: readonly SupersededField[]): MergeResult {
   if (Object.keys(fields).length > limits.maxFields || Object.keys(stamps).length > limits.maxFields + 1) {
-    return no(
-      "too_large",
-      `A record has at most ${limits.maxFields} fields, counting those that were unset.`,
-    );
+    return no("too_large", `A record has at most ${limits.maxFields} fields, unset ones included.`);
   }
   return { ok: true, changed: true, state: { fields, stamps }, superseded };
 }

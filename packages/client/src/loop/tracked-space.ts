@@ -80,7 +80,10 @@ export class TrackedSpace {
     const { space, sync } = this;
     if (sync.state === "frozen" || sync.state === "revoked") return never;
     if (this.#looks > this.#looked || sync.state === "outdated" || space.isBehind(this.#heads)) return 0;
-    return Math.min(this.#idleFromMs + this.#ports.idleMs(this) * this.#share, space.sendable > 0 ? this.#sendAtMs : never);
+    return Math.min(
+      this.#idleFromMs + this.#ports.idleMs(this) * this.#share,
+      space.sendable > 0 ? this.#sendAtMs : never,
+    );
   }
 
   /** When it is to be asked next; Infinity when not by itself. */
@@ -106,7 +109,8 @@ export class TrackedSpace {
 
   /** The socket says how it is: when that is what it has, it is in step. */
   confirm(): void {
-    if (this.sync.state === "live" && !this.space.isBehind(this.#heads)) this.sync = { ...this.sync, lastSyncedAt: this.#ports.serverMs() };
+    if (this.sync.state === "live" && !this.space.isBehind(this.#heads))
+      this.sync = { ...this.sync, lastSyncedAt: this.#ports.serverMs() };
   }
 
   /** Its part of the exchange number `round`. Never rejects: what goes wrong becomes the space's trouble. */
@@ -137,18 +141,31 @@ export class TrackedSpace {
   came(version: number): void {
     const from = this.#from ?? 0;
     if (this.sync.state === "catching-up") {
-      this.sync = { ...this.sync, progress: { done: Math.max(0, version - from), total: Math.max(this.#to, version) - from, unit: "changes" } };
+      this.sync = {
+        ...this.sync,
+        progress: {
+          done: Math.max(0, version - from),
+          total: Math.max(this.#to, version) - from,
+          unit: "changes",
+        },
+      };
     }
   }
 
   /** Never rejects, as `request`. */
   end(end: AnswerEnd): Promise<void> {
-    return this.space.end(end).then((landing) => this.#land(end, landing)).catch((error: unknown) => this.#broke(error));
+    return this.space
+      .end(end)
+      .then((landing) => this.#land(end, landing))
+      .catch((error: unknown) => this.#broke(error));
   }
 
   /** Never rejects, as `request`. */
   fail(error: SpaceError): Promise<void> {
-    return this.space.failed(error).then((recovery) => this.#recover(recovery)).catch((trouble: unknown) => this.#broke(trouble));
+    return this.space
+      .failed(error)
+      .then((recovery) => this.#recover(recovery))
+      .catch((trouble: unknown) => this.#broke(trouble));
   }
 
   #land({ lastSeq, cursors, scan }: AnswerEnd, { moreToFetch, retryAfterMs }: Landing): void {
@@ -182,7 +199,7 @@ export class TrackedSpace {
     // Who had to let others send first has not stalled.
     this.#stalls = further ? 0 : this.#stalls + Number(!this.#denied);
     this.#notBeforeMs = 0;
-    if (this.#stalls > freeStalls) this.#hold("The space asks again and again without coming further.", this.#stalls - freeStalls);
+    if (this.#stalls > freeStalls) this.#hold("The space does not come further.", this.#stalls - freeStalls);
   }
 
   #broke(error: unknown): void {

@@ -92,7 +92,7 @@ export async function runAction(
       reject(
         new WriteError(
           "action_failed",
-          `${call.action} did not end within ${actionBudgetMs} ms; it may await only its tx.`,
+          `${call.action} ran for more than ${actionBudgetMs} ms; it may await only its tx.`,
         ),
       ),
     );

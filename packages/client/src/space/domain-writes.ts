@@ -47,10 +47,7 @@ export const ops = {
   update({ domain, fields }: WriteContext, key: string, patch: Given, unset: readonly string[] = []): Op {
     const current = fields(key);
     if (!current)
-      throw new WriteError(
-        "missing",
-        `There is no ${domain.name} with the key ${key}, so it cannot be updated. Create it, or put.`,
-      );
+      throw new WriteError("missing", `There is no ${domain.name} ${key} to update. Create it, or put.`);
     const checked = domain.validatePatch(current, { set: patch, unset });
     if (!checked.ok) return refuse(domain, key, checked.issues);
     return {
@@ -67,7 +64,7 @@ export const ops = {
       if (domain.fieldKind(field) !== "counter" || !Number.isFinite(amount))
         throw new WriteError(
           "invalid",
-          `${domain.name} ${key}: ${field} is no counter, or the amount is no number.`,
+          `${domain.name} ${key}: ${field} is no counter, or ${amount} no number.`,
         );
     }
     return { op: "increment", domain: domain.name, key, by: amounts };

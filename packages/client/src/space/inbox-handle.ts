@@ -25,8 +25,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
 
   const find = (id: string): InboxItem => {
     const item = session.inbox.get(id);
-    if (!item)
-      throw new WriteError("missing", "That inbox item has been dealt with already, perhaps in another tab.");
+    if (!item) throw new WriteError("missing", "That item has been dealt with already.");
     return item;
   };
   const dismiss = async (ids: readonly string[]): Promise<void> => {
@@ -43,7 +42,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
   };
   const place = (item: InboxItem): { readonly domain: string; readonly key: string } => {
     if (item.domain === undefined || item.key === undefined)
-      throw new WriteError("invalid", "This item is of no single record; retry or dismiss it.");
+      throw new WriteError("invalid", "The item is of no single record; retry or dismiss it.");
     return { domain: item.domain, key: item.key };
   };
   const triedFields = (item: InboxItem): Fields =>
@@ -57,7 +56,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
     subscribe: (listener) => session.subscribeInbox(listener),
     retry(id) {
       const { event } = find(id);
-      if (!event) throw new WriteError("invalid", "There is no write in this item that could be retried.");
+      if (!event) throw new WriteError("invalid", "The item has no write to retry.");
       const siblings = [...session.inbox.values()]
         .filter((item) => item.event?.id === event.id && item.kind !== "superseded")
         .map((item) => item.id);

@@ -12,18 +12,14 @@ export async function recover(session: SpaceSession, error: SpaceError): Promise
     case "not_found":
       return notFound(session);
     case "revoked":
-      await leaveBase(
-        session,
-        "revoked",
-        "You are no longer a member of this space. This edit had not been synced.",
-      );
-      return { next: "stop", state: "revoked", reason: "You are no longer a member of this space." };
+      await leaveBase(session, "revoked", error.message);
+      return { next: "stop", state: "revoked", reason: error.message };
     case "generation_changed":
       return newGeneration(session, error);
     case "cursor_ahead":
       session.context.report(
         "history_lost",
-        `The server has lost the newest history of ${session.space}; it is read again, and what it lost is kept.`,
+        `The server has lost history of ${session.space}; it is read again, and what it lost is kept.`,
       );
       // The head is where the server is by now, and may lie above the place where its history was cut.
       keepAside(session, { at: error.head ?? Number.MAX_SAFE_INTEGER, exact: false });
@@ -49,7 +45,7 @@ async function notFound(session: SpaceSession): Promise<Recovery> {
   if (!session.meta.create)
     return {
       next: "later",
-      reason: "There is no such space, or you are not a member of it yet. What you write is kept.",
+      reason: "There is no such space, or you are not a member yet. What you write is kept.",
     };
   const refusal = await session.context.createSpace(session.space);
   return refusal === undefined ? { next: "again" } : { next: "later", reason: refusal };
@@ -199,7 +195,7 @@ async function seqGap(session: SpaceSession, expected: number): Promise<Recovery
   if (expected <= session.outbox.acked) {
     session.context.report(
       "history_lost",
-      `The server has lost writes of this device to ${session.space}; it is read again, and what it lost is kept.`,
+      `The server has lost history of ${session.space}; it is read again, and what it lost is kept.`,
     );
     // What is known of the loss already is more than a gap tells.
     const { at, exact } = session.aside ?? { at: Number.MAX_SAFE_INTEGER, exact: false };
@@ -211,10 +207,7 @@ async function seqGap(session: SpaceSession, expected: number): Promise<Recovery
 
 /** The prefix that the other copy sent too is found to be duplicates when it is sent again with `was` (DESIGN rule 3). */
 async function forked(session: SpaceSession): Promise<Recovery> {
-  session.context.report(
-    "device_forked",
-    "Another copy of this installation writes under the same device id. This copy goes on as a new device.",
-  );
+  session.context.report("device_forked", "This installation was copied. This copy goes on as a new device.");
   await session.context.forkDevice(session);
   return { next: "again" };
 }

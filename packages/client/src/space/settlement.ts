@@ -118,7 +118,7 @@ function supersededItems(
       by,
       ...(tried === undefined ? {} : { tried }),
       ...(won === undefined ? {} : { won }),
-      reason: "Somebody wrote this field later, and the later write stands.",
+      reason: "Somebody wrote this field later.",
       event,
       choices: ["writeAgain", "dismiss"] as const,
     };

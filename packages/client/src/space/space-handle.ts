@@ -141,8 +141,7 @@ export function spaceHandle<S extends Schema>(
     inbox: inboxHandle(session, random),
     write(build: (tx: object) => void): Receipt {
       const ops = collect(session, schema, random, build);
-      if (ops.length === 0)
-        throw new WriteError("invalid", "The write has no ops: call at least one method of its tx.");
+      if (ops.length === 0) throw new WriteError("invalid", "The write has no ops; call a method of its tx.");
       return session.writeOps(ops);
     },
     explain: (domain: string, key: string) => explain(session, domain, key),

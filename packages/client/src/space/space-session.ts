@@ -368,8 +368,7 @@ export class SpaceSession implements SyncedSpace {
 
   #commit(changes: readonly StorageChange[]): Promise<void> {
     const term = this.context.term();
-    if (term === undefined)
-      return Promise.reject(new FencedError("This tab does not lead, so it changes no base."));
+    if (term === undefined) return Promise.reject(new FencedError("Nothing was written: another tab leads."));
     return this.context.storage.commit(changes, { space: "", term }).then(
       () => this.context.stored(),
       (error: unknown) => {
@@ -439,8 +438,7 @@ export class SpaceSession implements SyncedSpace {
       domain: row.domain,
       key: row.key,
       ...(row.deleted ? {} : { tried: row.fields }),
-      reason:
-        "The server was restored from a backup that does not have this version of the record. It is kept here.",
+      reason: "The server was restored from a backup without this version; it is kept here.",
       row,
       choices: row.deleted ? ["dismiss"] : ["writeAgain", "keepCopy", "dismiss"],
     }));

@@ -9,8 +9,7 @@ export function checkFence(fence: Fence, stored: StorageValue): void {
   // Asked this way round, a stored term that is not a number refuses too.
   if (!(term <= fence.term)) {
     throw new FencedError(
-      `Nothing was written: term ${fence.term} of space "${fence.space}" has ended, the term is now ${term}. ` +
-        "Another tab leads; read its state anew.",
+      `Nothing was written: term ${fence.term} has ended, another tab leads in term ${term}.`,
     );
   }
 }

@@ -83,7 +83,7 @@ describe("indexeddb storage: a database that goes away", () => {
     const { code, message } = await failure(storage.entries("rows", "s"));
     expect([code, message]).toEqual([
       "lost",
-      "The IndexedDB storage was deleted or upgraded elsewhere. Open it again.",
+      "The storage was deleted or upgraded elsewhere. Open it again.",
     ]);
     expect((await failure(storage.commit([row]))).code).toBe("lost");
     await storage.close();

@@ -69,8 +69,8 @@ function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): Client
     db.close();
   };
   // Whoever deletes or upgrades the database waits for this connection to close.
-  db.onversionchange = () => end("was deleted or upgraded elsewhere");
-  db.onclose = () => end("was closed by the browser, which may have evicted it");
+  db.onversionchange = () => end("deleted or upgraded elsewhere");
+  db.onclose = () => end("closed by the browser, which may have evicted it");
 
   const transact = async <T>(
     tables: readonly StorageTable[],
@@ -78,7 +78,7 @@ function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): Client
     work: (tx: IDBTransaction) => Promise<T>,
   ): Promise<T> => {
     try {
-      if (ended) throw new StorageError("lost", `The IndexedDB storage ${ended}. Open it again.`);
+      if (ended) throw new StorageError("lost", `The storage was ${ended}. Open it again.`);
       return await work(db.transaction(tables, mode, { durability }));
     } catch (error) {
       throw storageError(error);
@@ -108,7 +108,7 @@ function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): Client
         const spaces = await Promise.all(storageTables.map((table) => spacesIn(tx.objectStore(table))));
         return [...new Set(spaces.flat())].sort();
       }),
-    close: async () => end("was closed"),
+    close: async () => end("closed"),
   };
 }
 
@@ -198,21 +198,19 @@ function storageError(error: unknown): StorageError | FencedError {
   if (error instanceof StorageError || error instanceof FencedError) return error;
   const name = nameOf(error);
   if (name === "QuotaExceededError") {
-    return new StorageError(
-      "full",
-      "Nothing was written: the browser has no room left for this site. Free some space.",
-      { cause: error },
-    );
+    return new StorageError("full", "Nothing was written: there is no room left. Free some space.", {
+      cause: error,
+    });
   }
   // A transaction that neither we nor an error aborted was aborted by the browser, closing the connection.
   if (!error || name === "AbortError" || name === "InvalidStateError" || name === "NotFoundError") {
     return new StorageError(
       "lost",
-      `The IndexedDB storage vanished under us (${textOf(error ?? "closed")}). Open it again.`,
+      `The storage was closed (${textOf(error ?? "aborted")}). Open it again.`,
       { cause: error },
     );
   }
-  return new StorageError("failed", `IndexedDB failed, nothing was written (${textOf(error)}).`, {
+  return new StorageError("failed", `Nothing was written: ${textOf(error)}.`, {
     cause: error,
   });
 }

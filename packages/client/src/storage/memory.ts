@@ -60,8 +60,8 @@ function emptyAccount(): Account {
 function handleOn(account: Account): ClientStorage {
   let closed = false;
   const tables = (): Account["tables"] => {
-    if (closed) throw new StorageError("lost", "The memory storage was closed. Open it again.");
-    if (account.destroyed) throw new StorageError("lost", "The memory storage was destroyed. Open it again.");
+    if (closed) throw new StorageError("lost", "The storage was closed. Open it again.");
+    if (account.destroyed) throw new StorageError("lost", "The storage was deleted. Open it again.");
     return account.tables;
   };
   return {
