@@ -25,6 +25,5 @@ export * from "./ports.js";
 export * from "./protocol-version.js";
 export * from "./rejected-error.js";
 export * from "./row.js";
-export * from "./sha256.js";
 export * from "./socket-message.js";
 export * from "./stamp.js";
