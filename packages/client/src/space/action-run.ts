@@ -1,16 +1,8 @@
-import {
-  type Fields,
-  type Json,
-  type Op,
-  type SetMember,
-  type Stamp,
-  type TimerPort,
-  actionContext,
-} from "@landfall/protocol";
+import { type Fields, type Json, type Stamp, type TimerPort, actionContext } from "@landfall/protocol";
 import { type Query, type Schema, select } from "@landfall/schema";
 import { type Effects, EffectsBuilder, type ViewReader } from "../replica/effects.js";
 import type { ReplicaRules } from "../replica/rules.js";
-import { WriteError, ops } from "./domain-writes.js";
+import { WriteError, domainWrites } from "./domain-writes.js";
 
 /** An action that runs longer is taken to have failed: it may await only its `tx`, which never waits. */
 const actionBudgetMs = 2_000;
@@ -32,34 +24,23 @@ function txDomain(schema: Schema, name: string, builder: EffectsBuilder, newKey:
     return found && { ...found, key };
   };
   const all = (): ActionRecord[] => builder.keys(name).flatMap((key) => record(key) ?? []);
-  const context = { domain, fields };
-  const apply = (op: Op): void => {
+  const writes = domainWrites(domain, fields, (op): void => {
     if (!builder.apply(op))
       throw new WriteError(
         builder.failure?.code ?? "invalid",
         builder.failure?.message ?? "The write cannot stand.",
       );
-  };
-  type Given = { readonly [field: string]: unknown };
+  });
   return {
     get: async (key: string) => record(key),
     all: async () => all(),
     query: async (query: Query<ActionRecord>) => select(all(), query),
+    ...writes,
     create(input: unknown, options: { readonly key?: string } = {}): string {
       const key = options.key ?? newKey();
-      apply(ops.create(context, key, input));
+      writes.create(key, input);
       return key;
     },
-    put: (key: string, input: unknown) => apply(ops.put(context, key, input)),
-    update: (key: string, patch: Given, options: { readonly unset?: readonly string[] } = {}) =>
-      apply(ops.update(context, key, patch, options.unset)),
-    increment: (key: string, by: Given) => apply(ops.increment(context, key, by)),
-    add: (key: string, members: { readonly [field: string]: readonly SetMember[] }) =>
-      apply(ops.members("add", context, key, members)),
-    remove: (key: string, members: { readonly [field: string]: readonly SetMember[] }) =>
-      apply(ops.members("remove", context, key, members)),
-    delete: (key: string) => apply(ops.delete(context, key)),
-    restore: (key: string, input: unknown) => apply(ops.restore(context, key, input)),
   };
 }
 

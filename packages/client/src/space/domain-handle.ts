@@ -3,7 +3,7 @@ import {
   type Json,
   type Op,
   type RandomPort,
-  type SetMember,
+  type RecordOp,
   mergeRecord,
   randomIdentifier,
 } from "@landfall/protocol";
@@ -21,7 +21,7 @@ import type {
 } from "@landfall/schema";
 import { select } from "@landfall/schema";
 import type { RecordMeta, ViewRecord } from "../replica/view-record.js";
-import { WriteError, ops } from "./domain-writes.js";
+import { WriteError, domainWrites } from "./domain-writes.js";
 import { type LiveQuery, liveQuery } from "./live-query.js";
 import type { NewEvent, Receipt } from "./receipt.js";
 import type { SettledOutcome } from "./settlement.js";
@@ -78,8 +78,6 @@ export interface DomainHandle<D extends Typed = Typed> {
 }
 
 type AnyRecord = ViewRecord;
-type Given = { readonly [field: string]: unknown };
-type MembersGiven = { readonly [field: string]: readonly SetMember[] };
 
 /** How the ops of a handle reach the replica. */
 export type Submit = (op: Op, expect?: NewEvent["expect"]) => Receipt;
@@ -145,30 +143,26 @@ export function domainHandle(
     const { key: _key, $: _meta, ...own } = record as unknown as Record<string, Json>;
     return own;
   };
-  const context = { domain, fields };
-  const on = (key: string, op: Op, expect?: NewEvent["expect"]): RecordReceipt => ({
-    ...submit(op, expect),
-    key,
-  });
-  const expected = (key: string, { expect }: WriteOptions = {}): NewEvent["expect"] =>
-    expect === undefined
-      ? undefined
-      : [[name, key, expect === "current" ? (replica.baseRow(name, key)?.version ?? 0) : expect]];
+  /** What the record must be like when the server gets to the op. */
+  const expected = ({ op, key }: RecordOp, { expect }: WriteOptions = {}): NewEvent["expect"] => {
+    const standing = replica.baseRow(name, key)?.version ?? 0;
+    if (op === "restore") {
+      // The tombstone is the server's already, or the last own event on the key makes it.
+      const last = replica.pendingOf(name, key).at(-1);
+      return [[name, key, last ? { event: last.id } : standing]];
+    }
+    return expect === undefined ? undefined : [[name, key, expect === "current" ? standing : expect]];
+  };
+  const writes = domainWrites(domain, fields, (op, options?: WriteOptions): RecordReceipt => ({
+    ...submit(op, expected(op, options)),
+    key: op.key,
+  }));
   const live = (query: Query<AnyRecord> = {}): LiveQuery<AnyRecord> => liveQuery(replica, name, query);
   const query = (asked: Query<AnyRecord>): readonly AnyRecord[] =>
     select(
       [...replica.keys(name)].map((key) => get(key) as AnyRecord),
       asked,
     );
-
-  function restore(key: string, input: unknown): RecordReceipt {
-    const op = ops.restore(context, key, input);
-    const row = replica.baseRow(name, key);
-    // The tombstone is the server's already, or the last own event on the key makes it.
-    const own = replica.pendingOf(name, key);
-    const last = own[own.length - 1];
-    return on(key, op, [[name, key, last ? { event: last.id } : (row?.version ?? 0)]]);
-  }
 
   const handle = {
     get,
@@ -192,28 +186,15 @@ export function domainHandle(
       replica.subscribe((changes) => {
         if (changes.get(name)?.has(key)) listener();
       }),
-    create: (input: unknown, options: { readonly key?: string } = {}) => {
-      const key = options.key ?? randomIdentifier(random);
-      return on(key, ops.create(context, key, input));
-    },
-    put: (key: string, input: unknown) => on(key, ops.put(context, key, input)),
-    update: (
-      key: string,
-      patch: Given,
-      options: WriteOptions & { readonly unset?: readonly string[] } = {},
-    ) => on(key, ops.update(context, key, patch, options.unset), expected(key, options)),
-    increment: (key: string, by: Given) => on(key, ops.increment(context, key, by)),
-    add: (key: string, members: MembersGiven) => on(key, ops.members("add", context, key, members)),
-    remove: (key: string, members: MembersGiven) => on(key, ops.members("remove", context, key, members)),
-    delete: (key: string, options?: WriteOptions) =>
-      on(key, ops.delete(context, key), expected(key, options)),
+    ...writes,
+    create: (input: unknown, options: { readonly key?: string } = {}) =>
+      writes.create(options.key ?? randomIdentifier(random), input),
     deleteMany: (which: readonly string[] | { readonly upTo: number }) =>
       submit({
         op: "deleteMany",
         domain: name,
         ...("upTo" in which ? { upTo: which.upTo } : { keys: which }),
       }),
-    restore,
   };
   // The handle's types are the schema's; at run time every domain has the same one.
   return handle as unknown as DomainHandle;

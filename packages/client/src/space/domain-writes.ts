@@ -1,5 +1,5 @@
-import type { Fields, Json, Op, SetMember } from "@landfall/protocol";
-import { type Domain, describeIssues } from "@landfall/schema";
+import type { Fields, Json, RecordOp, SetMember } from "@landfall/protocol";
+import { type Domain, type Invalid, describeIssues } from "@landfall/schema";
 
 /** A write that cannot stand as it was asked for; nothing was written. `code` is one of the protocol's. */
 export class WriteError extends Error {
@@ -15,89 +15,72 @@ export class WriteError extends Error {
 type Given = { readonly [field: string]: unknown };
 type Members = { readonly [field: string]: readonly SetMember[] | undefined };
 
-/** What validating a write needs of the view that it is written over. */
-export interface WriteContext {
-  readonly domain: Domain;
-  /** The record's fields as they show now; undefined where there is none. */
-  fields(key: string): Fields | undefined;
-}
+const given = (values: Given): Given =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
-const given = (values: Given): Fields =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Fields;
-
-function refuse(domain: Domain, key: string, issues: Parameters<typeof describeIssues>[0]): never {
-  throw new WriteError("invalid", `${domain.name} ${key}: ${describeIssues(issues)}`);
-}
-
-/** Builds the ops of one domain, validated against the schema before anything is written. @throws WriteError */
-export const ops = {
-  create({ domain }: WriteContext, key: string, fields: unknown): Op {
-    const checked = domain.validate(fields);
-    return checked.ok
-      ? { op: "create", domain: domain.name, key, set: checked.value }
-      : refuse(domain, key, checked.issues);
-  },
-  put({ domain }: WriteContext, key: string, put: unknown): Op {
-    const checked = domain.validatePut(put);
+/**
+ * The writes of one domain as an app calls them, each validated against the schema before `submit` gets its op.
+ * They throw WriteError, with nothing written.
+ *
+ * @param fields the record's fields as they show now; undefined where there is none.
+ * @param submit gets the options of the call too.
+ */
+export function domainWrites<R, O extends object>(
+  domain: Domain,
+  fields: (key: string) => Fields | undefined,
+  submit: (op: RecordOp, options?: O) => R,
+) {
+  const { name, fieldKind } = domain;
+  const refuse = (key: string, why: string): never => {
+    throw new WriteError("invalid", `${name} ${key}: ${why}`);
+  };
+  const valid = <C extends { readonly ok: true }>(key: string, checked: C | Invalid): C =>
+    checked.ok ? checked : refuse(key, describeIssues(checked.issues));
+  const members = (op: "add" | "remove", key: string, changes: Members): R => {
+    const values = given(changes) as { [field: string]: readonly SetMember[] };
+    for (const field of Object.keys(values))
+      if (fieldKind(field) !== "set") refuse(key, `${field} is no set.`);
+    return submit({ op, domain: name, key, values });
+  };
+  return {
+    create: (key: string, input: unknown) =>
+      submit({ op: "create", domain: name, key, set: valid(key, domain.validate(input)).value }),
     // Another device may make the record first, and then counters and sets are left alone; absent ones read as 0 and empty.
-    return checked.ok
-      ? { op: "put", domain: domain.name, key, set: checked.set }
-      : refuse(domain, key, checked.issues);
-  },
-  update({ domain, fields }: WriteContext, key: string, patch: Given, unset: readonly string[] = []): Op {
-    const current = fields(key);
-    if (!current)
-      throw new WriteError("missing", `There is no ${domain.name} ${key} to update. Create it, or put.`);
-    const checked = domain.validatePatch(current, { set: patch, unset });
-    if (!checked.ok) return refuse(domain, key, checked.issues);
-    return {
-      op: "update",
-      domain: domain.name,
-      key,
-      set: checked.set,
-      ...(unset.length > 0 ? { unset } : {}),
-    };
-  },
-  increment({ domain }: WriteContext, key: string, by: Given): Op {
-    const amounts = given(by) as { [field: string]: number };
-    for (const [field, amount] of Object.entries(amounts)) {
-      if (domain.fieldKind(field) !== "counter" || !Number.isFinite(amount))
-        throw new WriteError(
-          "invalid",
-          `${domain.name} ${key}: ${field} is no counter, or ${amount} no number.`,
-        );
-    }
-    return { op: "increment", domain: domain.name, key, by: amounts };
-  },
-  members(op: "add" | "remove", { domain }: WriteContext, key: string, members: Members): Op {
-    const values = given(members) as { [field: string]: readonly SetMember[] };
-    for (const field of Object.keys(values)) {
-      if (domain.fieldKind(field) !== "set")
-        throw new WriteError("invalid", `${domain.name} ${key}: ${field} is no set.`);
-    }
-    return { op, domain: domain.name, key, values };
-  },
-  restore({ domain }: WriteContext, key: string, fields: unknown): Op {
-    const checked = domain.validate(fields);
-    return checked.ok
-      ? { op: "restore", domain: domain.name, key, set: checked.value }
-      : refuse(domain, key, checked.issues);
-  },
-  delete({ domain }: WriteContext, key: string): Op {
-    return { op: "delete", domain: domain.name, key };
-  },
-};
+    put: (key: string, input: unknown) =>
+      submit({ op: "put", domain: name, key, set: valid(key, domain.validatePut(input)).set }),
+    update(key: string, patch: Given, options?: O & { readonly unset?: readonly string[] }): R {
+      const unset = options?.unset ?? [];
+      const current = fields(key);
+      if (!current)
+        throw new WriteError("missing", `There is no ${name} ${key} to update. Create it, or put.`);
+      const { set } = valid(key, domain.validatePatch(current, { set: patch, unset }));
+      return submit(
+        { op: "update", domain: name, key, set, ...(unset.length > 0 ? { unset } : {}) },
+        options,
+      );
+    },
+    increment(key: string, by: Given): R {
+      const amounts = given(by) as { [field: string]: number };
+      for (const [field, amount] of Object.entries(amounts)) {
+        if (fieldKind(field) !== "counter" || !Number.isFinite(amount))
+          refuse(key, `${field} is no counter, or ${amount} no number.`);
+      }
+      return submit({ op: "increment", domain: name, key, by: amounts });
+    },
+    add: (key: string, changes: Members) => members("add", key, changes),
+    remove: (key: string, changes: Members) => members("remove", key, changes),
+    delete: (key: string, options?: O) => submit({ op: "delete", domain: name, key }, options),
+    restore: (key: string, input: unknown) =>
+      submit({ op: "restore", domain: name, key, set: valid(key, domain.validate(input)).value }),
+  };
+}
 
 /** What an action was called with, as its event carries it. @throws WriteError */
 export function actionArgs(
   name: string,
   action:
     | {
-        validate(
-          args: unknown,
-        ):
-          | { readonly ok: true; readonly args: Json }
-          | { readonly ok: false; readonly issues: Parameters<typeof describeIssues>[0] };
+        validate(args: unknown): { readonly ok: true; readonly args: Json } | Invalid;
       }
     | undefined,
   args: unknown,
