@@ -293,7 +293,7 @@ export const protocolFaults: readonly Fault[] = [
     name: "unknown-members-unchecked",
     rule: "§13",
     file: decode,
-    find: "checkJson(value[name], limits.maxDepth);",
+    find: 'if (!isSafeMember(name)) fail(`no member "${name}"`); checkJson(value, limits.maxDepth);',
     replace: "",
     test: {
       file: totalityTest,

@@ -5,4 +5,5 @@ import fc from "fast-check";
  * change. `LANDFALL_SEED=random` draws another (fast-check prints it when a property fails), a number replays it.
  */
 const asked = process.env["LANDFALL_SEED"];
-if (asked !== "random") fc.configureGlobal({ ...fc.readConfigureGlobal(), seed: Number(asked ?? 20_261_121) });
+if (asked !== "random")
+  fc.configureGlobal({ ...fc.readConfigureGlobal(), seed: Number(asked ?? 20_261_121) });
