@@ -82,21 +82,18 @@ it("rules 2, 3 and 9: a server that is killed again and again while ten clients 
   const url = `http://127.0.0.1:${port}`;
   const all = await Promise.all(Array.from({ length: writers }, (_, i) => makeWriter(url, `writer-${i}`)));
   let isOver = false;
-  let acknowledged = 0;
-  let heard = (): void => {};
+  let awaited = { count: 0, reached: (): void => {} };
   const working = all.map((writer) =>
     work(
       writer,
       () => isOver,
       () => {
-        acknowledged += 1;
-        heard();
+        if (--awaited.count === 0) awaited.reached();
       },
     ),
   );
   for (let kill = 0; kill < kills; kill++) {
-    const enough = acknowledged + randomInt(1, 150);
-    while (acknowledged < enough) await new Promise<void>((resolve) => (heard = resolve));
+    await new Promise<void>((reached) => (awaited = { count: randomInt(1, 150), reached }));
     await server?.kill();
     await start(port);
   }

@@ -1,6 +1,7 @@
 import type { Fault } from "./fault.js";
 
 const session = "packages/client/src/space/space-session.ts";
+const lostRows = "packages/client/src/space/lost-rows.ts";
 const settlement = "packages/client/src/space/settlement.ts";
 const outbox = "packages/client/src/space/outbox.ts";
 const staging = "packages/client/src/replica/staging.ts";
@@ -312,7 +313,7 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "loss-judged-by-time",
     rule: "rule 12",
-    file: session,
+    file: lostRows,
     find: "if (row.version > at || now?.version === row.version) return !sameContent(now, row);",
     replace: "if (row.version < 0 && at < 0) return !sameContent(now, row);",
     test: generations("base is fetched again, what it lost is kept, what was pending goes on"),

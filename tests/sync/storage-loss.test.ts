@@ -201,9 +201,7 @@ describe("a storage that is gone at the next start", () => {
     device.offline();
     for (let i = 0; i < unsynced; i++) await probe(site, `unsynced ${i}`).saved;
     await vi.waitFor(() =>
-      expect([...(notes.read("landfall:landfall.account.ann") ?? "")].join("")).toContain(
-        `"pending":${unsynced}`,
-      ),
+      expect(notes.read("landfall:landfall.account.ann")).toContain(`"pending":${unsynced}`),
     );
     await device.client.close();
     await sqliteStorage(join(folder, "app.db")).destroy("landfall.account.ann");

@@ -6,7 +6,6 @@ import {
   type SpaceRequest,
   type Stamp,
   opsConflict,
-  sameJson,
 } from "@landfall/protocol";
 import type { Budget, Landing, Recovery, SpacePart, SyncedSpace } from "../loop/port.js";
 import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
@@ -18,6 +17,7 @@ import { Staging } from "../replica/staging.js";
 import { FencedError, type StorageChange, StorageError } from "../storage/port.js";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
+import { type KeptAside, lostItems } from "./lost-rows.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
 import { keepAside, recover } from "./recovery.js";
@@ -27,7 +27,6 @@ import type { SessionContext } from "./session-context.js";
 import { type Settlement, settle } from "./settlement.js";
 import type { SpaceNews } from "./space-news.js";
 import {
-  type Aside,
   type ReplicaMeta,
   dropEvent,
   loadSpace,
@@ -36,19 +35,6 @@ import {
   putMeta,
   rowChanges,
 } from "./space-store.js";
-
-/** Whether a server lacks what a row said. @param now the row as the server has it. */
-function isLost(row: Row, now: Row | undefined, { at }: Aside): boolean {
-  if (row.version > at || now?.version === row.version) return !sameContent(now, row);
-  // A later version may well come after this one; whether it does cannot be seen.
-  return !now || now.version < row.version || now.modifiedAt < row.modifiedAt;
-}
-
-/** Whether two rows say the same, wherever their versions come from. */
-function sameContent(a: Row | undefined, b: Row): boolean {
-  if (!a || a.deleted || b.deleted) return Boolean(a?.deleted && b.deleted);
-  return sameJson(a.fields, b.fields) && sameJson(a.stamps, b.stamps);
-}
 
 /** Rows of a cut that other tabs are told; more are read from the storage. */
 const maxToldRows = 2_000;
@@ -73,7 +59,7 @@ export class SpaceSession implements SyncedSpace {
   /** Domains that the client itself asks for anew. */
   readonly refetch = new Set<string>();
   /** Rows that a restored server may have lost; told of once base has been fetched again (DESIGN rule 12). */
-  aside: (Aside & { readonly rows: readonly Row[] }) | undefined;
+  aside: KeptAside | undefined;
   #staging: Staging | undefined;
   #sent: ReadonlyMap<string, PendingEvent> = new Map();
   stopped = false;
@@ -385,7 +371,7 @@ export class SpaceSession implements SyncedSpace {
       cut.rows.get(domain)?.get(key) ??
       (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
     const settlement = settle(cut, this.outbox, rowOf, (domain, key) => this.replica.baseRow(domain, key));
-    const items = [...settlement.items, ...this.#lost(cut, rowOf)];
+    const items = [...settlement.items, ...lostItems(this.aside, cut, rowOf)];
     const { create: _created, recovering: _recovered, ...meta } = this.meta;
     const next: ReplicaMeta = {
       ...meta,
@@ -424,24 +410,6 @@ export class SpaceSession implements SyncedSpace {
     return this.outbox.sent
       .filter((event) => ids.has(event.id) && !event.confirmed)
       .map((event) => ({ ...event, confirmed: true }));
-  }
-
-  /** Rows kept aside that the server does not have any more, once its own have come. */
-  #lost(cut: Cut, rowOf: (domain: string, key: string) => Row | undefined): InboxItem[] {
-    const { aside } = this;
-    if (!aside || cut.reset.length === 0) return [];
-    const lost = aside.rows.filter((row) => isLost(row, rowOf(row.domain, row.key), aside));
-    return lost.map((row) => ({
-      id: `lost~${row.domain}~${row.key}~${row.version}`,
-      kind: "lost",
-      madeAt: row.modifiedAt,
-      domain: row.domain,
-      key: row.key,
-      ...(row.deleted ? {} : { tried: row.fields }),
-      reason: "The server was restored from a backup without this version; it is kept here.",
-      row,
-      choices: row.deleted ? ["dismiss"] : ["writeAgain", "keepCopy", "dismiss"],
-    }));
   }
 
   async #show(cut: Cut, settlement: Settlement): Promise<void> {
