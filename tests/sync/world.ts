@@ -15,7 +15,7 @@ import { type SqliteStorage, sqlite } from "@landfall/server/storage/sqlite";
 import { z } from "zod";
 
 /** One kind of record with a field of each kind of merge. */
-export const schema = defineSchema({
+const schema = defineSchema({
   version: 1,
   domains: {
     note: records({
@@ -48,7 +48,7 @@ export interface Place {
   close(): Promise<void>;
 }
 
-export interface DeviceOptions {
+interface DeviceOptions {
   readonly user?: string;
   readonly storage?: ClientStorageFactory;
   readonly ports?: Partial<ClientPorts>;

@@ -7,7 +7,7 @@ import { createServerClock } from "./server-clock.js";
 import { type CredentialsReason, createSession } from "./session.js";
 
 /** A server of counters: each space is a head that events of anybody move, and knows each device's newest seq. */
-export interface FakeServer {
+interface FakeServer {
   readonly heads: Map<string, number>;
   readonly received: Map<string, number>;
   readonly requests: { readonly atMs: number; readonly spaces: readonly string[]; readonly events: number }[];

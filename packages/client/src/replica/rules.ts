@@ -2,7 +2,7 @@ import { type FieldKinds, type Fields, type Json, type Stamp, anyFieldKind } fro
 import type { Effects, ViewReader } from "./effects.js";
 
 /** Details of a master record, as the schema's `parent` declares them. */
-export interface ChildRules {
+interface ChildRules {
   readonly domain: string;
   readonly field: string;
   readonly onDelete: "cascade" | "restrict" | "keep";

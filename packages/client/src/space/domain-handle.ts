@@ -124,7 +124,7 @@ function submitLocal(session: SpaceSession, op: Op): Receipt {
 }
 
 /** How writes of a domain reach the replica when they stand alone. */
-export function submitTo(session: SpaceSession, domain: Domain): Submit {
+function submitTo(session: SpaceSession, domain: Domain): Submit {
   return domain.local ? (op) => submitLocal(session, op) : (op, expect) => session.writeOps([op], expect);
 }
 

@@ -25,13 +25,13 @@ export type SettledOutcome =
     };
 
 /** Whether an outcome says that the event took effect, at first or at a retry. */
-export function indexOf(outcome: SettledOutcome): number | undefined {
+function indexOf(outcome: SettledOutcome): number | undefined {
   return outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied")
     ? outcome.index
     : undefined;
 }
 
-export function rejectionOf(
+function rejectionOf(
   outcome: SettledOutcome,
 ): { readonly code: string; readonly message: string } | undefined {
   return outcome.status === "rejected" || (outcome.status === "duplicate" && outcome.of === "rejected")
@@ -40,7 +40,7 @@ export function rejectionOf(
 }
 
 /** The fields that an op was to write, for people. */
-export function triedFields(op: Op): Json | undefined {
+function triedFields(op: Op): Json | undefined {
   switch (op.op) {
     case "increment":
       return op.by;
