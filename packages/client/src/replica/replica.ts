@@ -5,6 +5,7 @@ import type { PendingEvent } from "./pending-event.js";
 import { Rebase } from "./rebase.js";
 import type { ReplicaRules } from "./rules.js";
 import { type ViewRecord, presentRecord } from "./view-record.js";
+import { submap } from "../submap.js";
 
 /** Keys of the records whose view changed, by domain. */
 export type ViewChanges = ReadonlyMap<string, ReadonlySet<string>>;
@@ -49,10 +50,13 @@ export class Replica {
     const row = this.#base.get(domain)?.get(key);
     const state = overlaid ?? row;
     if (!state || state.deleted) return undefined;
-    const record = presentRecord(key, this.#rules.domain(domain).complete(state.fields), row, overlaid !== undefined);
-    let records = this.#shown.get(domain);
-    if (!records) this.#shown.set(domain, (records = new Map()));
-    records.set(key, record);
+    const record = presentRecord(
+      key,
+      this.#rules.domain(domain).complete(state.fields),
+      row,
+      overlaid !== undefined,
+    );
+    submap(this.#shown, domain).set(key, record);
     return record;
   }
 
@@ -96,7 +100,8 @@ export class Replica {
   /** Why ops would have no effect if they were written now, if so. */
   check(ops: readonly Op[], stamp: Stamp): Effects["failure"] {
     const newest = { event: { id: stamp, madeAt: 0, ops }, effects: noEffects };
-    return runOps(ops, stamp, new Rebase(this.#events, undefined).reader(newest, this.#base), this.#rules).failure;
+    return runOps(ops, stamp, new Rebase(this.#events, undefined).reader(newest, this.#base), this.#rules)
+      .failure;
   }
 
   /** Shows records of local domains as they are now: no pending event ever touches them, so nothing is re-run. */
@@ -106,8 +111,7 @@ export class Replica {
       let keys = changes.get(row.domain);
       if (!keys) changes.set(row.domain, (keys = new Set()));
       keys.add(row.key);
-      let base = this.#base.get(row.domain);
-      if (!base) this.#base.set(row.domain, (base = new Map()));
+      const base = submap(this.#base, row.domain);
       if ("version" in row) base.set(row.key, row);
       else base.delete(row.key);
       this.#shown.get(row.domain)?.delete(row.key);
@@ -141,7 +145,8 @@ export class Replica {
       if (entry) rebase.remove(entry);
     }
     for (const event of step.add ?? []) {
-      if (!this.#events.byId(event.id) || step.remove?.has(event.id)) rebase.enqueue(this.#events.insert(event));
+      if (!this.#events.byId(event.id) || step.remove?.has(event.id))
+        rebase.enqueue(this.#events.insert(event));
     }
     this.#rebase = rebase;
     return this.#run(rebase);
@@ -167,7 +172,10 @@ export class Replica {
     const { event } = entry;
     if (event.void) return noEffects;
     if (event.ops) return runOps(event.ops, event.id, reader, this.#rules);
-    return this.#rules.runAction({ id: event.id, action: event.action as string, args: event.args ?? null }, reader);
+    return this.#rules.runAction(
+      { id: event.id, action: event.action as string, args: event.args ?? null },
+      reader,
+    );
   }
 
   /** Shows a built-in write on the view that stands, and has the running rebase take it along. */
@@ -197,24 +205,22 @@ export class Replica {
     for (const id of affected) {
       const [domain, key] = splitRowId(id);
       const state = this.#events.lastState(id);
-      let overlay = this.#overlay.get(domain);
-      const before = overlay?.get(key);
-      if (before === state) continue;
-      if (state) {
-        if (!overlay) this.#overlay.set(domain, (overlay = new Map()));
-        overlay.set(key, state);
-      } else {
-        overlay?.delete(key);
-        if (overlay?.size === 0) this.#overlay.delete(domain);
-      }
+      if (this.#overlay.get(domain)?.get(key) === state) continue;
+      const overlay = submap(this.#overlay, domain);
+      if (state) overlay.set(key, state);
+      else overlay.delete(key);
+      if (overlay.size === 0) this.#overlay.delete(domain);
       changed(domain, key);
     }
     this.#tell(changes);
   }
 
-  #patchDomain(domain: string, rows: ReadonlyMap<string, Row | null>, changed: (domain: string, key: string) => void): void {
-    let base = this.#base.get(domain);
-    if (!base) this.#base.set(domain, (base = new Map()));
+  #patchDomain(
+    domain: string,
+    rows: ReadonlyMap<string, Row | null>,
+    changed: (domain: string, key: string) => void,
+  ): void {
+    const base = submap(this.#base, domain);
     for (const [key, row] of rows) {
       this.onBaseRow?.(domain, key, base.get(key));
       if (row) base.set(key, row);

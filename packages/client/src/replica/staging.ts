@@ -4,6 +4,7 @@ import type { Cut, FinalOutcome } from "./cut.js";
 import { omittedRows } from "./own-echo.js";
 import type { PendingEvent } from "./pending-event.js";
 import type { ReplicaRules } from "./rules.js";
+import { submap } from "../submap.js";
 
 type Cursors = Record<string, number>;
 
@@ -94,8 +95,7 @@ export class Staging {
   /** Rows in version order; one that is older than what is staged changes nothing. */
   rows(rows: readonly Row[]): void {
     for (const row of rows) {
-      let domain = this.#rows.get(row.domain);
-      if (!domain) this.#rows.set(row.domain, (domain = new Map()));
+      const domain = submap(this.#rows, row.domain);
       const staged = domain.get(row.key);
       if (!staged || row.version >= staged.version) domain.set(row.key, row);
     }
@@ -103,7 +103,8 @@ export class Staging {
 
   checkpoint(checkpoint: AnswerCheckpoint): void {
     // A domain that is no longer asked for keeps the cursor it had.
-    for (const [domain, cursor] of Object.entries(checkpoint.cursors)) this.#cursors[domain] = Math.max(this.#cursors[domain] ?? 0, cursor);
+    for (const [domain, cursor] of Object.entries(checkpoint.cursors))
+      this.#cursors[domain] = Math.max(this.#cursors[domain] ?? 0, cursor);
     this.#scan = { ...checkpoint.scan };
   }
 

@@ -23,11 +23,9 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
   let current: readonly InboxItem[] | undefined;
   session.subscribeInbox(() => (current = undefined));
 
-  const find = (id: string): InboxItem => {
-    const item = session.inbox.get(id);
-    if (!item) throw new WriteError("missing", "That item has been dealt with already.");
-    return item;
-  };
+  /** Items whose write is on its way to the storage: a button pressed twice must not write twice. */
+  const underWay = new Set<string>();
+  const find = (id: string): InboxItem => itemOf(session, id);
   const dismiss = async (ids: readonly string[]): Promise<void> => {
     session.changeInbox([], ids);
     session.context.publish(session.space, { type: "inbox", put: [], drop: ids });
@@ -35,19 +33,12 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
   };
   /** The write that deals with an item is durable before the item goes. */
   const dealtWith = (receipt: Receipt, ids: readonly string[]): void => {
-    void receipt.saved.then(
-      () => dismiss(ids),
-      () => undefined,
-    );
+    for (const id of ids) underWay.add(id);
+    void receipt.saved
+      .then(() => dismiss(ids))
+      .catch(() => undefined)
+      .finally(() => ids.forEach((id) => underWay.delete(id)));
   };
-  const place = (item: InboxItem): { readonly domain: string; readonly key: string } => {
-    if (item.domain === undefined || item.key === undefined)
-      throw new WriteError("invalid", "The item is of no single record; retry or dismiss it.");
-    return { domain: item.domain, key: item.key };
-  };
-  const triedFields = (item: InboxItem): Fields =>
-    item.field === undefined ? ((item.tried ?? {}) as Fields) : { [item.field]: item.tried as Json };
-
   return {
     get current() {
       current ??= [...session.inbox.values()].sort((a, b) => a.madeAt - b.madeAt || (a.id < b.id ? -1 : 1));
@@ -102,6 +93,22 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
     },
     dismiss: (id) => dismiss([id]),
   };
+}
+
+function itemOf(session: SpaceSession, id: string): InboxItem {
+  const item = session.inbox.get(id);
+  if (!item) throw new WriteError("missing", "That item has been dealt with already.");
+  return item;
+}
+
+function place(item: InboxItem): { readonly domain: string; readonly key: string } {
+  if (item.domain === undefined || item.key === undefined)
+    throw new WriteError("invalid", "The item is of no single record; retry or dismiss it.");
+  return { domain: item.domain, key: item.key };
+}
+
+function triedFields(item: InboxItem): Fields {
+  return item.field === undefined ? ((item.tried ?? {}) as Fields) : { [item.field]: item.tried as Json };
 }
 
 /** Counters and sets are not written over: only their own ops change them. */

@@ -3,6 +3,7 @@ import type { Cut } from "../replica/cut.js";
 import type { PendingEvent } from "../replica/pending-event.js";
 import type { ClientStorage, StorageChange } from "../storage/port.js";
 import type { InboxItem } from "./inbox-item.js";
+import { submap } from "../submap.js";
 
 /** What a replica knows of itself beside its rows. */
 export interface ReplicaMeta {
@@ -65,11 +66,7 @@ function byDomain(
   entries: readonly { readonly a: string; readonly b: string; readonly value: unknown }[],
 ): Map<string, Map<string, Row>> {
   const domains = new Map<string, Map<string, Row>>();
-  for (const { a, b, value } of entries) {
-    let rows = domains.get(a);
-    if (!rows) domains.set(a, (rows = new Map()));
-    rows.set(b, value as Row);
-  }
+  for (const { a, b, value } of entries) submap(domains, a).set(b, value as Row);
   return domains;
 }
 

@@ -116,7 +116,7 @@ function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): Client
 function answer<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error as DOMException);
+    request.onerror = () => reject(request.error);
   });
 }
 

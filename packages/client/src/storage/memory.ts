@@ -12,6 +12,7 @@ import {
   type StorageTable,
   type StorageValue,
 } from "./port.js";
+import { submap } from "../submap.js";
 
 /** Space → a → b → value. Empty inner maps are removed, so that a key of the outer map is a space in use. */
 type Space = Map<string, Map<string, StorageValue>>;
@@ -125,11 +126,7 @@ function writeOf(table: Table, change: StorageChange): () => void {
 }
 
 function put(table: Table, space: string, a: string, b: string, value: StorageValue): void {
-  let domains = table.get(space);
-  if (domains === undefined) table.set(space, (domains = new Map()));
-  let keys = domains.get(a);
-  if (keys === undefined) domains.set(a, (keys = new Map()));
-  keys.set(b, value);
+  submap(submap(table, space), a).set(b, value);
 }
 
 /** Removes one entry, or all under `a`, and the maps that this leaves empty. */
