@@ -25,7 +25,6 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
 
   /** Items whose write is on its way to the storage: a button pressed twice must not write twice. */
   const underWay = new Set<string>();
-  const find = (id: string): InboxItem => itemOf(session, id);
   const dismiss = async (ids: readonly string[]): Promise<void> => {
     session.changeInbox([], ids);
     session.context.publish(session.space, { type: "inbox", put: [], drop: ids });
@@ -46,7 +45,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
     },
     subscribe: (listener) => session.subscribeInbox(listener),
     retry(id) {
-      const { event } = find(id);
+      const { event } = itemOf(session, id);
       if (!event) throw new WriteError("invalid", "The item has no write to retry.");
       const siblings = [...session.inbox.values()]
         .filter((item) => item.event?.id === event.id && item.kind !== "superseded")
@@ -58,7 +57,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
       return receipt;
     },
     writeAgain(id) {
-      const item = find(id);
+      const item = itemOf(session, id);
       const { domain, key } = place(item);
       const standing = session.replica.get(domain, key);
       const unset = item.field !== undefined && item.tried === undefined;
@@ -76,14 +75,13 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
       return receipt;
     },
     keepCopy(id) {
-      const item = find(id);
+      const item = itemOf(session, id);
       const { domain, key } = place(item);
-      const standing = session.replica.get(domain, key);
       const {
         key: _key,
         $: _meta,
         ...fields
-      } = (standing ?? item.before ?? {}) as unknown as Record<string, Json>;
+      } = (session.replica.get(domain, key) ?? item.before ?? {}) as unknown as Record<string, Json>;
       const copy = randomIdentifier(random);
       const receipt = session.writeOps([
         { op: "create", domain, key: copy, set: { ...fields, ...triedFields(item) } },
