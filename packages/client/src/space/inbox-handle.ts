@@ -25,6 +25,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
 
   /** Items whose write is on its way to the storage: a button pressed twice must not write twice. */
   const underWay = new Set<string>();
+  const find = (id: string): InboxItem => itemOf(session, underWay.has(id) ? "" : id);
   const dismiss = async (ids: readonly string[]): Promise<void> => {
     session.changeInbox([], ids);
     session.context.publish(session.space, { type: "inbox", put: [], drop: ids });
@@ -45,7 +46,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
     },
     subscribe: (listener) => session.subscribeInbox(listener),
     retry(id) {
-      const { event } = itemOf(session, id);
+      const { event } = find(id);
       if (!event) throw new WriteError("invalid", "The item has no write to retry.");
       const siblings = [...session.inbox.values()]
         .filter((item) => item.event?.id === event.id && item.kind !== "superseded")
@@ -57,7 +58,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
       return receipt;
     },
     writeAgain(id) {
-      const item = itemOf(session, id);
+      const item = find(id);
       const { domain, key } = place(item);
       const standing = session.replica.get(domain, key);
       const unset = item.field !== undefined && item.tried === undefined;
@@ -75,7 +76,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
       return receipt;
     },
     keepCopy(id) {
-      const item = itemOf(session, id);
+      const item = find(id);
       const { domain, key } = place(item);
       const {
         key: _key,

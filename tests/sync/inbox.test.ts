@@ -1,0 +1,35 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { type Place, openPlace } from "./world.js";
+
+let place: Place;
+beforeEach(() => {
+  place = openPlace();
+});
+afterEach(() => place.close());
+
+it("rules 3 and 8: an inbox item that is retried twice at once is written once", async () => {
+  const owner = place.device();
+  const site = await owner.open();
+  site.note.create({ text: "counted" }, { key: "n1" });
+  await owner.client.sync();
+  const allow = (role: "reader" | "writer") => owner.client.spaces().invite(site.id, "bob", role);
+  await allow("writer");
+  const bob = place.device({ user: "bob" });
+  const theirs = await bob.open();
+  await bob.client.sync();
+  bob.offline();
+  theirs.note.increment("n1", { votes: 1 });
+  await allow("reader");
+  bob.online();
+  await bob.client.sync();
+  const [item] = theirs.inbox.current;
+  expect(item).toMatchObject({ kind: "rejected", code: "forbidden" });
+  await allow("writer");
+  const retry = () => theirs.inbox.retry(item?.id ?? "");
+  const { settled } = retry();
+  expect(retry).toThrow("dealt with already");
+  await bob.client.sync();
+  expect(await settled).toMatchObject({ status: "applied" });
+  expect(theirs.note.get("n1")?.votes).toBe(1);
+  expect(theirs.inbox.current).toEqual([]);
+});
