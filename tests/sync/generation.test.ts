@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { memoryStorage } from "@landfall/client/storage/memory";
+import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
 import { sqlite } from "@landfall/server/storage/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Place, bytesOf, makeProbe, openPlace, probe, probed, settle, space } from "./world.js";
@@ -61,6 +63,35 @@ describe("a space that is restored", () => {
     await place.replaceServer(sqlite(join(folder, "first.db")));
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("rules 8 and 12: a tab that takes over in the middle of a recovery ends it, and what the server lost is in the inbox", async () => {
+    const origin = { storage: memoryStorage(), ports: { locks: createLocks(), channel: createHub() } };
+    const leader = place.device({
+      ...origin,
+      // The leader hears of the restore, and never again of anything.
+      client: { onReport: (code) => code === "restored" && leader.offline() },
+    });
+    const site = await leader.open();
+    site.note.create({ text: "old" }, { key: "n1" });
+    await leader.client.sync();
+    const [summary] = await leader.client.spaces().list();
+    await place.storage.backup(join(folder, "backup.db"));
+    site.note.create({ text: "new" }, { key: "n2" });
+    await leader.client.sync();
+    const follower = place.device(origin);
+    const followed = await follower.open();
+    await follower.client.sync();
+
+    const backup = sqlite(join(folder, "backup.db"));
+    await backup.setGeneration(space, { generation: "g2", reason: "restored", at: summary?.head ?? 0 });
+    await place.replaceServer(backup);
+    await expect(leader.client.sync()).rejects.toThrow();
+    await leader.client.close();
+    await follower.client.sync();
+    expect(followed.inbox.current.map(({ kind, key }) => `${kind} ${key}`)).toEqual(["lost n2"]);
+    expect(followed.note.all().map(({ key }) => key)).toEqual(["n1"]);
+    expect(follower.reports).toEqual([]);
+  });
 
   it.each([
     ["that says so", true, "restored"],

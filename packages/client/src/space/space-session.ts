@@ -528,6 +528,10 @@ export class SpaceSession implements SyncedSpace {
 
   changeInbox(put: readonly InboxItem[], drop: readonly string[]): void {
     for (const item of put) this.inbox.set(item.id, item);
+    // What was kept aside is of the base that stood before; what is stored says whether a recovery is under way.
+    this.aside = undefined;
+    this.refetch.clear();
+    if (stored.meta.recovering) keepAside(this, stored.meta.recovering);
     for (const id of drop) this.inbox.delete(id);
     for (const listener of [...this.#inboxListeners]) listener();
   }
