@@ -196,7 +196,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
   }
 
   async #beginLead(): Promise<void> {
-    this.#term = await raiseTerm(this.#opened.storage);
+    this.#term = await raiseTerm(this.#opened.storage).catch((error: unknown) => {
+      // Whoever waits for a sync must hear why none can begin.
+      for (const id of [...this.#asked.keys()]) this.#settleSync(id, { code: "storage", message: error instanceof Error ? error.message : String(error) });
+      throw error;
+    });
     for (const space of await this.#opened.storage.spaces()) {
       if (space === "") continue;
       const waiting = await this.#opened.storage.entries("outbox", space);

@@ -89,3 +89,16 @@ test("without locks the latest tab leads; the one before is fenced out at its ne
   expect(first.tries).toBeGreaterThan(before);
   await first.client.close();
 });
+
+test("rule 9: a sync that no leader can begin, because the storage was deleted by another tab, is refused and does not hang", async () => {
+  const origin = { storage: memoryStorage(), locks: createLocks(), channel: createHub() };
+  const first = openTab(origin, 1);
+  await Promise.all([first.client.space("site-7").open(), first.time.advance(100)]);
+  const second = openTab(origin, 2);
+  await Promise.all([second.client.space("site-7").open(), second.time.advance(100)]);
+  await first.client.signOut();
+  const refused = expect(second.client.sync()).rejects.toMatchObject({ code: "storage" });
+  await second.time.advance(20_000);
+  await refused;
+  await second.client.close();
+});
