@@ -200,6 +200,129 @@ describe("a write on its way to the storage", () => {
   });
 });
 
+/** A storage that can be made to refuse every commit for want of room. */
+function fillableStorage() {
+  const inner = memoryStorage();
+  const state = { isFull: false };
+  const storage: ClientStorageFactory = {
+    ...inner,
+    async open(name) {
+      const handle = await inner.open(name);
+      return {
+        ...handle,
+        async commit(changes, fence) {
+          if (state.isFull) throw new StorageError("full", "There is no room.");
+          return handle.commit(changes, fence);
+        },
+      };
+    },
+  };
+  return { storage, state };
+}
+
+describe("a change of account", () => {
+  it("rule 8: data of a user whose id is guest is nobody else's to adopt", async () => {
+    const who = { user: "guest" };
+    const device = place.device({ client: { credentials: () => `dev:${who.user}` } });
+    const site = await device.open();
+    await device.client.sync();
+    await device.client.spaces().invite(site.id, "bob", "writer");
+    device.offline();
+    await site.note.create({ text: "the guest's own" }, { key: "n1" }).saved;
+    who.user = "bob";
+    await device.client.signIn();
+    expect(site.note.all()).toEqual([]);
+    who.user = "guest";
+    await device.client.signIn();
+    expect(site.note.get("n1")?.text).toBe("the guest's own");
+  });
+
+  it("rules 1 and 8: a write that the storage refused is not sent as another account's, and its loss is told", async () => {
+    const { storage, state } = fillableStorage();
+    const who = { user: "ann" };
+    const device = place.device({ storage, client: { credentials: () => `dev:${who.user}` } });
+    const site = await device.open();
+    await device.client.sync();
+    await device.client.spaces().invite(site.id, "bob", "writer");
+    device.offline();
+    state.isFull = true;
+    await expect(site.note.create({ text: "ann's" }).saved).rejects.toThrow("no room");
+    state.isFull = false;
+    who.user = "bob";
+    await device.client.signIn();
+    device.online();
+    await device.client.sync();
+    expect(site.note.all()).toEqual([]);
+    expect(device.reports).toEqual(["storage", "unsynced_lost"]);
+  });
+
+  it("rule 8: what a guest writes while signing in is adopted with the rest", async () => {
+    const inner = memoryStorage();
+    const who: { user: string | null } = { user: null };
+    let written = 1;
+    const late = { write: () => {} };
+    const storage: ClientStorageFactory = {
+      ...inner,
+      async open(name) {
+        const handle = await inner.open(name);
+        if (!name.includes("ann")) return handle;
+        // The account's storage takes its time to be asked, as a disk does; the person goes on writing.
+        return {
+          ...handle,
+          async get(...where) {
+            late.write();
+            return handle.get(...where);
+          },
+        };
+      },
+    };
+    const device = place.device({ storage, client: { credentials: () => who.user && `dev:${who.user}` } });
+    const site = await device.open();
+    await site.note.create({ text: "n" }).saved;
+    late.write = () => {
+      written += 1;
+      site.note.create({ text: "n" });
+    };
+    who.user = "ann";
+    await device.client.signIn();
+    late.write = () => {};
+    await device.client.sync();
+    expect(written).toBeGreaterThan(3);
+    expect(site.note.all()).toHaveLength(written);
+    const other = place.device();
+    const theirs = await other.open();
+    await other.client.sync();
+    expect(bytesOf(theirs)).toBe(bytesOf(site));
+    expect(device.client.status.pending.count).toBe(0);
+  });
+
+  it("rule 8: signing out waits for a write on its way to the storage, and then does not drop it", async () => {
+    const { storage, shut, open } = slowStorage();
+    const device = place.device({ storage });
+    const site = await device.open();
+    await device.client.sync();
+    device.offline();
+    shut();
+    site.note.create({ text: "on its way" });
+    const signedOut = expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
+    setTimeout(open, 10);
+    await signedOut;
+  });
+
+  it("rule 8: signing out does not drop a write that the storage refused", async () => {
+    const { storage, state } = fillableStorage();
+    const device = place.device({ storage });
+    const site = await device.open();
+    await device.client.sync();
+    device.offline();
+    state.isFull = true;
+    const receipt = site.note.create({ text: "refused" });
+    await expect(receipt.saved).rejects.toThrow("no room");
+    await expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
+    expect(await device.client.signOut({ unsynced: "export" })).toMatchObject([{ event: { id: receipt.id } }]);
+  });
+});
+
 describe("a token", () => {
   it("rule 8: refused while writes wait is asked for anew, and nothing is lost", async () => {
     await place.close();

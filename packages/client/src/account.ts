@@ -1,5 +1,5 @@
-/** The replica of data that was made before anybody signed in. */
-export const guestAccount = "guest";
+/** The replica of data that was made before anybody signed in; no user has this id, for a user's is never empty. */
+export const guestAccount = "";
 
 /**
  * Whose replica a token opens: the subject of a JWT (RFC 7519 §4.1.2), or the user of a development token.

@@ -158,12 +158,16 @@ class LandfallClient<S extends Schema> implements Client<S> {
     const clock = { now: () => this.#serverClock.now() };
     this.#stamps ??= new HybridClock({ now: () => clock.now(), tail: makeTail(random.bytes(8)), floorMs: opened.floorMs });
     this.#reservedMs = Math.max(this.#reservedMs, opened.floorMs);
-    if (account !== guestAccount) await this.#adopt(open, opened);
+    const before = this.#opened as AccountStorage | undefined;
     this.#opened = opened;
+    // What is written from here on goes to this storage; what was on its way to the one before is there when it is adopted.
+    await this.#allSaved();
+    if (account !== guestAccount) await this.#adopt(before?.account === guestAccount ? before : await open(guestAccount), opened);
     writeLastAccount(notes, this.#app, account === guestAccount ? null : account);
     this.#status.storage({ kind: opened.storage.kind, persistent: opened.storage.persistent, problem: opened.problem }, (pending) => noteStorage(notes, this.#opened, pending));
     if (opened.problem) this.#report("storage", opened.problem);
-    for (const session of this.#sessions.values()) await session.reload();
+    const isOther = before !== undefined && before.account !== guestAccount;
+    for (const session of this.#sessions.values()) await (isOther ? session.leaveAccount() : session.reload());
     this.#joinTabs(opened);
   }
 
@@ -176,8 +180,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #defaultStorage: ClientStorageFactory | undefined;
 
   /** Data made before signing in goes into the account's (DESIGN §8). */
-  async #adopt(open: (account: string) => Promise<AccountStorage>, into: AccountStorage): Promise<void> {
-    const guest = this.#opened?.account === guestAccount ? this.#opened : await open(guestAccount);
+  async #adopt(guest: AccountStorage, into: AccountStorage): Promise<void> {
     const spaces = await adoptGuest(guest.storage, into.storage, this.#options.firstSync ?? "merge", (): Stamp => this.#stamps.next());
     await guest.storage.close();
     if (spaces.length > 0) await guest.factory.destroy(guest.name);
@@ -442,7 +445,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       const before = this.#opened;
       await this.#leaveTabs();
       // What is on its way to the storage belongs to the account that it was written under.
-      await Promise.all([...this.#sessions.values()].map((session) => session.saved()));
+      await this.#allSaved();
       await this.#openAccount(account);
       if (before.account !== guestAccount) await before.storage.close();
     }
@@ -452,10 +455,14 @@ class LandfallClient<S extends Schema> implements Client<S> {
   async signOut({ unsynced = "block" }: { readonly unsynced?: "block" | "export" | "discard" } = {}): Promise<readonly UnsyncedWrite[]> {
     await this.#ready;
     const { storage, factory, name } = this.#opened;
-    const writes: UnsyncedWrite[] = [];
+    await this.#allSaved();
+    const found = new Map<string, UnsyncedWrite>();
     for (const space of await storage.spaces()) {
-      for (const { value } of await storage.entries("outbox", space)) writes.push({ space, event: value as PendingEvent });
+      for (const { a, value } of await storage.entries("outbox", space)) found.set(`${space} ${a}`, { space, event: value as PendingEvent });
     }
+    // What the storage would not take is here only.
+    for (const { space, outbox } of this.#sessions.values()) for (const event of outbox.events) found.set(`${space} ${event.id}`, { space, event });
+    const writes = [...found.values()];
     if (writes.length > 0 && unsynced === "block") {
       throw new SyncError("unsynced", `${writes.length} writes have not reached the server. Sync first, or sign out with unsynced: "export" or "discard".`);
     }
@@ -464,6 +471,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
     forgetStorage(this.#ports.notes, name);
     writeLastAccount(this.#ports.notes, this.#app, null);
     return unsynced === "discard" ? [] : writes;
+  }
+
+  /** Resolves when what was written so far is stored, or the storage has refused it. */
+  async #allSaved(): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map((session) => session.saved()));
   }
 
   async #leaveTabs(): Promise<void> {

@@ -155,6 +155,12 @@ export class Outbox {
     return this.#entries.get(id)?.stored ?? false;
   }
 
+  /** Whether the storage is known to have refused it, so that it is in memory only. */
+  isRefused(id: string): boolean {
+    const entry = this.#entries.get(id);
+    return entry !== undefined && entry.ready && !entry.stored;
+  }
+
   replace(event: PendingEvent): void {
     const entry = this.#entries.get(event.id);
     if (!entry) return;

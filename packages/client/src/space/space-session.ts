@@ -486,6 +486,20 @@ export class SpaceSession implements SyncedSpace {
     });
   }
 
+  /** Takes the replica from another account's storage; nothing that was only in memory may come along (DESIGN §8). */
+  leaveAccount(): Promise<void> {
+    return this.#serial.run(async () => {
+      const refused = this.outbox.events.filter((event) => this.outbox.isRefused(event.id));
+      if (refused.length > 0)
+        this.context.report(
+          "unsynced_lost",
+          `${refused.length} writes to ${this.space} could not be stored on this device, and are lost now that another account has signed in.`,
+        );
+      for (const { id } of refused) this.outbox.markReady(id, true);
+      if (!this.stopped) await this.#reload();
+    });
+  }
+
   async #reload(): Promise<void> {
     const stored = await loadSpace(this.context.storage, this.space);
     this.#staging = undefined;
@@ -514,6 +528,10 @@ export class SpaceSession implements SyncedSpace {
     }
     const remove = new Set(this.replica.pending.map((event) => event.id));
     await this.replica.step({ patch, remove, add: this.#shownEvents });
+    // What was kept aside is of the base that stood before; what is stored says whether a recovery is under way.
+    this.aside = undefined;
+    this.refetch.clear();
+    if (stored.meta.recovering) keepAside(this, stored.meta.recovering);
     this.inbox.clear();
     this.changeInbox(stored.inbox, []);
     for (const id of gone) this.receipts.lose(id);
@@ -528,10 +546,6 @@ export class SpaceSession implements SyncedSpace {
 
   changeInbox(put: readonly InboxItem[], drop: readonly string[]): void {
     for (const item of put) this.inbox.set(item.id, item);
-    // What was kept aside is of the base that stood before; what is stored says whether a recovery is under way.
-    this.aside = undefined;
-    this.refetch.clear();
-    if (stored.meta.recovering) keepAside(this, stored.meta.recovering);
     for (const id of drop) this.inbox.delete(id);
     for (const listener of [...this.#inboxListeners]) listener();
   }
