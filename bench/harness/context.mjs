@@ -6,6 +6,9 @@ import { withProcesses } from "./process.mjs";
 /** How many records warm a server before it is measured: as many as the compiler needs to have seen all that is hot. */
 const warmUpRecords = 20_000;
 
+/** How many single writes warm a server that will be measured by single writes. */
+const warmUpWrites = 2_000;
+
 /** How many records one seeding client queues at a time. */
 const seedSlice = 10_000;
 
@@ -14,8 +17,9 @@ const seedSlice = 10_000;
  * @typedef {object} Context
  * @property {import("./driver.mjs").Driver} driver
  * @property {(flags?: string[]) => Promise<import("./process.mjs").Child>} client A process with the client role.
- * @property {(dataDir: string) => Promise<{ server: import("./process.mjs").Child, port: number }>} server
+ * @property {(dataDir: string, warm?: { live: boolean }) => Promise<{ server: import("./process.mjs").Child, port: number }>} server
  *   A started server, warmed: servers run for long, so their code is compiled when a request comes. Clients start cold.
+ *   With `live`, by writes that are passed on one by one, too.
  * @property {(module: URL, label: string, flags?: string[]) => Promise<import("./process.mjs").Child>} start
  * @property {() => string} folder A new, empty folder that is deleted after the benchmark.
  * @property {(count: number) => Promise<string>} seeded A server's data folder with so many records, made once; only to be read.
@@ -48,9 +52,9 @@ export async function withContexts(work) {
           start,
           seeded: (count) => seeded(driver, count),
           client: (flags) => start(driver.client, `${driver.name}-client`, flags),
-          server: async (dataDir) => {
+          server: async (dataDir, { live } = { live: false }) => {
             const server = await start(driver.server, `${driver.name}-server`);
-            await warmUp(driver, server, folder());
+            await warmUp(driver, server, folder(), live);
             const { port } = await server.call("start", { dataDir });
             return { server, port };
           },
@@ -67,8 +71,9 @@ export async function withContexts(work) {
  * @param {import("./driver.mjs").Driver} driver
  * @param {import("./process.mjs").Child} server
  * @param {string} dataDir
+ * @param {boolean} live
  */
-async function warmUp(driver, server, dataDir) {
+async function warmUp(driver, server, dataDir, live) {
   const { port } = await server.call("start", { dataDir });
   await upload(driver, port, warmUpRecords);
   await withProcesses({}, async (start) => {
@@ -77,7 +82,27 @@ async function warmUp(driver, server, dataDir) {
     await reader.call("catchUp", { count: warmUpRecords });
     await reader.call("close");
   });
+  if (live) await passOn(driver, port);
   await server.call("stop");
+}
+
+/**
+ * Has one client write and another see each write, one by one.
+ * @param {import("./driver.mjs").Driver} driver
+ * @param {number} port
+ */
+async function passOn(driver, port) {
+  await withProcesses({}, async (start) => {
+    const writes = { from: warmUpRecords, count: warmUpWrites };
+    const writer = await start(driver.client, "warm-up");
+    const reader = await start(driver.client, "warm-up");
+    await writer.call("open", { port, device: "writer", joined: true });
+    await reader.call("receive", { port, clients: 1, ...writes });
+    await writer.call("writeSpaced", { ...writes, spacingMs: 1 });
+    await reader.call("received");
+    await writer.call("close");
+    await reader.call("close");
+  });
 }
 
 /**

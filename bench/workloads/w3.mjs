@@ -46,7 +46,7 @@ export const w3 = {
  * @param {{ receivers: number, writes: number, spacingMs: number }} settings
  */
 async function propagate({ client: newClient, server: newServer, folder }, { receivers, writes, spacingMs }) {
-  const { server, port } = await newServer(folder());
+  const { server, port } = await newServer(folder(), { live: true });
   const writer = await newClient();
   const reader = await newClient();
   const count = writes + uncounted;

@@ -14,7 +14,7 @@ export const w4 = {
     downBytes: { label: "bytes down", unit: "bytes" },
   },
   async run({ client: newClient, server: newServer, folder }) {
-    const { server, port } = await newServer(folder());
+    const { server, port } = await newServer(folder(), { live: true });
     const client = await newClient();
     await client.call("open", { port, device: "traveller", joined: true });
     await client.call("queue", { from: 0, count: held });
