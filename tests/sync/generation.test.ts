@@ -93,6 +93,26 @@ describe("a space that is restored", () => {
     expect(follower.reports).toEqual([]);
   });
 
+  it("rule 12: and wiped before that has been dealt with, offers nothing back", async () => {
+    const device = place.device({ client: { onReport: (code) => code === "restored" && device.offline() } });
+    const site = await device.open();
+    site.note.create({ text: "old" }, { key: "n1" });
+    await device.client.sync();
+    const [summary] = await device.client.spaces().list();
+    await place.storage.backup(join(folder, "backup.db"));
+    site.note.create({ text: "new" }, { key: "n2" });
+    await device.client.sync();
+    const backup = sqlite(join(folder, "backup.db"));
+    await backup.setGeneration(space, { generation: "g2", reason: "restored", at: summary?.head ?? 0 });
+    await place.replaceServer(backup);
+    await expect(device.client.sync()).rejects.toThrow();
+    expect((await ask("DELETE", `/v1/spaces/${space}`)).status).toBe(200);
+    device.online();
+    await device.client.sync();
+    expect(site.note.all()).toEqual([]);
+    expect(site.inbox.current).toEqual([]);
+  });
+
   it.each([
     ["that says so", true, "restored"],
     ["that does not know it", false, "history_lost"],

@@ -82,6 +82,9 @@ async function leaveBase(
   const ids = new Set(events.map((event) => event.id));
   session.outbox.removeAll(ids);
   session.outbox.nextSeq = 1;
+  // Nothing of a base that is gone is offered back (DESIGN rule 12).
+  session.aside = undefined;
+  session.refetch.clear();
   const patch = new Map<string, Map<string, Row | null>>();
   for (const domain of session.domains)
     patch.set(domain, new Map([...session.replica.baseRows(domain).keys()].map((key) => [key, null])));
