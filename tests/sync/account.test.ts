@@ -324,6 +324,14 @@ describe("a change of account", () => {
 });
 
 describe("a token", () => {
+  it("rule 1: that never comes does not keep a named account's data from being opened", async () => {
+    const never = new Promise<string>(() => {});
+    const device = place.device({ client: { account: "ann", credentials: () => never } });
+    const site = await device.open();
+    await site.note.create({ text: "offline" }, { key: "n1" }).saved;
+    expect(site.note.get("n1")?.text).toBe("offline");
+  });
+
   it("rule 8: refused while writes wait is asked for anew, and nothing is lost", async () => {
     await place.close();
     const valid = new Set(["t1"]);

@@ -130,7 +130,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
   }
 
   async #start(): Promise<void> {
-    const token = await this.#session.ask().catch(() => undefined);
+    // Where the app names the account, what is stored opens without waiting for a token.
+    const token = this.#options.account === undefined ? await this.#session.ask().catch(() => undefined) : undefined;
     const account = this.#accountFor(token) ?? readLastAccount(this.#ports.notes, this.#app) ?? guestAccount;
     this.#loop = createLoop({
       remote: this.#remote,
