@@ -202,7 +202,8 @@ class Handling {
   /** The outcome of an event that the space has seen under another seq: its own, if it says rightly where that was. */
   #original(event: Identified, known: KnownEvent): MaybePromise<Recorded> {
     const { was } = event.raw as { was?: { device?: unknown; seq?: unknown } };
-    const saysWhere = was?.device === known.device && was?.seq === known.seq;
+    // A device is one only together with its user: nobody learns the outcome of another's event.
+    const saysWhere = was?.device === known.device && was?.seq === known.seq && known.user === this.device.user;
     // After a restore seqs start anew, and a device's own event is known from the generation before (DESIGN rule 12).
     const isOwnFromBefore = known.generation !== this.opened.state.generation && known.device === this.device.device && known.user === this.device.user;
     if (!saysWhere && !isOwnFromBefore) {
