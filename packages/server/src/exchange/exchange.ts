@@ -48,6 +48,7 @@ export class Exchange {
   #begin(request: ExchangeRequest): void {
     let events = 0;
     for (const space of request.spaces) events += space.events?.length ?? 0;
+    if (new Set(request.spaces.map(({ space }) => space)).size < request.spaces.length) throw new LandfallError("invalid_request", "spaces: a space is named twice; each is asked for once.");
     const { maxEventsPerRequest } = this.core.limits;
     if (events > maxEventsPerRequest) throw new LandfallError("too_large", `The request has ${events} events; ${maxEventsPerRequest} are taken at a time. Send them in parts.`);
     this.counts.exchanges += 1;
