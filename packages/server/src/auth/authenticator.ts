@@ -60,7 +60,8 @@ export async function authenticate(
     throw unauthorized(`The token is empty, or longer than ${limits.maxTokenChars} characters.`);
   }
   const found = await authenticator(token, context);
-  if (found === undefined) throw unauthorized("The token was not accepted. Sign in again.");
+  // Apps in JavaScript give null as often as undefined.
+  if (!found) throw unauthorized("The token was not accepted. Sign in again.");
   const { id, expiresAt } = found;
   if (typeof id !== "string" || id.length < 1 || id.length > limits.maxNameChars || !id.isWellFormed()) {
     throw unauthorized(
