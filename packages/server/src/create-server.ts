@@ -9,11 +9,13 @@ import { createApi } from "./http/api.js";
 import { BodyBudget } from "./http/body.js";
 import type { CrossOrigin } from "./http/cross-origin.js";
 import { callOfRequest, responseOfReply, splitTarget } from "./http/fetch-edge.js";
+import { problemReply } from "./http/problem.js";
 import { type Listener, type ListenerTimeouts, createListener, listen } from "./http/node-listener.js";
 import { isOurs, socketPath } from "./http/routes.js";
 import { Hub, type HubLimits } from "./hub/hub.js";
 import { SocketServer, refuseUpgrade } from "./hub/socket-server.js";
 import type { Wire } from "./hub/wire.js";
+import { LandfallError } from "./landfall-error.js";
 import { stderrLogger } from "./logger.js";
 import { ServerMetrics } from "./metrics/server-metrics.js";
 import type { EngineOptions } from "./options.js";
@@ -119,7 +121,15 @@ export function createServer<S extends Schema | undefined = undefined>(
     async handler(request) {
       const { fallback } = options;
       const call = callOfRequest(request);
-      if (fallback !== undefined && !isOurs(call.path)) return fallback(request);
+      if (fallback !== undefined && !isOurs(call.path)) {
+        try {
+          return await fallback(request);
+        } catch (error) {
+          parts.logger.error("The app's own handler failed.", { error });
+          const failed = new LandfallError("internal", "The server failed. Send the request again.");
+          return responseOfReply(problemReply(failed));
+        }
+      }
       return parts.api(call).then(responseOfReply, () => new Response(null, { status: 499 }));
     },
     upgrade: parts.upgrade,
