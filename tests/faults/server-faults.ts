@@ -142,8 +142,8 @@ export const serverFaults: readonly Fault[] = [
     name: "was-not-compared",
     rule: "rule 3",
     file: handleEvents,
-    find: "const saysWhere = was?.device === known.device && was?.seq === known.seq;",
-    replace: "const saysWhere = was?.device === known.device;",
+    find: "was?.device === known.device && was?.seq === known.seq && known.user",
+    replace: "was?.device === known.device && known.user",
     test: once(
       "a known id under another seq counts only where `was` says rightly where it had been, and is loud elsewhere",
     ),
