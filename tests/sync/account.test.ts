@@ -304,9 +304,8 @@ describe("a change of account", () => {
     device.offline();
     shut();
     site.note.create({ text: "on its way" });
-    const signedOut = expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
     setTimeout(open, 10);
-    await signedOut;
+    await expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
   });
 
   it("rule 8: signing out does not drop a write that the storage refused", async () => {
@@ -319,7 +318,9 @@ describe("a change of account", () => {
     const receipt = site.note.create({ text: "refused" });
     await expect(receipt.saved).rejects.toThrow("no room");
     await expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
-    expect(await device.client.signOut({ unsynced: "export" })).toMatchObject([{ event: { id: receipt.id } }]);
+    expect(await device.client.signOut({ unsynced: "export" })).toMatchObject([
+      { event: { id: receipt.id } },
+    ]);
   });
 });
 

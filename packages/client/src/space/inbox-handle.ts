@@ -35,8 +35,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
   const dealtWith = (receipt: Receipt, ids: readonly string[]): void => {
     for (const id of ids) underWay.add(id);
     void receipt.saved
-      .then(() => dismiss(ids))
-      .catch(() => undefined)
+      .then(() => dismiss(ids), () => undefined)
       .finally(() => ids.forEach((id) => underWay.delete(id)));
   };
   return {
