@@ -34,9 +34,9 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
   /** The write that deals with an item is durable before the item goes. */
   const dealtWith = (receipt: Receipt, ids: readonly string[]): void => {
     for (const id of ids) underWay.add(id);
-    void receipt.saved
-      .then(() => dismiss(ids), () => undefined)
-      .finally(() => ids.forEach((id) => underWay.delete(id)));
+    const done = (): void => ids.forEach((id) => underWay.delete(id));
+    // What cannot be stored stays in the inbox for the next start.
+    void receipt.saved.then(() => dismiss(ids)).then(done, done);
   };
   return {
     get current() {
