@@ -57,7 +57,9 @@ export async function measureBundle() {
 await whenMain(import.meta.url, async () => {
   const { bytes, chunks, sources } = await measureBundle();
   console.log(`Sources, minified:\n${list(sources)}\nChunks, minified and gzipped:\n${list(chunks)}`);
-  console.log(`${bytes} bytes, minified and gzipped; the limit is ${limitBytes}, the target ${targetBytes}${bytes > targetBytes ? " (missed)" : ""}.`);
+  console.log(
+    `${bytes} bytes, minified and gzipped; the limit is ${limitBytes}, the target ${targetBytes}${bytes > targetBytes ? " (missed)" : ""}.`,
+  );
   if (bytes > limitBytes) process.exitCode = 1;
 });
 

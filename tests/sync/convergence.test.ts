@@ -11,7 +11,12 @@ const schema = defineSchema({
   version: 1,
   domains: {
     project: records({
-      fields: z.object({ name: z.string(), note: z.string().optional(), votes: z.number(), tags: z.array(z.string()) }),
+      fields: z.object({
+        name: z.string(),
+        note: z.string().optional(),
+        votes: z.number(),
+        tags: z.array(z.string()),
+      }),
       merge: { votes: counter(), tags: set() },
     }),
   },
@@ -23,10 +28,24 @@ const key = fc.constantFrom(...keys);
 const word = fc.constantFrom("ash", "birch", "cedar", "elm");
 const edit = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("create" as const), key, name: word }) },
-  { weight: 16, arbitrary: fc.record({ do: fc.constant("update" as const), key, name: fc.option(word, { nil: undefined }), note: fc.option(word, { nil: undefined }) }) },
+  {
+    weight: 16,
+    arbitrary: fc.record({
+      do: fc.constant("update" as const),
+      key,
+      name: fc.option(word, { nil: undefined }),
+      note: fc.option(word, { nil: undefined }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("unset" as const), key }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("vote" as const), key, by: fc.integer({ min: -2, max: 3 }) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("tag" as const, "untag" as const), key, tag: word }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("vote" as const), key, by: fc.integer({ min: -2, max: 3 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom("tag" as const, "untag" as const), key, tag: word }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("delete" as const), key }) },
 );
 type Edit = typeof edit extends fc.Arbitrary<infer T> ? T : never;
@@ -46,7 +65,13 @@ class Model {
 
   apply(done: Edit, stamp: Stamp): void {
     if (done.do === "create") {
-      this.records.set(done.key, { deleted: false, born: stamp, fields: new Map([["name", { value: done.name, stamp }]]), votes: 0, tags: new Set() });
+      this.records.set(done.key, {
+        deleted: false,
+        born: stamp,
+        fields: new Map([["name", { value: done.name, stamp }]]),
+        votes: 0,
+        tags: new Set(),
+      });
       return;
     }
     const record = this.records.get(done.key) as ModelRecord;
@@ -69,7 +94,11 @@ class Model {
       .filter(([, record]) => !record.deleted)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([at, record]) => {
-        const fields = Object.fromEntries([...record.fields].filter(([, { value }]) => value !== undefined).map(([field, { value }]) => [field, value]));
+        const fields = Object.fromEntries(
+          [...record.fields]
+            .filter(([, { value }]) => value !== undefined)
+            .map(([field, { value }]) => [field, value]),
+        );
         return { key: at, ...fields, votes: record.votes, tags: [...record.tags].sort() };
       });
   }
@@ -80,7 +109,10 @@ function perform(site: Handle, done: Edit) {
     case "create":
       return site.project.create({ name: done.name }, { key: done.key });
     case "update":
-      return site.project.update(done.key, { ...(done.name === undefined ? {} : { name: done.name }), ...(done.note === undefined ? {} : { note: done.note }) });
+      return site.project.update(done.key, {
+        ...(done.name === undefined ? {} : { name: done.name }),
+        ...(done.note === undefined ? {} : { note: done.note }),
+      });
     case "unset":
       return site.project.update(done.key, {}, { unset: ["note"] });
     case "vote":
@@ -104,7 +136,10 @@ interface Person {
   readonly site: Handle;
 }
 
-async function scenario(steps: readonly { readonly who: number; readonly edit: Edit; readonly land: boolean }[], begin: readonly Edit[] = []): Promise<{ readonly applied: number; readonly refused: number; readonly superseded: number }> {
+async function scenario(
+  steps: readonly { readonly who: number; readonly edit: Edit; readonly land: boolean }[],
+  begin: readonly Edit[] = [],
+): Promise<{ readonly applied: number; readonly refused: number; readonly superseded: number }> {
   const reports: string[] = [];
   const server = createServer({ schema, storage: sqlite(":memory:"), auth: devTokens(), development: true });
   const world = createTestWorld({ schema, server });
@@ -113,7 +148,9 @@ async function scenario(steps: readonly { readonly who: number; readonly edit: E
     const test = world.client("ann", { onReport: (code) => reports.push(code) });
     people.push({ test, site: await test.open("site-7") });
   }
-  const written: { edit: Edit; by: number; settled: ReturnType<typeof perform>["settled"] }[] = begin.map((done) => ({ edit: done, by: 0, settled: perform((people[0] as Person).site, done).settled }));
+  const written: { edit: Edit; by: number; settled: ReturnType<typeof perform>["settled"] }[] = begin.map(
+    (done) => ({ edit: done, by: 0, settled: perform((people[0] as Person).site, done).settled }),
+  );
   await world.settle();
   for (const { test } of people) test.offline();
   for (const { who, edit: done, land } of steps) {
@@ -143,14 +180,22 @@ async function scenario(steps: readonly { readonly who: number; readonly edit: E
     } else if (outcome.status === "applied") {
       for (const lost of outcome.superseded ?? []) {
         counts.superseded += 1;
-        expect(inbox.some((item) => item.kind === "superseded" && item.event?.id === outcome.id && item.field === lost.field)).toBe(true);
+        expect(
+          inbox.some(
+            (item) =>
+              item.kind === "superseded" && item.event?.id === outcome.id && item.field === lost.field,
+          ),
+        ).toBe(true);
       }
     }
   }
-  const applied = outcomes.flatMap(({ edit: done, outcome }) => (outcome.status === "applied" ? [{ done, outcome }] : []));
+  const applied = outcomes.flatMap(({ edit: done, outcome }) =>
+    outcome.status === "applied" ? [{ done, outcome }] : [],
+  );
   counts.applied = applied.length;
   expect(applied.length + counts.refused).toBe(written.length);
-  for (const { done, outcome } of applied.sort((a, b) => a.outcome.index - b.outcome.index)) model.apply(done, outcome.eff ?? outcome.id);
+  for (const { done, outcome } of applied.sort((a, b) => a.outcome.index - b.outcome.index))
+    model.apply(done, outcome.eff ?? outcome.id);
 
   const [first, second] = people as [Person, Person];
   expect(bytesOf(first.site)).toBe(bytesOf(second.site));
@@ -162,7 +207,9 @@ async function scenario(steps: readonly { readonly who: number; readonly edit: E
   // Digests are compared off the critical path; a difference would be reported and repaired.
   await new Promise((done) => setTimeout(done, 300));
   expect(reports).toEqual([]);
-  const info = await server.handler(new Request("http://landfall.test/v1/info", { headers: { authorization: "Bearer dev:ann" } }));
+  const info = await server.handler(
+    new Request("http://landfall.test/v1/info", { headers: { authorization: "Bearer dev:ann" } }),
+  );
   expect(decode(infoAnswer, await info.json()).ok).toBe(true);
   await world.close();
   await server.close();
@@ -188,7 +235,10 @@ describe("convergence", () => {
   }, 120_000);
 
   it("rule 5: hundreds of interleaved edits in one stretch offline converge", async () => {
-    const steps = fc.sample(fc.record({ who: fc.nat(1), edit, land: fc.constant(false) }), { numRuns: 600, seed: 7 });
+    const steps = fc.sample(fc.record({ who: fc.nat(1), edit, land: fc.constant(false) }), {
+      numRuns: 600,
+      seed: 7,
+    });
     const counts = await scenario(
       steps.filter(({ edit: { do: what } }) => what !== "delete"),
       keys.map((each) => ({ do: "create" as const, key: each, name: "ash" as const })),

@@ -19,6 +19,7 @@ export function accountOf(token: string): string | undefined {
 
 /** A name that any file system and database takes, different for different accounts. */
 export function storageName(app: string, account: string): string {
-  const safe = (text: string): string => text.replace(/[^a-z0-9-]/g, (char) => `_${(char.codePointAt(0) as number).toString(16)}_`);
+  const safe = (text: string): string =>
+    text.replace(/[^a-z0-9-]/g, (char) => `_${(char.codePointAt(0) as number).toString(16)}_`);
   return account === guestAccount ? `${safe(app)}.guest` : `${safe(app)}.account.${safe(account)}`;
 }

@@ -2,7 +2,13 @@ import { type RandomPort, randomUuid } from "@landfall/protocol";
 import { storageName } from "./account.js";
 import type { NotePort } from "./ports.js";
 import { memoryStorage } from "./storage/memory.js";
-import { type ClientStorage, type ClientStorageFactory, type StorageChange, StorageError, termName } from "./storage/port.js";
+import {
+  type ClientStorage,
+  type ClientStorageFactory,
+  type StorageChange,
+  StorageError,
+  termName,
+} from "./storage/port.js";
 
 /** The opened storage of an account, with what it knows of this installation. */
 export interface AccountStorage {
@@ -23,15 +29,27 @@ interface Clock {
   readonly offsetMs: number;
 }
 
-const put = (a: string, value: unknown): StorageChange => ({ type: "put", table: "meta", space: "", a, b: "", value });
+const put = (a: string, value: unknown): StorageChange => ({
+  type: "put",
+  table: "meta",
+  space: "",
+  a,
+  b: "",
+  value,
+});
 export const putDevice = (device: string): StorageChange => put("device", device);
 export const putClock = (clock: Clock): StorageChange => put("clock", clock);
 
 const noteName = (name: string): string => `landfall:${name}`;
 
 /** Notes how much would be lost if the storage went. */
-export function noteStorage(notes: NotePort | undefined, opened: Pick<AccountStorage, "name" | "device" | "storage">, pending: number): void {
-  if (opened.storage.persistent) notes?.write(noteName(opened.name), JSON.stringify({ device: opened.device, pending }));
+export function noteStorage(
+  notes: NotePort | undefined,
+  opened: Pick<AccountStorage, "name" | "device" | "storage">,
+  pending: number,
+): void {
+  if (opened.storage.persistent)
+    notes?.write(noteName(opened.name), JSON.stringify({ device: opened.device, pending }));
 }
 
 export function forgetStorage(notes: NotePort | undefined, name: string): void {
@@ -43,7 +61,8 @@ function lossNoted(notes: NotePort | undefined, name: string): string | null {
   const note = notes?.read(noteName(name));
   if (!note) return null;
   const pending = /"pending":(\d+)/.exec(note)?.[1] ?? "0";
-  const lost = pending === "0" ? "Nothing unsynced was in it." : `${pending} unsynced writes were in it and are lost.`;
+  const lost =
+    pending === "0" ? "Nothing unsynced was in it." : `${pending} unsynced writes were in it and are lost.`;
   return `The data stored on this device is gone: it was evicted or deleted. ${lost} Everything else is fetched again.`;
 }
 
@@ -51,9 +70,13 @@ function lossNoted(notes: NotePort | undefined, name: string): string | null {
  * Opens an account's storage; where the platform's cannot be opened, one in memory stands in and says so
  * (DESIGN §8).
  */
-export async function openAccount(
-  options: { readonly factory: ClientStorageFactory; readonly app: string; readonly account: string; readonly random: RandomPort; readonly notes: NotePort | undefined },
-): Promise<AccountStorage> {
+export async function openAccount(options: {
+  readonly factory: ClientStorageFactory;
+  readonly app: string;
+  readonly account: string;
+  readonly random: RandomPort;
+  readonly notes: NotePort | undefined;
+}): Promise<AccountStorage> {
   const { app, account, random, notes } = options;
   const name = storageName(app, account);
   let { factory } = options;
@@ -77,10 +100,17 @@ interface Installation extends Pick<AccountStorage, "storage" | "device" | "floo
 }
 
 /** Opens a storage, and makes it an installation where it is empty. @throws StorageError */
-async function openInstallation(factory: ClientStorageFactory, name: string, random: RandomPort): Promise<Installation> {
+async function openInstallation(
+  factory: ClientStorageFactory,
+  name: string,
+  random: RandomPort,
+): Promise<Installation> {
   const storage = await factory.open(name);
   try {
-    const [device, clock] = await Promise.all([storage.get("meta", "", "device"), storage.get("meta", "", "clock")]);
+    const [device, clock] = await Promise.all([
+      storage.get("meta", "", "device"),
+      storage.get("meta", "", "clock"),
+    ]);
     const { reservedMs = 0, offsetMs = 0 } = (clock ?? {}) as Partial<Clock>;
     const known = { storage, floorMs: reservedMs, offsetMs };
     if (typeof device === "string") return { ...known, device, isNew: false };
@@ -110,5 +140,7 @@ export async function raiseTerm(storage: ClientStorage): Promise<number> {
 const lastAccount = (app: string): string => `landfall:${app}:account`;
 
 /** Whose data was open last: what an offline start shows before it can be asked who somebody is. */
-export const readLastAccount = (notes: NotePort | undefined, app: string): string | undefined => notes?.read(lastAccount(app)) ?? undefined;
-export const writeLastAccount = (notes: NotePort | undefined, app: string, account: string | null): void => notes?.write(lastAccount(app), account);
+export const readLastAccount = (notes: NotePort | undefined, app: string): string | undefined =>
+  notes?.read(lastAccount(app)) ?? undefined;
+export const writeLastAccount = (notes: NotePort | undefined, app: string, account: string | null): void =>
+  notes?.write(lastAccount(app), account);

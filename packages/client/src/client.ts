@@ -1,8 +1,25 @@
-import { HybridClock, type Sha256, type Stamp, makeTail, portableSha256, randomUuid } from "@landfall/protocol";
+import {
+  HybridClock,
+  type Sha256,
+  type Stamp,
+  makeTail,
+  portableSha256,
+  randomUuid,
+} from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
 import { accountOf, guestAccount } from "./account.js";
 import { type FirstSync, adoptGuest } from "./adopt.js";
-import { type AccountStorage, forgetStorage, noteStorage, openAccount, putClock, putDevice, raiseTerm, readLastAccount, writeLastAccount } from "./client-storage.js";
+import {
+  type AccountStorage,
+  forgetStorage,
+  noteStorage,
+  openAccount,
+  putClock,
+  putDevice,
+  raiseTerm,
+  readLastAccount,
+  writeLastAccount,
+} from "./client-storage.js";
 import { createLoop } from "./loop/loop.js";
 import { type Loop, type LoopStatus, SyncError } from "./loop/port.js";
 import { type ServerClock, createServerClock } from "./loop/server-clock.js";
@@ -72,7 +89,9 @@ export interface Client<S extends Schema = Schema> {
    * `export` gives it back, `discard` drops it.
    * @throws SyncError `unsynced`.
    */
-  signOut(options?: { readonly unsynced?: "block" | "export" | "discard" }): Promise<readonly UnsyncedWrite[]>;
+  signOut(options?: {
+    readonly unsynced?: "block" | "export" | "discard";
+  }): Promise<readonly UnsyncedWrite[]>;
   /** Lets go of everything; what is stored stays. */
   close(): Promise<void>;
 }
@@ -131,7 +150,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   async #start(): Promise<void> {
     // Where the app names the account, what is stored opens without waiting for a token.
-    const token = this.#options.account === undefined ? await this.#session.ask().catch(() => undefined) : undefined;
+    const token =
+      this.#options.account === undefined ? await this.#session.ask().catch(() => undefined) : undefined;
     const account = this.#accountFor(token) ?? readLastAccount(this.#ports.notes, this.#app) ?? guestAccount;
     this.#loop = createLoop({
       remote: this.#remote,
@@ -154,35 +174,53 @@ class LandfallClient<S extends Schema> implements Client<S> {
   /** Opens an account's storage and joins its tabs; sessions that are open go on with its data. */
   async #openAccount(account: string): Promise<void> {
     const { random, notes } = this.#ports;
-    const open = (name: string): Promise<AccountStorage> => openAccount({ factory: this.#factory(), app: this.#app, account: name, random, notes });
+    const open = (name: string): Promise<AccountStorage> =>
+      openAccount({ factory: this.#factory(), app: this.#app, account: name, random, notes });
     const opened = await open(account);
     const clock = { now: () => this.#serverClock.now() };
-    this.#stamps ??= new HybridClock({ now: () => clock.now(), tail: makeTail(random.bytes(8)), floorMs: opened.floorMs });
+    this.#stamps ??= new HybridClock({
+      now: () => clock.now(),
+      tail: makeTail(random.bytes(8)),
+      floorMs: opened.floorMs,
+    });
     this.#reservedMs = Math.max(this.#reservedMs, opened.floorMs);
     const before = this.#opened as AccountStorage | undefined;
     this.#opened = opened;
     // What is written from here on goes to this storage; what was on its way to the one before is there when it is adopted.
     await this.#allSaved();
-    if (account !== guestAccount) await this.#adopt(before?.account === guestAccount ? before : await open(guestAccount), opened);
+    if (account !== guestAccount)
+      await this.#adopt(before?.account === guestAccount ? before : await open(guestAccount), opened);
     writeLastAccount(notes, this.#app, account === guestAccount ? null : account);
-    this.#status.storage({ kind: opened.storage.kind, persistent: opened.storage.persistent, problem: opened.problem }, (pending) => noteStorage(notes, this.#opened, pending));
+    this.#status.storage(
+      { kind: opened.storage.kind, persistent: opened.storage.persistent, problem: opened.problem },
+      (pending) => noteStorage(notes, this.#opened, pending),
+    );
     if (opened.problem) this.#report("storage", opened.problem);
     const isOther = before !== undefined && before.account !== guestAccount;
-    for (const session of this.#sessions.values()) await (isOther ? session.leaveAccount() : session.reload());
+    for (const session of this.#sessions.values())
+      await (isOther ? session.leaveAccount() : session.reload());
     this.#joinTabs(opened);
   }
 
   #factory(): ClientStorageFactory {
     const { storage } = this.#options;
     if (storage) return storage;
-    this.#defaultStorage ??= typeof indexedDB === "undefined" && typeof window === "undefined" ? memoryStorage() : indexedDbStorage();
+    this.#defaultStorage ??=
+      typeof indexedDB === "undefined" && typeof window === "undefined"
+        ? memoryStorage()
+        : indexedDbStorage();
     return this.#defaultStorage;
   }
   #defaultStorage: ClientStorageFactory | undefined;
 
   /** Data made before signing in goes into the account's (DESIGN §8). */
   async #adopt(guest: AccountStorage, into: AccountStorage): Promise<void> {
-    const spaces = await adoptGuest(guest.storage, into.storage, this.#options.firstSync ?? "merge", (): Stamp => this.#stamps.next());
+    const spaces = await adoptGuest(
+      guest.storage,
+      into.storage,
+      this.#options.firstSync ?? "merge",
+      (): Stamp => this.#stamps.next(),
+    );
     await guest.storage.close();
     if (spaces.length > 0) await guest.factory.destroy(guest.name);
   }
@@ -192,17 +230,34 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #joinTabs(opened: AccountStorage): void {
     // Only tabs that share a storage are tabs of one account; elsewhere this one stands alone.
     const shared = opened.storage.kind === "indexeddb" || this.#options.ports !== undefined;
-    const ports: ClientPorts = shared ? this.#ports : { ...this.#ports, locks: undefined, channel: undefined };
-    this.#tabs = openTabChannel(ports, opened.name, { message: (message) => this.#hear(message), missed: (space) => this.#orReport(this.#sessions.get(space)?.reload()) });
-    this.#lead = seekLead(ports, { name: opened.name, onLead: () => this.#beginLead(), onLost: (reason) => this.#endLead(reason) });
-    this.#watch = watchLeader(ports.timers, () => this.#tabs?.post({ type: "hello" }), () => this.#lead?.takeOver());
+    const ports: ClientPorts = shared
+      ? this.#ports
+      : { ...this.#ports, locks: undefined, channel: undefined };
+    this.#tabs = openTabChannel(ports, opened.name, {
+      message: (message) => this.#hear(message),
+      missed: (space) => this.#orReport(this.#sessions.get(space)?.reload()),
+    });
+    this.#lead = seekLead(ports, {
+      name: opened.name,
+      onLead: () => this.#beginLead(),
+      onLost: (reason) => this.#endLead(reason),
+    });
+    this.#watch = watchLeader(
+      ports.timers,
+      () => this.#tabs?.post({ type: "hello" }),
+      () => this.#lead?.takeOver(),
+    );
     this.#tabs.post({ type: "hello" });
   }
 
   async #beginLead(): Promise<void> {
     this.#term = await raiseTerm(this.#opened.storage).catch((error: unknown) => {
       // Whoever waits for a sync must hear why none can begin.
-      for (const id of [...this.#asked.keys()]) this.#settleSync(id, { code: "storage", message: error instanceof Error ? error.message : String(error) });
+      for (const id of [...this.#asked.keys()])
+        this.#settleSync(id, {
+          code: "storage",
+          message: error instanceof Error ? error.message : String(error),
+        });
       throw error;
     });
     for (const space of await this.#opened.storage.spaces()) {
@@ -228,7 +283,13 @@ class LandfallClient<S extends Schema> implements Client<S> {
   }
 
   #hear(message: TabMessage): void {
-    if (message.type === "status" || message.type === "synced" || message.type === "sent" || message.type === "cut") this.#watch?.heard();
+    if (
+      message.type === "status" ||
+      message.type === "synced" ||
+      message.type === "sent" ||
+      message.type === "cut"
+    )
+      this.#watch?.heard();
     switch (message.type) {
       case "hello":
         if (this.#term !== undefined) this.#tabs?.post({ type: "status", payload: this.#loop.status });
@@ -245,12 +306,16 @@ class LandfallClient<S extends Schema> implements Client<S> {
         this.#settleSync(message.id, message.error);
         return;
       default:
-        this.#orReport(this.#hearSpace(message.space, message.payload as SpaceNews | { readonly type: "opened" }));
+        this.#orReport(
+          this.#hearSpace(message.space, message.payload as SpaceNews | { readonly type: "opened" }),
+        );
     }
   }
 
   async #hearSpace(space: string, news: SpaceNews | { readonly type: "opened" }): Promise<void> {
-    const session = this.#sessions.get(space) ?? (this.#term === undefined ? undefined : await this.#openSession(space, {}));
+    const session =
+      this.#sessions.get(space) ??
+      (this.#term === undefined ? undefined : await this.#openSession(space, {}));
     if (!session) return;
     if (news.type !== "opened") await session.hear(news);
     this.#status.changed();
@@ -266,7 +331,10 @@ class LandfallClient<S extends Schema> implements Client<S> {
         if (!this.#asked.has(id)) this.#owed.add(id);
         return;
       }
-      error = failure instanceof SyncError ? { code: failure.code, message: failure.message } : { code: "internal", message: String(failure) };
+      error =
+        failure instanceof SyncError
+          ? { code: failure.code, message: failure.message }
+          : { code: "internal", message: String(failure) };
     }
     if (this.#asked.has(id)) this.#settleSync(id, error);
     else this.#tabs?.post({ type: "synced", id, error });
@@ -281,7 +349,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   /** What other tabs tell is taken in by and by; nobody waits for it who could hear that it failed. */
   #orReport(work: Promise<void> | undefined): void {
-    work?.catch((error: unknown) => this.#report("storage", `The work of another tab could not be shown: ${String(error)}`));
+    work?.catch((error: unknown) =>
+      this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
+    );
   }
 
   #publish(space: string, news: SpaceNews): void {
@@ -293,7 +363,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
       tabs.post({ type: "cut", space, revision: news.revision, payload: news });
     } else {
       if (news.type === "write" && this.#term === undefined) this.#watch?.expect();
-      tabs.post({ type: news.type === "write" || news.type === "sent" ? news.type : "changed", space, payload: news });
+      tabs.post({
+        type: news.type === "write" || news.type === "sent" ? news.type : "changed",
+        space,
+        payload: news,
+      });
     }
   }
 
@@ -358,7 +432,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
     } catch (error) {
       if (!(error instanceof RemoteError) && !(error instanceof SyncError)) throw error;
       // Another device of this account may have made it a moment ago; when that cannot be asked, the refusal is the news.
-      const mine = await this.spaces().list().catch(() => []);
+      const mine = await this.spaces()
+        .list()
+        .catch(() => []);
       return mine.some((each) => each.space === space) ? undefined : error.message;
     }
   }
@@ -380,7 +456,10 @@ class LandfallClient<S extends Schema> implements Client<S> {
       if (meta) changes.push(putMeta(space, { ...meta, device, nextSeq: 1 }));
       for (const { value } of await storage.entries("outbox", space)) {
         const { seq, ...event } = value as PendingEvent;
-        if (seq !== undefined) changes.push(putEvent(space, { ...event, was: event.was ?? { device: meta?.device ?? from, seq } }));
+        if (seq !== undefined)
+          changes.push(
+            putEvent(space, { ...event, was: event.was ?? { device: meta?.device ?? from, seq } }),
+          );
       }
     }
     await forkSessions(open, asking, device, changes, () => (this.#opened = { ...this.#opened, device }));
@@ -409,7 +488,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
         await this.#ready;
         const session = await this.#openSession(id, options);
         let handle = this.#handles.get(id);
-        if (!handle) this.#handles.set(id, (handle = spaceHandle(session, this.#options.schema, this.#ports.random)));
+        if (!handle)
+          this.#handles.set(id, (handle = spaceHandle(session, this.#options.schema, this.#ports.random)));
         return handle;
       },
     };
@@ -453,19 +533,26 @@ class LandfallClient<S extends Schema> implements Client<S> {
     this.#loop.signIn();
   }
 
-  async signOut({ unsynced = "block" }: { readonly unsynced?: "block" | "export" | "discard" } = {}): Promise<readonly UnsyncedWrite[]> {
+  async signOut({ unsynced = "block" }: { readonly unsynced?: "block" | "export" | "discard" } = {}): Promise<
+    readonly UnsyncedWrite[]
+  > {
     await this.#ready;
     const { storage, factory, name } = this.#opened;
     await this.#allSaved();
     const found = new Map<string, UnsyncedWrite>();
     for (const space of await storage.spaces()) {
-      for (const { a, value } of await storage.entries("outbox", space)) found.set(`${space} ${a}`, { space, event: value as PendingEvent });
+      for (const { a, value } of await storage.entries("outbox", space))
+        found.set(`${space} ${a}`, { space, event: value as PendingEvent });
     }
     // What the storage would not take is here only.
-    for (const { space, outbox } of this.#sessions.values()) for (const event of outbox.events) found.set(`${space} ${event.id}`, { space, event });
+    for (const { space, outbox } of this.#sessions.values())
+      for (const event of outbox.events) found.set(`${space} ${event.id}`, { space, event });
     const writes = [...found.values()];
     if (writes.length > 0 && unsynced === "block") {
-      throw new SyncError("unsynced", `${writes.length} writes have not reached the server. Sync first, or sign out with unsynced: "export" or "discard".`);
+      throw new SyncError(
+        "unsynced",
+        `${writes.length} writes have not reached the server. Sync first, or sign out with unsynced: "export" or "discard".`,
+      );
     }
     await this.close();
     await factory.destroy(name);
@@ -493,7 +580,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
     await this.#ready.catch(() => undefined);
     for (const session of this.#sessions.values()) await session.close();
     await this.#leaveTabs();
-    for (const id of this.#asked.keys()) this.#settleSync(id, { code: "stopped", message: "The client was closed." });
+    for (const id of this.#asked.keys())
+      this.#settleSync(id, { code: "stopped", message: "The client was closed." });
     this.#status.close();
     await this.#opened?.storage.close();
   }

@@ -6,4 +6,8 @@ const maxPayload = 4_194_304;
 
 /** The socket of Node: the same package in every version of Node, and without compression (DESIGN §13). */
 export const webSocket: ((url: string, protocol: string) => SocketLike) | undefined = (url, protocol) =>
-  new NodeSocket(url, protocol, { perMessageDeflate: false, maxPayload, followRedirects: false }) as SocketLike;
+  new NodeSocket(url, protocol, {
+    perMessageDeflate: false,
+    maxPayload,
+    followRedirects: false,
+  }) as SocketLike;

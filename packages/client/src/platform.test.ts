@@ -12,14 +12,25 @@ afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true 
 async function bundled(platform: "browser" | "node"): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "landfall-bundle-"));
   folders.push(folder);
-  const { imports } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as { imports: object };
+  const { imports } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as {
+    imports: object;
+  };
   await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module", imports }));
   await mkdir(join(folder, "dist"));
   for (const name of ["platform", "node-socket", "browser-socket"]) {
-    const { code } = await transform(await readFile(new URL(`./${name}.ts`, import.meta.url), "utf8"), { loader: "ts" });
+    const { code } = await transform(await readFile(new URL(`./${name}.ts`, import.meta.url), "utf8"), {
+      loader: "ts",
+    });
     await writeFile(join(folder, "dist", `${name}.js`), code);
   }
-  const { outputFiles } = await build({ entryPoints: [join(folder, "dist/platform.js")], bundle: true, write: false, format: "esm", platform, external: ["ws"] });
+  const { outputFiles } = await build({
+    entryPoints: [join(folder, "dist/platform.js")],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform,
+    external: ["ws"],
+  });
   return outputFiles[0]?.text as string;
 }
 

@@ -23,7 +23,11 @@ export interface LockPort {
    * `steal` takes it from whoever has it.
    * @throws the abort reason when `signal` ends the wait; an AbortError when the lock was stolen.
    */
-  request(name: string, options: { readonly signal?: AbortSignal; readonly steal?: boolean }, held: () => Promise<void>): Promise<void>;
+  request(
+    name: string,
+    options: { readonly signal?: AbortSignal; readonly steal?: boolean },
+    held: () => Promise<void>,
+  ): Promise<void>;
 }
 
 /** One end of a channel between the tabs of an origin; a message reaches every end but the sender's. */

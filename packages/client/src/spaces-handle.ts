@@ -29,17 +29,25 @@ export interface SpacesHandle {
 
 function read<T>(decoder: Decoder<T>, value: unknown): T {
   const decoded = decode(decoder, value);
-  if (!decoded.ok) throw new RemoteError({ kind: "garbled", message: `The server's answer cannot be read: ${decoded.message}` });
+  if (!decoded.ok)
+    throw new RemoteError({
+      kind: "garbled",
+      message: `The server's answer cannot be read: ${decoded.message}`,
+    });
   return decoded.value;
 }
 
 export function spacesHandle(remote: Remote, session: Session, me: () => string): SpacesHandle {
-  const call = (method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<unknown> => session.authorized((token) => remote.call(method, path, token, body));
-  const member = (space: string, user: string): string => `/v1/spaces/${encodeURIComponent(space)}/members/${encodeURIComponent(user)}`;
+  const call = (method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<unknown> =>
+    session.authorized((token) => remote.call(method, path, token, body));
+  const member = (space: string, user: string): string =>
+    `/v1/spaces/${encodeURIComponent(space)}/members/${encodeURIComponent(user)}`;
   return {
     list: async () => read(spacesAnswer, await call("GET", "/v1/spaces")).spaces,
-    create: async (space) => read(createSpaceAnswer, await call("POST", "/v1/spaces", space === undefined ? {} : { space })).space,
-    members: async (space) => read(membersAnswer, await call("GET", `/v1/spaces/${encodeURIComponent(space)}/members`)).members,
+    create: async (space) =>
+      read(createSpaceAnswer, await call("POST", "/v1/spaces", space === undefined ? {} : { space })).space,
+    members: async (space) =>
+      read(membersAnswer, await call("GET", `/v1/spaces/${encodeURIComponent(space)}/members`)).members,
     invite: async (space, user, role) => void (await call("PUT", member(space, user), { role })),
     remove: async (space, user) => void (await call("DELETE", member(space, user))),
     leave: async (space) => void (await call("DELETE", member(space, me()))),

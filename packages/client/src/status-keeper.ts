@@ -22,7 +22,9 @@ function keepSame(old: unknown, next: unknown): unknown {
   if (typeof old !== "object" || typeof next !== "object" || old === null || next === null) return next;
   const before = old as { readonly [name: string]: unknown };
   const entries = Object.entries(next).map(([name, value]) => [name, keepSame(before[name], value)] as const);
-  const same = entries.length === Object.keys(before).length && entries.every(([name, value]) => Object.is(before[name], value));
+  const same =
+    entries.length === Object.keys(before).length &&
+    entries.every(([name, value]) => Object.is(before[name], value));
   return same ? old : Object.fromEntries(entries);
 }
 
@@ -98,11 +100,32 @@ export class StatusKeeper {
       if (oldest !== null && (oldestAt === null || oldest < oldestAt)) oldestAt = oldest;
       const synced = meta.syncedAt !== undefined;
       hasSynced &&= synced;
-      const sync = this.#loop.spaces[space] ?? { state: "catching-up" as const, reason: "", progress: null, lastSyncedAt: null };
-      spaces[space] = { ...sync, lastSyncedAt: sync.lastSyncedAt ?? meta.syncedAt ?? null, pending: outbox.count, hasSynced: synced };
+      const sync = this.#loop.spaces[space] ?? {
+        state: "catching-up" as const,
+        reason: "",
+        progress: null,
+        lastSyncedAt: null,
+      };
+      spaces[space] = {
+        ...sync,
+        lastSyncedAt: sync.lastSyncedAt ?? meta.syncedAt ?? null,
+        pending: outbox.count,
+        hasSynced: synced,
+      };
     }
-    const newest = Object.values(spaces).reduce<number | null>((latest, { lastSyncedAt }) => (lastSyncedAt !== null && (latest === null || lastSyncedAt > latest) ? lastSyncedAt : latest), null);
-    return { ...this.#loop, lastSyncedAt: this.#loop.lastSyncedAt ?? newest, pending: { count, bytes, oldestAt }, hasSynced, storage: this.#storage, spaces };
+    const newest = Object.values(spaces).reduce<number | null>(
+      (latest, { lastSyncedAt }) =>
+        lastSyncedAt !== null && (latest === null || lastSyncedAt > latest) ? lastSyncedAt : latest,
+      null,
+    );
+    return {
+      ...this.#loop,
+      lastSyncedAt: this.#loop.lastSyncedAt ?? newest,
+      pending: { count, bytes, oldestAt },
+      hasSynced,
+      storage: this.#storage,
+      spaces,
+    };
   }
 
   subscribe(listener: () => void): () => void {

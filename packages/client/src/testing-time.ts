@@ -31,7 +31,7 @@ function turn(): Promise<void> {
 
 /** A small generator of pseudo-random numbers (xorshift32), good enough for jitter and ids in tests. */
 function seededBytes(seed: number): RandomPort {
-  let state = (seed | 0) || 1;
+  let state = seed | 0 || 1;
   return {
     bytes(count) {
       const bytes = new Uint8Array(count);
@@ -47,7 +47,10 @@ function seededBytes(seed: number): RandomPort {
 }
 
 /** Makes a time of its own for tests, beginning at `startMs`; the same seed gives the same run. */
-export function createVirtualTime({ startMs = 1_795_000_000_000, seed = 1 }: { readonly startMs?: number; readonly seed?: number } = {}): VirtualTime {
+export function createVirtualTime({
+  startMs = 1_795_000_000_000,
+  seed = 1,
+}: { readonly startMs?: number; readonly seed?: number } = {}): VirtualTime {
   const timers = new Set<{ readonly atMs: number; readonly run: () => void }>();
   const clock = { wrongMs: 0, now: () => startMs + nowMs + clock.wrongMs };
   let nowMs = 0;
@@ -76,7 +79,8 @@ export function createVirtualTime({ startMs = 1_795_000_000_000, seed = 1 }: { r
         const next = nextUntil(endMs);
         if (!next) break;
         atThisMoment = next.atMs > nowMs ? 0 : atThisMoment + 1;
-        if (atThisMoment > maxTimersPerMoment) throw new Error(`More than ${maxTimersPerMoment} timers at one moment: something never waits.`);
+        if (atThisMoment > maxTimersPerMoment)
+          throw new Error(`More than ${maxTimersPerMoment} timers at one moment: something never waits.`);
         nowMs = Math.max(nowMs, next.atMs);
         timers.delete(next);
         next.run();

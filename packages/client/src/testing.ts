@@ -74,17 +74,30 @@ export function createTestWorld<S extends Schema>(options: {
         channel: undefined,
         notes: undefined,
       };
-      const client = createClient<S>({ schema, url: serverUrl, credentials: () => token(user), storage: storage(), ports, ...overrides });
+      const client = createClient<S>({
+        schema,
+        url: serverUrl,
+        credentials: () => token(user),
+        storage: storage(),
+        ports,
+        ...overrides,
+      });
       clients.push({ client, isOnline: () => online });
       const turn = (on: boolean): void => {
         online = on;
         for (const listen of listeners) listen();
       };
-      return { client, open: (space) => client.space(space, { create: true }).open(), offline: () => turn(false), online: () => turn(true) };
+      return {
+        client,
+        open: (space) => client.space(space, { create: true }).open(),
+        offline: () => turn(false),
+        online: () => turn(true),
+      };
     },
     async settle() {
       // The first round brings every write to the server, the second brings it to the others.
-      for (let round = 0; round < 2; round++) for (const { client, isOnline } of clients) if (isOnline()) await client.sync();
+      for (let round = 0; round < 2; round++)
+        for (const { client, isOnline } of clients) if (isOnline()) await client.sync();
     },
     async close() {
       await Promise.all(clients.map(({ client }) => client.close()));

@@ -1,4 +1,11 @@
-import { type ClockPort, type RandomPort, type Sha256, type TimerPort, limits as protocolLimits, makeTail } from "@landfall/protocol";
+import {
+  type ClockPort,
+  type RandomPort,
+  type Sha256,
+  type TimerPort,
+  limits as protocolLimits,
+  makeTail,
+} from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
 import { DomainRules } from "./apply/domain-rules.js";
 import { type Logger, stderrLogger } from "./logger.js";

@@ -68,7 +68,9 @@ export interface CommittedEvent {
   /** The domains touched, each with its head before this event. */
   readonly domains: readonly { readonly domain: string; readonly from: number }[];
   /** The rows touched, as wire JSON texts; undefined when they are too many or too large for a delta. */
-  readonly rows: readonly { readonly domain: string; readonly key: string; readonly text: string }[] | undefined;
+  readonly rows:
+    | readonly { readonly domain: string; readonly key: string; readonly text: string }[]
+    | undefined;
 }
 
 /** What one database commit did to one space. */
@@ -165,7 +167,9 @@ export interface SpaceWriter<T = AnyTx> {
    * write no index is taken, and `index` is the head that was read.
    * @throws LandfallError with the code that a client's event would have been rejected with, or what `change` threw.
    */
-  write<R>(change: (tx: T) => R | Promise<R>): Promise<{ readonly index: number; readonly modifiedAt: number; readonly result: R }>;
+  write<R>(
+    change: (tx: T) => R | Promise<R>,
+  ): Promise<{ readonly index: number; readonly modifiedAt: number; readonly result: R }>;
 }
 
 /** The seam between the core and what carries it: HTTP, the hub, the command line. */
@@ -178,7 +182,10 @@ export interface Engine {
   info(user: User): Promise<Info>;
   spaces(user: User): Promise<readonly SpaceSummary[]>;
   /** Makes a space owned by the caller; without an id the server makes one that cannot be guessed. @throws not_available */
-  createSpace(user: User, space?: string): Promise<{ readonly space: string; readonly role: Role; readonly generation: string }>;
+  createSpace(
+    user: User,
+    space?: string,
+  ): Promise<{ readonly space: string; readonly role: Role; readonly generation: string }>;
   /** Gives the space a new generation, reason `wiped`; owners only. */
   wipeSpace(user: User, space: string): Promise<{ readonly generation: string }>;
   members(user: User, space: string): Promise<readonly Member[]>;
@@ -187,7 +194,11 @@ export interface Engine {
   /** Owners may remove anyone, members themselves. @throws last_owner */
   removeMember(user: User, space: string, member: string): Promise<void>;
   /** The newest index of each domain asked for; 0 where nothing was written. @throws not_found */
-  heads(user: User, space: string, domains: readonly string[]): Promise<{ readonly [domain: string]: number }>;
+  heads(
+    user: User,
+    space: string,
+    domains: readonly string[],
+  ): Promise<{ readonly [domain: string]: number }>;
   /**
    * Heads and the device's seq in one snapshot: without it a delta cannot say which `lastSeq` belongs to its
    * index (DESIGN rule 5). It includes every commit that `onCommit` told before the call. @throws not_found

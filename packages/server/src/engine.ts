@@ -2,7 +2,17 @@ import { listMembers, removeMember, setMember } from "./access/members.js";
 import { createSpace, info, inspect, listSpaces, wipeSpace } from "./access/spaces.js";
 import { upgradeSpace } from "./apply/upgrade.js";
 import { type Core, makeCore } from "./core.js";
-import type { AnyTx, Engine, EngineStats, MembershipChange, RowsPage, RowsQuery, SpaceCommit, SpacePosition, User } from "./engine-types.js";
+import type {
+  AnyTx,
+  Engine,
+  EngineStats,
+  MembershipChange,
+  RowsPage,
+  RowsQuery,
+  SpaceCommit,
+  SpacePosition,
+  User,
+} from "./engine-types.js";
 import { Exchange } from "./exchange/exchange.js";
 import { pullRows } from "./exchange/plain-pull.js";
 import { writeAsServer } from "./exchange/server-write.js";
@@ -103,7 +113,12 @@ function position(core: Core, user: User, space: string, device: string): Promis
   );
 }
 
-function heads(core: Core, user: User, space: string, domains: readonly string[]): Promise<{ readonly [domain: string]: number }> {
+function heads(
+  core: Core,
+  user: User,
+  space: string,
+  domains: readonly string[],
+): Promise<{ readonly [domain: string]: number }> {
   return core.storage.read((snapshot) =>
     chain(readable(snapshot, user, space), () =>
       chain(snapshot.domains(space), (states) => {
@@ -115,9 +130,16 @@ function heads(core: Core, user: User, space: string, domains: readonly string[]
 }
 
 function mayRead(core: Core, user: User, space: string): Promise<boolean> {
-  return core.storage.read((snapshot) => chain(snapshot.space(space, user.id), (found) => found?.role !== undefined && found.role !== "former"));
+  return core.storage.read((snapshot) =>
+    chain(snapshot.space(space, user.id), (found) => found?.role !== undefined && found.role !== "former"),
+  );
 }
 
 function stats(core: Core, { counts }: Exchange): EngineStats {
-  return { exchanges: counts.exchanges, events: Object.fromEntries(counts.events), rowsSent: counts.rowsSent, ...core.storage.stats() };
+  return {
+    exchanges: counts.exchanges,
+    events: Object.fromEntries(counts.events),
+    rowsSent: counts.rowsSent,
+    ...core.storage.stats(),
+  };
 }

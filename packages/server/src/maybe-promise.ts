@@ -10,7 +10,11 @@ export function chain<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePro
 }
 
 /** Takes the items in turn, each only when the one before is done. */
-export function eachInTurn<T>(items: readonly T[], visit: (item: T, position: number) => MaybePromise<void>, from = 0): MaybePromise<void> {
+export function eachInTurn<T>(
+  items: readonly T[],
+  visit: (item: T, position: number) => MaybePromise<void>,
+  from = 0,
+): MaybePromise<void> {
   for (let i = from; i < items.length; i++) {
     const going = visit(items[i] as T, i);
     if (going instanceof Promise) return going.then(() => eachInTurn(items, visit, i + 1));

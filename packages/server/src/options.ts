@@ -1,4 +1,14 @@
-import type { ActionEvent, ClockPort, EventContext, Json, OpsEvent, RandomPort, Role, Sha256, TimerPort } from "@landfall/protocol";
+import type {
+  ActionEvent,
+  ClockPort,
+  EventContext,
+  Json,
+  OpsEvent,
+  RandomPort,
+  Role,
+  Sha256,
+  TimerPort,
+} from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
 import type { AnyTx, User } from "./engine-types.js";
 import type { Logger } from "./logger.js";

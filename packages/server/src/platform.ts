@@ -29,7 +29,13 @@ function bytesOf(text: string): Uint8Array {
 export const nativeSha256: Sha256 =
   "hash" in crypto
     ? (data) => bytesOf((crypto.hash as unknown as OneShot)("sha256", data, "latin1"))
-    : (data) => new Uint8Array((crypto as { createHash: typeof import("node:crypto").createHash }).createHash("sha256").update(data).digest());
+    : (data) =>
+        new Uint8Array(
+          (crypto as { createHash: typeof import("node:crypto").createHash })
+            .createHash("sha256")
+            .update(data)
+            .digest(),
+        );
 
 /** Milliseconds, and fractions of them, on a clock that never goes back: for durations only. */
 export const systemElapsed = (): number => performance.now();

@@ -56,14 +56,27 @@ async function collect({ due, budget, round }: ExchangeOptions): Promise<Asked> 
 }
 
 /** What a failed request means for the client as a whole; what it means for a batch or a space is done here. */
-async function failed(error: unknown, { budget }: ExchangeOptions, { waiting, sender, events }: Asked): Promise<LifeEvent> {
-  const { kind, message, status, code = kind, retryAfterMs = 0, timedOut }: RemoteFailure =
-    error instanceof RemoteError ? error.failure : { kind: "refused", code: "internal", message: String(error) };
+async function failed(
+  error: unknown,
+  { budget }: ExchangeOptions,
+  { waiting, sender, events }: Asked,
+): Promise<LifeEvent> {
+  const {
+    kind,
+    message,
+    status,
+    code = kind,
+    retryAfterMs = 0,
+    timedOut,
+  }: RemoteFailure = error instanceof RemoteError
+    ? error.failure
+    : { kind: "refused", code: "internal", message: String(error) };
   if (status === 401) return { type: "unauthorized", message };
   const tooLarge = status === 413 && sender;
   if ((tooLarge || timedOut || status === 408) && events > 1) budget.halve();
   if (tooLarge && events === 1) await sender.fail({ code: "too_large", message });
-  else if (code === "protocol_unsupported" && waiting.size > 0) for (const tracked of waiting.values()) tracked.stop("outdated", message);
+  else if (code === "protocol_unsupported" && waiting.size > 0)
+    for (const tracked of waiting.values()) tracked.stop("outdated", message);
   else if (!tooLarge) return { type: "failed", code, message, retryAfterMs };
   return { type: "answered", backoffMs: retryAfterMs };
 }
@@ -109,7 +122,11 @@ export async function runExchange(options: ExchangeOptions): Promise<LifeEvent> 
   };
   options.onSend(asked.events);
   try {
-    const { backoffMs = 0 } = await remote.exchange({ protocol: protocolVersion, device, spaces: parts }, sink, { token, signal });
+    const { backoffMs = 0 } = await remote.exchange(
+      { protocol: protocolVersion, device, spaces: parts },
+      sink,
+      { token, signal },
+    );
     await Promise.all(work);
     for (const tracked of waiting.values()) tracked.trouble("The server's answer leaves the space out.");
     if (asked.events > 0) budget.passed();

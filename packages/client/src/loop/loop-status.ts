@@ -7,7 +7,12 @@ const worstFirst: readonly SpaceState[] = ["frozen", "revoked", "outdated", "cat
 export function loopStatus(
   { mode, reason, code, task }: Life,
   spaces: { readonly [space: string]: SpaceSync },
-  facts: { readonly socketOpen: boolean; readonly sending: boolean; readonly retryAt: number | null; readonly clockSkewMs: number },
+  facts: {
+    readonly socketOpen: boolean;
+    readonly sending: boolean;
+    readonly retryAt: number | null;
+    readonly clockSkewMs: number;
+  },
 ): LoopStatus {
   const { socketOpen, sending, retryAt, clockSkewMs } = facts;
   const ready = mode === "ready";
@@ -15,7 +20,9 @@ export function loopStatus(
   const ranked = Object.values(spaces).sort((a, b) => rank(a) - rank(b));
   const worst = ranked[0];
   // Everything was in step when the last of those that go on was.
-  const synced = ranked.filter(({ state }) => state === "live" || state === "catching-up").map(({ lastSyncedAt }) => lastSyncedAt ?? 0);
+  const synced = ranked
+    .filter(({ state }) => state === "live" || state === "catching-up")
+    .map(({ lastSyncedAt }) => lastSyncedAt ?? 0);
   return {
     state: ready ? (worst?.state ?? "live") : mode,
     reason: reason || (worst?.reason ?? ""),

@@ -1,5 +1,17 @@
-import { type DeltaMessage, type ServerMessage, type SpaceError, type SpaceRequest, limits } from "@landfall/protocol";
-import { type AnswerSink, type PokeListener, type Remote, RemoteError, type RemoteFailure } from "../remote/port.js";
+import {
+  type DeltaMessage,
+  type ServerMessage,
+  type SpaceError,
+  type SpaceRequest,
+  limits,
+} from "@landfall/protocol";
+import {
+  type AnswerSink,
+  type PokeListener,
+  type Remote,
+  RemoteError,
+  type RemoteFailure,
+} from "../remote/port.js";
 import { type VirtualTime, createVirtualTime } from "../testing-time.js";
 import { createLoop } from "./loop.js";
 import type { Landing, Loop, LoopStatus, Recovery, SyncedSpace } from "./port.js";
@@ -52,8 +64,13 @@ class FakeSpace implements SyncedSpace {
   }
 
   request(budget: { readonly events: number }): Promise<{ request: SpaceRequest; bytes: number }> {
-    const events = Array.from({ length: Math.min(budget.events, this.sendable) }, (_, i) => ({ seq: this.acked + i + 1 }));
-    return Promise.resolve({ request: { space: this.space, cursors: { note: this.cursor }, events }, bytes: events.length * 100 });
+    const events = Array.from({ length: Math.min(budget.events, this.sendable) }, (_, i) => ({
+      seq: this.acked + i + 1,
+    }));
+    return Promise.resolve({
+      request: { space: this.space, cursors: { note: this.cursor }, events },
+      bytes: events.length * 100,
+    });
   }
 
   begin(head: { readonly head: number; readonly lastSeq: number }): void {
@@ -72,7 +89,11 @@ class FakeSpace implements SyncedSpace {
       this.cursor = Math.max(this.cursor, this.#head);
       this.acked = Math.max(this.acked, this.#staged);
     }
-    return Promise.resolve({ moreToFetch: this.stuck, moreToSend: this.sendable > 0, ...(this.deferMs === undefined ? {} : { retryAfterMs: this.deferMs }) });
+    return Promise.resolve({
+      moreToFetch: this.stuck,
+      moreToSend: this.sendable > 0,
+      ...(this.deferMs === undefined ? {} : { retryAfterMs: this.deferMs }),
+    });
   }
 
   broken(): void {
@@ -115,8 +136,24 @@ export interface World {
 
 function fakeServer(): FakeServer {
   return {
-    heads: new Map(), received: new Map(), requests: [], inFlight: 0, mostInFlight: 0, weather: [() => "ok"], spaceErrors: new Map(), silent: new Set(), socket: undefined, sockets: 0,
-    socketsRefused: false, watched: {}, infos: 0, maxEvents: limits.maxEventsPerRequest, tokens: new Set(["token-1"]), latencyMs: 20, rowsPerCheckpoint: 1_000, streamMs: 0,
+    heads: new Map(),
+    received: new Map(),
+    requests: [],
+    inFlight: 0,
+    mostInFlight: 0,
+    weather: [() => "ok"],
+    spaceErrors: new Map(),
+    silent: new Set(),
+    socket: undefined,
+    sockets: 0,
+    socketsRefused: false,
+    watched: {},
+    infos: 0,
+    maxEvents: limits.maxEventsPerRequest,
+    tokens: new Set(["token-1"]),
+    latencyMs: 20,
+    rowsPerCheckpoint: 1_000,
+    streamMs: 0,
   };
 }
 
@@ -124,10 +161,19 @@ const refuse = (failure: RemoteFailure): never => {
   throw new RemoteError(failure);
 };
 
-const pauseOf = (time: VirtualTime) => (ms: number): Promise<void> => new Promise((resolve) => void time.timers.after(ms, resolve));
+const pauseOf =
+  (time: VirtualTime) =>
+  (ms: number): Promise<void> =>
+    new Promise((resolve) => void time.timers.after(ms, resolve));
 
 /** Answers for one space: takes what is new of its events, and streams what it has not read. */
-async function answerSpace(server: FakeServer, time: VirtualTime, part: SpaceRequest, sink: AnswerSink, signal: AbortSignal | undefined): Promise<void> {
+async function answerSpace(
+  server: FakeServer,
+  time: VirtualTime,
+  part: SpaceRequest,
+  sink: AnswerSink,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { space, cursors, events = [] } = part;
   if (server.silent.has(space)) return;
   const error = server.spaceErrors.get(space);
@@ -139,7 +185,11 @@ async function answerSpace(server: FakeServer, time: VirtualTime, part: SpaceReq
   server.heads.set(space, head);
   server.received.set(space, lastSeq);
   sink.space({ space, generation: "g1", head, lastSeq, outcomes: [], reset: [] });
-  for (let cursor = (cursors["note"] ?? 0) + server.rowsPerCheckpoint; cursor < head; cursor += server.rowsPerCheckpoint) {
+  for (
+    let cursor = (cursors["note"] ?? 0) + server.rowsPerCheckpoint;
+    cursor < head;
+    cursor += server.rowsPerCheckpoint
+  ) {
     if (server.streamMs > 0) await pauseOf(time)(server.streamMs);
     if (signal?.aborted) throw new Error("aborted");
     sink.rows([{ domain: "note", key: "k", version: cursor, modifiedAt: 1, deleted: true }]);
@@ -158,8 +208,10 @@ function fakeExchange(server: FakeServer, time: VirtualTime): Remote["exchange"]
       await pauseOf(time)(server.latencyMs);
       const weather = (server.weather.length > 1 ? server.weather.shift()! : server.weather[0]!)();
       if (weather !== "ok" && "kind" in weather) refuse(weather);
-      if (!server.tokens.has(token)) refuse({ kind: "refused", status: 401, code: "unauthorized", message: "The token has expired." });
-      if (events > server.maxEvents) refuse({ kind: "refused", status: 413, code: "too_large", message: "The batch is too large." });
+      if (!server.tokens.has(token))
+        refuse({ kind: "refused", status: 401, code: "unauthorized", message: "The token has expired." });
+      if (events > server.maxEvents)
+        refuse({ kind: "refused", status: 413, code: "too_large", message: "The batch is too large." });
       sink.time(time.clock.now() - time.clock.wrongMs - server.latencyMs / 2);
       for (const part of spaces) await answerSpace(server, time, part, sink, signal);
       return weather === "ok" || !("backoffMs" in weather) ? {} : { backoffMs: weather.backoffMs };
@@ -177,8 +229,17 @@ function fakeRemote(server: FakeServer, time: VirtualTime): Remote {
       server.infos += 1;
       await pause(server.latencyMs);
       return {
-        time: time.clock.now(), protocol: 1, server: "fake", user: "ann", spaces: {},
-        limits: { maxEventsPerRequest: server.maxEvents, maxBodyBytes: 1_100_000, maxBatchBytes: 1_000_000, maxPageRows: 10_000 },
+        time: time.clock.now(),
+        protocol: 1,
+        server: "fake",
+        user: "ann",
+        spaces: {},
+        limits: {
+          maxEventsPerRequest: server.maxEvents,
+          maxBodyBytes: 1_100_000,
+          maxBatchBytes: 1_000_000,
+          maxPageRows: 10_000,
+        },
       };
     },
     call: () => Promise.resolve({}),
@@ -200,7 +261,11 @@ function fakeRemote(server: FakeServer, time: VirtualTime): Remote {
   };
 }
 
-export function createWorld({ seed = 1, spaces = ["a"], token = "token-1" }: { seed?: number; spaces?: readonly string[]; token?: World["token"] } = {}): World {
+export function createWorld({
+  seed = 1,
+  spaces = ["a"],
+  token = "token-1",
+}: { seed?: number; spaces?: readonly string[]; token?: World["token"] } = {}): World {
   const time = createVirtualTime({ seed });
   const server = fakeServer();
   const statuses: LoopStatus[] = [];
@@ -208,7 +273,12 @@ export function createWorld({ seed = 1, spaces = ["a"], token = "token-1" }: { s
   const listeners = new Set<() => void>();
   let online = true;
   const world: World = {
-    time, server, statuses, asked, token, device: "device-1",
+    time,
+    server,
+    statuses,
+    asked,
+    token,
+    device: "device-1",
     loop: createLoop({
       remote: fakeRemote(server, time),
       ports: {

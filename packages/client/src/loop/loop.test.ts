@@ -8,7 +8,13 @@ describe("the loop", () => {
     const { server, loop, time, requestsWithin } = createWorld();
     server.heads.set("a", 7);
     await time.advance(200);
-    expect(loop.status).toMatchObject({ state: "live", connection: "socket", phase: "idle", error: null, reason: "" });
+    expect(loop.status).toMatchObject({
+      state: "live",
+      connection: "socket",
+      phase: "idle",
+      error: null,
+      reason: "",
+    });
     expect(loop.status.lastSyncedAt).not.toBeNull();
     expect(server.watched).toEqual({ a: ["note"] });
     await time.advance(5 * minute);
@@ -78,11 +84,29 @@ describe("the loop", () => {
     await time.advance(50);
     expect(server.requests.length).toBe(2);
     server.heads.set("a", 3);
-    server.socket?.message({ type: "delta", space: "a", generation: "g1", domains: ["note"], from: 1, index: 3, lastSeq: 0, rows: [] });
+    server.socket?.message({
+      type: "delta",
+      space: "a",
+      generation: "g1",
+      domains: ["note"],
+      from: 1,
+      index: 3,
+      lastSeq: 0,
+      rows: [],
+    });
     await time.advance(50);
     expect([space("a").cursor, server.requests.length]).toEqual([3, 2]);
     server.heads.set("a", 9);
-    server.socket?.message({ type: "delta", space: "a", generation: "g1", domains: ["note"], from: 8, index: 9, lastSeq: 0, rows: [] });
+    server.socket?.message({
+      type: "delta",
+      space: "a",
+      generation: "g1",
+      domains: ["note"],
+      from: 8,
+      index: 9,
+      lastSeq: 0,
+      rows: [],
+    });
     await time.advance(50);
     expect([space("a").cursor, server.requests.length]).toEqual([9, 3]);
     server.heads.set("a", 12);
@@ -115,7 +139,12 @@ describe("the loop", () => {
     const { server, loop, time, write, requestsWithin, space } = createWorld();
     server.weather = [() => down];
     await time.advance(10 * minute);
-    expect(loop.status).toMatchObject({ state: "offline", phase: "blocked", connection: "offline", error: { code: "network" } });
+    expect(loop.status).toMatchObject({
+      state: "offline",
+      phase: "blocked",
+      connection: "offline",
+      error: { code: "network" },
+    });
     const retryAt = loop.status.error?.retryAt as number;
     expect(retryAt).toBeGreaterThan(time.clock.now());
     expect(server.requests.length).toBeLessThanOrEqual(10);
@@ -148,11 +177,28 @@ describe("the loop", () => {
   test("Retry-After and Landfall-Backoff are obeyed, by impatience too", async () => {
     const { server, loop, time, write } = createWorld();
     await time.advance(200);
-    server.weather = [() => ({ kind: "refused", status: 503, code: "unavailable", message: "The server is busy.", retryAfterMs: 90_000 }), () => ({ backoffMs: 40_000 }), () => "ok"];
+    server.weather = [
+      () => ({
+        kind: "refused",
+        status: 503,
+        code: "unavailable",
+        message: "The server is busy.",
+        retryAfterMs: 90_000,
+      }),
+      () => ({ backoffMs: 40_000 }),
+      () => "ok",
+    ];
     write("a");
     await time.advance(100);
-    expect(loop.status).toMatchObject({ state: "backing-off", reason: "The server is busy.", error: { code: "unavailable" } });
-    await expect(loop.syncNow()).rejects.toMatchObject({ code: "unavailable", message: "The server is busy." });
+    expect(loop.status).toMatchObject({
+      state: "backing-off",
+      reason: "The server is busy.",
+      error: { code: "unavailable" },
+    });
+    await expect(loop.syncNow()).rejects.toMatchObject({
+      code: "unavailable",
+      message: "The server is busy.",
+    });
     await time.advance(89_000);
     expect(server.requests.length).toBe(2);
     await time.advance(25_000);
@@ -233,7 +279,11 @@ describe("the loop", () => {
     server.tokens = new Set(["token-3"]);
     write("a");
     await time.advance(10 * minute);
-    expect(loop.status).toMatchObject({ state: "needs-auth", reason: "The token has expired.", error: { code: "unauthorized" } });
+    expect(loop.status).toMatchObject({
+      state: "needs-auth",
+      reason: "The token has expired.",
+      error: { code: "unauthorized" },
+    });
     expect(asked.length).toBeLessThanOrEqual(10);
     world.token = "token-3";
     loop.signIn();
@@ -263,7 +313,8 @@ describe("the loop", () => {
 
   test("a token is renewed before it expires, and one that never gets younger is not asked for in a loop", async () => {
     const startMs = createVirtualTime().clock.now();
-    const jwt = (expiresInMs: number): string => `x.${btoa(JSON.stringify({ exp: Math.floor((startMs + expiresInMs) / 1_000) }))}.y`;
+    const jwt = (expiresInMs: number): string =>
+      `x.${btoa(JSON.stringify({ exp: Math.floor((startMs + expiresInMs) / 1_000) }))}.y`;
     const first = jwt(10 * minute);
     const world = createWorld({ token: first });
     const { time, server, asked } = world;
@@ -283,11 +334,19 @@ describe("the loop", () => {
   test("space errors: again goes on, later waits, stop stops only that space, and syncNow says why", async () => {
     const { server, loop, time, space, write } = createWorld({ spaces: ["a", "b"] });
     await time.advance(200);
-    space("a").recovery = { next: "stop", state: "revoked", reason: "You are no longer a member of this space." };
+    space("a").recovery = {
+      next: "stop",
+      state: "revoked",
+      reason: "You are no longer a member of this space.",
+    };
     server.spaceErrors.set("a", { code: "revoked", message: "No longer a member." });
     write("a");
     await time.advance(100);
-    expect(loop.status).toMatchObject({ state: "revoked", reason: "You are no longer a member of this space.", spaces: { a: { state: "revoked" }, b: { state: "live" } } });
+    expect(loop.status).toMatchObject({
+      state: "revoked",
+      reason: "You are no longer a member of this space.",
+      spaces: { a: { state: "revoked" }, b: { state: "live" } },
+    });
     write("a");
     write("b");
     await time.advance(5 * minute);
@@ -320,7 +379,9 @@ describe("the loop", () => {
     await time.advance(10 * minute);
     expect(server.requests.length).toBeLessThanOrEqual(40);
     expect(loop.status.state).toBe("catching-up");
-    await expect(Promise.race([loop.syncNow(), time.advance(minute).then(() => "waits")])).rejects.toMatchObject({ code: "catching-up" });
+    await expect(
+      Promise.race([loop.syncNow(), time.advance(minute).then(() => "waits")]),
+    ).rejects.toMatchObject({ code: "catching-up" });
   });
 
   test("`later` without end makes no hot loop, whatever time it asks for", async () => {
@@ -383,9 +444,19 @@ describe("the loop", () => {
 
   test("a server of another protocol makes its spaces outdated; it is asked again every hour", async () => {
     const { server, loop, time } = createWorld();
-    server.weather = [() => ({ kind: "refused", status: 400, code: "protocol_unsupported", message: "This server speaks another protocol version." })];
+    server.weather = [
+      () => ({
+        kind: "refused",
+        status: 400,
+        code: "protocol_unsupported",
+        message: "This server speaks another protocol version.",
+      }),
+    ];
     await time.advance(30 * minute);
-    expect(loop.status).toMatchObject({ state: "outdated", reason: "This server speaks another protocol version." });
+    expect(loop.status).toMatchObject({
+      state: "outdated",
+      reason: "This server speaks another protocol version.",
+    });
     expect(server.requests.length).toBe(1);
     server.weather = [() => "ok"];
     await time.advance(31 * minute);
@@ -399,7 +470,11 @@ describe("the loop", () => {
     server.silent.add("c");
     await time.advance(minute);
     const { a, b, c } = loop.status.spaces;
-    expect([a?.reason, b?.reason, c?.reason]).toEqual(["Error: The disk is full.", "Error: The storage is gone.", "The server's answer leaves the space out."]);
+    expect([a?.reason, b?.reason, c?.reason]).toEqual([
+      "Error: The disk is full.",
+      "Error: The storage is gone.",
+      "The server's answer leaves the space out.",
+    ]);
     expect(server.requests.length).toBeLessThanOrEqual(15);
     server.silent.clear();
     await time.advance(5 * minute);
@@ -414,7 +489,10 @@ describe("the loop", () => {
       throw new Error("A fault.");
     };
     await time.advance(minute);
-    expect(loop.status).toMatchObject({ state: "backing-off", error: { code: "internal", message: "Error: A fault." } });
+    expect(loop.status).toMatchObject({
+      state: "backing-off",
+      error: { code: "internal", message: "Error: A fault." },
+    });
     expect(server.requests.length).toBeLessThanOrEqual(6);
   });
 

@@ -67,17 +67,20 @@ class Synchronizer implements Loop {
       serverMs: () => Math.round(serverClock.now()),
       idleMs: ({ watched }) => (watched && this.#line?.open ? watchedIdleMs : idleMs),
     };
-    this.#line = pokes && new PokeLine({
-      connect: (listener) => pokes((this.#greeting = { token: session.token ?? "", device: device() }), listener),
-      now,
-      chance,
-      message: (message) => this.#hear(message),
-      unauthorized: () => session.refuse(this.#greeting.token),
-      changed: (turned) => {
-        if (turned) for (const tracked of this.#all) tracked.idle();
-        this.#again();
-      },
-    });
+    this.#line =
+      pokes &&
+      new PokeLine({
+        connect: (listener) =>
+          pokes((this.#greeting = { token: session.token ?? "", device: device() }), listener),
+        now,
+        chance,
+        message: (message) => this.#hear(message),
+        unauthorized: () => session.refuse(this.#greeting.token),
+        changed: (turned) => {
+          if (turned) for (const tracked of this.#all) tracked.idle();
+          this.#again();
+        },
+      });
   }
 
   get #all(): TrackedSpace[] {
@@ -92,12 +95,16 @@ class Synchronizer implements Loop {
   // --- status -------------------------------------------------------------------------------------------
 
   get status(): LoopStatus {
-    return loopStatus(this.#life, Object.fromEntries([...this.#spaces].map(([space, { sync }]) => [space, sync])), {
-      socketOpen: this.#line?.open === true,
-      sending: this.#sending,
-      retryAt: this.#retryAt,
-      clockSkewMs: this.#options.serverClock.skewMs,
-    });
+    return loopStatus(
+      this.#life,
+      Object.fromEntries([...this.#spaces].map(([space, { sync }]) => [space, sync])),
+      {
+        socketOpen: this.#line?.open === true,
+        sending: this.#sending,
+        retryAt: this.#retryAt,
+        clockSkewMs: this.#options.serverClock.skewMs,
+      },
+    );
   }
 
   #report(): void {
@@ -117,11 +124,15 @@ class Synchronizer implements Loop {
     const { now } = this.#tracking;
     const { mode, task, notBeforeMs } = this.#life;
     // Whoever has no token or no server looks for one, whether spaces are due or not.
-    const wanted = mode === "ready" && this.#options.session.token !== undefined ? Math.min(...this.#all.map(({ dueAtMs }) => dueAtMs)) : 0;
+    const wanted =
+      mode === "ready" && this.#options.session.token !== undefined
+        ? Math.min(...this.#all.map(({ dueAtMs }) => dueAtMs))
+        : 0;
     let next = task === "none" ? Math.max(wanted, notBeforeMs) : never;
     if (next <= now()) return this.#dispatch({ type: "due" });
     next = Math.min(next, this.#keepLine(), this.#renew());
-    if (next < never) this.#cancelTimer = this.#options.ports.timers.after(Math.max(0, next - now()), () => this.wake());
+    if (next < never)
+      this.#cancelTimer = this.#options.ports.timers.after(Math.max(0, next - now()), () => this.wake());
     if (task === "none") this.#settle();
   }
 
@@ -129,7 +140,12 @@ class Synchronizer implements Loop {
     const { ports, session } = this.#options;
     const { now, chance, serverMs } = this.#tracking;
     const before = this.#life;
-    const life = step(before, event, { now: now(), random: chance(), hasToken: session.token !== undefined, online: ports.online.isOnline() });
+    const life = step(before, event, {
+      now: now(),
+      random: chance(),
+      hasToken: session.token !== undefined,
+      online: ports.online.isOnline(),
+    });
     this.#life = life;
     if (life.notBeforeMs !== before.notBeforeMs) {
       const inMs = life.notBeforeMs - now();
@@ -144,11 +160,18 @@ class Synchronizer implements Loop {
   #renew(): number {
     const { session, serverClock } = this.#options;
     const { now } = this.#tracking;
-    if (session.renewAtMs === undefined || this.#life.task === "asking" || this.#life.mode === "locked") return never;
+    if (session.renewAtMs === undefined || this.#life.task === "asking" || this.#life.mode === "locked")
+      return never;
     const atMs = Math.max(now() + session.renewAtMs - serverClock.now(), this.#renewNotBeforeMs);
     if (atMs > now()) return atMs;
     this.#renewNotBeforeMs = now() + renewRetryMs;
-    void session.ask().then((token) => token && this.#line?.auth(token), () => undefined).then(() => this.wake());
+    void session
+      .ask()
+      .then(
+        (token) => token && this.#line?.auth(token),
+        () => undefined,
+      )
+      .then(() => this.wake());
     return this.#renewNotBeforeMs;
   }
 
@@ -159,7 +182,12 @@ class Synchronizer implements Loop {
         if (token) this.#line?.auth(token);
         return { type: token === null ? "noToken" : "token" };
       },
-      (error: unknown): LifeEvent => ({ type: "failed", code: "credentials", message: `The app could not get a token. ${String(error)}`, retryAfterMs: 0 }),
+      (error: unknown): LifeEvent => ({
+        type: "failed",
+        code: "credentials",
+        message: `The app could not get a token. ${String(error)}`,
+        retryAfterMs: 0,
+      }),
     );
     if (mine === this.#abort) this.#dispatch(event);
   }
@@ -191,7 +219,9 @@ class Synchronizer implements Loop {
       onTime: (ms) => serverClock.sample(ms, sentMs, ports.clock.now()),
       onProgress: () => now() - this.#toldMs >= progressMs && this.#report(),
       // Long fetching does not keep writes waiting: the rest is asked for together with them.
-      yields: () => now() - begunMs > turnMs && this.#all.some((tracked) => tracked.maySend && tracked.space.sendable > (sendable.get(tracked) ?? 0)),
+      yields: () =>
+        now() - begunMs > turnMs &&
+        this.#all.some((tracked) => tracked.maySend && tracked.space.sendable > (sendable.get(tracked) ?? 0)),
     });
     if (mine !== this.#abort) return;
     this.#sending = false;
@@ -208,7 +238,12 @@ class Synchronizer implements Loop {
     if (this.#informed) return;
     this.#informed = true;
     const { session, remote } = this.#options;
-    void session.authorized((token) => remote.info(token)).then((info) => this.#budget.limit(info.limits), () => undefined);
+    void session
+      .authorized((token) => remote.info(token))
+      .then(
+        (info) => this.#budget.limit(info.limits),
+        () => undefined,
+      );
   }
 
   // --- socket -------------------------------------------------------------------------------------------
@@ -220,8 +255,15 @@ class Synchronizer implements Loop {
     const { session, device } = this.#options;
     if (!line) return never;
     // A clone has taken an id of its own.
-    if (mode === "signed-out" || mode === "needs-auth" || mode === "locked" || (line.open && this.#greeting.device !== device())) line.close();
-    if (mode !== "ready" || !this.#reached || session.token === undefined || this.#spaces.size === 0) return never;
+    if (
+      mode === "signed-out" ||
+      mode === "needs-auth" ||
+      mode === "locked" ||
+      (line.open && this.#greeting.device !== device())
+    )
+      line.close();
+    if (mode !== "ready" || !this.#reached || session.token === undefined || this.#spaces.size === 0)
+      return never;
     const next = line.upkeep();
     const watch: { [space: string]: readonly string[] } = {};
     let chars = 0;
@@ -249,7 +291,11 @@ class Synchronizer implements Loop {
       else if (message.by !== this.#options.device()) {
         const fetchIt = (): void => message.domains.forEach((domain) => tracked.hear(domain, message.index));
         if (message.type === "poke") fetchIt();
-        else void tracked.space.delta(message).then((applied) => (applied ? tracked.confirm() : fetchIt()), fetchIt).then(() => this.#again());
+        else
+          void tracked.space
+            .delta(message)
+            .then((applied) => (applied ? tracked.confirm() : fetchIt()), fetchIt)
+            .then(() => this.#again());
       }
     }
     this.#again();
@@ -271,7 +317,8 @@ class Synchronizer implements Loop {
     for (const { space } of this.#all) this.addSpace(space);
     this.#endHints = online.subscribe(() => {
       if (!online.isOnline()) return this.#dispatch({ type: "wentOffline" });
-      if (this.#tracking.now() - this.#life.triedMs > freshMs) for (const tracked of this.#all) tracked.look();
+      if (this.#tracking.now() - this.#life.triedMs > freshMs)
+        for (const tracked of this.#all) tracked.look();
       this.#dispatch({ type: "cameOnline" });
     });
     this.wake();
@@ -318,7 +365,8 @@ class Synchronizer implements Loop {
     const { state, reason, error } = this.status;
     for (const { resolve, reject } of this.#waiters) {
       if (state === "live" && !this.#waits) resolve();
-      else reject(new SyncError(error?.code ?? state, reason || "The server asked to send some writes later."));
+      else
+        reject(new SyncError(error?.code ?? state, reason || "The server asked to send some writes later."));
     }
     this.#waiters = [];
   }

@@ -4,7 +4,10 @@ import { createServerClock } from "./server-clock.js";
 
 describe("rule 6: the server's clock as the device knows it", () => {
   test("the estimate is off by at most half of the shortest way among the last 8, whatever the ways", () => {
-    const ways = fc.array(fc.record({ there: fc.nat(5_000), back: fc.nat(5_000) }), { minLength: 1, maxLength: 30 });
+    const ways = fc.array(fc.record({ there: fc.nat(5_000), back: fc.nat(5_000) }), {
+      minLength: 1,
+      maxLength: 30,
+    });
     fc.assert(
       fc.property(ways, fc.integer({ min: -1e11, max: 1e11 }), (samples, wrongMs) => {
         let trueMs = 1_795_000_000_000;
@@ -43,6 +46,8 @@ describe("rule 6: the server's clock as the device knows it", () => {
 
   test("the skew is told from half a minute on, with its sign", () => {
     const skewOf = (offsetMs: number): number => createServerClock({ now: () => 0 }, offsetMs).skewMs;
-    expect([skewOf(0), skewOf(29_000), skewOf(-29_000), skewOf(60_400), skewOf(-3_600_000)]).toEqual([0, 0, 0, -60_000, 3_600_000]);
+    expect([skewOf(0), skewOf(29_000), skewOf(-29_000), skewOf(60_400), skewOf(-3_600_000)]).toEqual([
+      0, 0, 0, -60_000, 3_600_000,
+    ]);
   });
 });

@@ -4,8 +4,12 @@ import { type CredentialsReason, createSession } from "./session.js";
 
 const nowMs = 1_795_000_000_000;
 const clock = { now: () => nowMs };
-const jwt = (exp: unknown): string => `header.${btoa(JSON.stringify({ exp, name: "Ü?>" })).replaceAll("+", "-").replaceAll("/", "_")}.signature`;
-const unauthorized = (): RemoteError => new RemoteError({ kind: "refused", status: 401, code: "unauthorized", message: "Expired." });
+const jwt = (exp: unknown): string =>
+  `header.${btoa(JSON.stringify({ exp, name: "Ü?>" }))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")}.signature`;
+const unauthorized = (): RemoteError =>
+  new RemoteError({ kind: "refused", status: 401, code: "unauthorized", message: "Expired." });
 
 describe("the session", () => {
   test("asks once for all who ask at the same time, and says why", async () => {
@@ -63,11 +67,15 @@ describe("the session", () => {
     expect(used).toEqual(["token-1", "token-2", "token-2"]);
     await expect(session.authorized(() => Promise.reject(unauthorized()))).rejects.toThrow("Expired.");
     expect(given).toBe(3);
-    await expect(session.authorized(() => Promise.reject(new RemoteError({ kind: "network", message: "Down." })))).rejects.toThrow("Down.");
+    await expect(
+      session.authorized(() => Promise.reject(new RemoteError({ kind: "network", message: "Down." }))),
+    ).rejects.toThrow("Down.");
     expect(given).toBe(4);
   });
 
   test("nobody signed in is said as such", async () => {
-    await expect(createSession(() => null, clock).authorized(() => Promise.resolve(1))).rejects.toMatchObject({ name: "SyncError", code: "signed-out" });
+    await expect(createSession(() => null, clock).authorized(() => Promise.resolve(1))).rejects.toMatchObject(
+      { name: "SyncError", code: "signed-out" },
+    );
   });
 });

@@ -33,7 +33,9 @@ const renewEarlyMs = 60_000;
 /** When a JWT expires (RFC 7519 §4.1.4), as a hint for asking in time: nothing is verified here. */
 function expiryMs(token: string): number | undefined {
   try {
-    const { exp } = JSON.parse(atob((token.split(".")[1] as string).replace(/-/g, "+").replace(/_/g, "/"))) as { exp?: unknown };
+    const { exp } = JSON.parse(
+      atob((token.split(".")[1] as string).replace(/-/g, "+").replace(/_/g, "/")),
+    ) as { exp?: unknown };
     return typeof exp === "number" ? exp * 1000 : undefined;
   } catch {
     return undefined;

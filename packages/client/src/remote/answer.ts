@@ -5,7 +5,10 @@ import { type AnswerSink, RemoteError } from "./port.js";
 const maxLineChars = 16_777_216;
 
 export function garbled(why: string): RemoteError {
-  return new RemoteError({ kind: "garbled", message: `What answered is not a Landfall server, or was damaged on the way: ${why}.` });
+  return new RemoteError({
+    kind: "garbled",
+    message: `What answered is not a Landfall server, or was damaged on the way: ${why}.`,
+  });
 }
 
 /** @throws RemoteError `garbled` when it was not decoded. */
@@ -15,8 +18,16 @@ export function sound<T>(decoded: Decoded<T>): T {
 }
 
 /** Where each line may stand, and what comes after it: 0 the start, 1 between spaces, 2 inside one, 3 the end. */
-const order: { readonly [T in NonNullable<StreamLine["type"]> | "row"]: readonly [place: number, next: number] } = {
-  time: [0, 1], space: [1, 2], row: [2, 2], checkpoint: [2, 2], end: [2, 1], failure: [1, 1], done: [1, 3],
+const order: {
+  readonly [T in NonNullable<StreamLine["type"]> | "row"]: readonly [place: number, next: number];
+} = {
+  time: [0, 1],
+  space: [1, 2],
+  row: [2, 2],
+  checkpoint: [2, 2],
+  end: [2, 1],
+  failure: [1, 1],
+  done: [1, 3],
 };
 
 /**
@@ -34,7 +45,8 @@ export async function readStream(texts: AsyncIterable<string>, sink: AnswerSink)
   const take = (line: StreamLine): void => {
     const [from, next] = order[line.type ?? "row"];
     // A space can also fail when a part of it has been sent.
-    if (place !== from && !(line.type === "failure" && place === 2)) throw garbled("its lines are out of order");
+    if (place !== from && !(line.type === "failure" && place === 2))
+      throw garbled("its lines are out of order");
     place = next;
     if (line.type === undefined) return void rows.push(line);
     flush();

@@ -53,16 +53,25 @@ function listen(): Heard {
   return {
     log,
     time: (ms) => log.push(["time", ms]),
-    space: ({ space, head, lastSeq, outcomes, reset }) => log.push(["space", space, head, lastSeq, outcomes.length, reset]),
+    space: ({ space, head, lastSeq, outcomes, reset }) =>
+      log.push(["space", space, head, lastSeq, outcomes.length, reset]),
     rows: (rows) => log.push(["rows", rows.map(({ key }) => key).join(" ")]),
     checkpoint: ({ cursors, scan }) => log.push(["checkpoint", cursors, scan]),
-    end: ({ cursors, scan, more, digests, head, lastSeq }) => log.push(["end", head, lastSeq, cursors, scan, more, digests]),
+    end: ({ cursors, scan, more, digests, head, lastSeq }) =>
+      log.push(["end", head, lastSeq, cursors, scan, more, digests]),
     failure: (space, error) => log.push(["failure", space, error]),
   };
 }
 
 const stamp = makeStamp(1_795_000_000_000, 0, "8000-000000000001");
-const row = (key: string, version: number): Row => ({ domain: "note", key, version, modifiedAt: 1, fields: { text: "Kai für Boot ⛵" }, stamps: { "*": stamp } });
+const row = (key: string, version: number): Row => ({
+  domain: "note",
+  key,
+  version,
+  modifiedAt: 1,
+  fields: { text: "Kai für Boot ⛵" },
+  stamps: { "*": stamp },
+});
 const time = { type: "time", time: 1_795_000_000_000 };
 const space = { type: "space", space: "a", generation: "g1", head: 3, lastSeq: 2, outcomes: [] };
 const end = { type: "end", head: 3, lastSeq: 2, cursors: { note: 3 } };
@@ -70,8 +79,15 @@ const done = { type: "done" };
 const lines = (...all: readonly object[]): string => all.map((line) => `${JSON.stringify(line)}\n`).join("");
 
 const ndjson = { "content-type": "application/x-ndjson" };
-const exchange = (remote: Remote, sink: AnswerSink = listen(), signal?: AbortSignal): ReturnType<Remote["exchange"]> =>
-  remote.exchange({ protocol: 1, device: "d1", spaces: [] }, sink, { token: "secret", ...(signal && { signal }) });
+const exchange = (
+  remote: Remote,
+  sink: AnswerSink = listen(),
+  signal?: AbortSignal,
+): ReturnType<Remote["exchange"]> =>
+  remote.exchange({ protocol: 1, device: "d1", spaces: [] }, sink, {
+    token: "secret",
+    ...(signal && { signal }),
+  });
 
 async function failureOf(call: Promise<unknown>): Promise<RemoteFailure> {
   const error = await call.then(
@@ -85,8 +101,17 @@ async function failureOf(call: Promise<unknown>): Promise<RemoteFailure> {
 describe("an exchange over HTTP", () => {
   test("asks as DESIGN §6 says, and hands over what streams in, whatever the pieces", async () => {
     const asked: { headers?: IncomingMessage["headers"]; url?: string | undefined; body?: string } = {};
-    const text = lines(time, space, row("k1", 1), row("k2", 2), { type: "checkpoint", cursors: { note: 2 }, scan: { note: 3 } }, row("k3", 3), end,
-      { type: "failure", space: "b", error: { code: "revoked", message: "No longer a member." } }, done);
+    const text = lines(
+      time,
+      space,
+      row("k1", 1),
+      row("k2", 2),
+      { type: "checkpoint", cursors: { note: 2 }, scan: { note: 3 } },
+      row("k3", 3),
+      end,
+      { type: "failure", space: "b", error: { code: "revoked", message: "No longer a member." } },
+      done,
+    );
     const url = await serve((request, response) => {
       asked.headers = request.headers;
       asked.url = request.url;
@@ -108,9 +133,15 @@ describe("an exchange over HTTP", () => {
     const sink = listen();
     expect(await exchange(remoteOf(`${url}/`), sink)).toEqual({ backoffMs: 2_500 });
     expect(asked.url).toBe("/v1/exchange");
-    expect(asked.headers).toMatchObject({ authorization: "Bearer secret", accept: "application/x-ndjson", "content-type": "application/json" });
+    expect(asked.headers).toMatchObject({
+      authorization: "Bearer secret",
+      accept: "application/x-ndjson",
+      "content-type": "application/json",
+    });
     expect(JSON.parse(asked.body as string)).toEqual({ protocol: 1, device: "d1", spaces: [] });
-    const rows = sink.log.filter((entry) => (entry as unknown[])[0] === "rows").map((entry) => (entry as unknown[])[1]);
+    const rows = sink.log
+      .filter((entry) => (entry as unknown[])[0] === "rows")
+      .map((entry) => (entry as unknown[])[1]);
     expect(rows.join(" ")).toBe("k1 k2 k3");
     expect(sink.log.filter((entry) => (entry as unknown[])[0] !== "rows")).toEqual([
       ["time", 1_795_000_000_000],
@@ -121,7 +152,14 @@ describe("an exchange over HTTP", () => {
     ]);
   });
 
-  const broken: { readonly [what: string]: { readonly text: string; readonly status?: number; readonly type?: string; readonly heard?: number } } = {
+  const broken: {
+    readonly [what: string]: {
+      readonly text: string;
+      readonly status?: number;
+      readonly type?: string;
+      readonly heard?: number;
+    };
+  } = {
     "a stream that ends before `done`": { text: lines(time, space, row("k1", 1)), heard: 3 },
     "a stream that ends within a line": { text: lines(time, space) + '{"domain":"no' },
     "an empty answer": { text: "" },
@@ -135,17 +173,26 @@ describe("an exchange over HTTP", () => {
     "no time": { text: lines(space, end, done) },
     "`done` within a space": { text: lines(time, space, done) },
     "lines after `done`": { text: lines(time, done, time) },
-    "a row without a version": { text: lines(time, space, { domain: "note", key: "k", modifiedAt: 1, fields: {}, stamps: {} }) },
-    "a row that would reach a prototype": { text: `${lines(time, space)}{"domain":"note","key":"k","version":1,"modifiedAt":1,"fields":{"__proto__":1},"stamps":{}}\n` },
+    "a row without a version": {
+      text: lines(time, space, { domain: "note", key: "k", modifiedAt: 1, fields: {}, stamps: {} }),
+    },
+    "a row that would reach a prototype": {
+      text: `${lines(time, space)}{"domain":"note","key":"k","version":1,"modifiedAt":1,"fields":{"__proto__":1},"stamps":{}}\n`,
+    },
     "deep nesting": { text: `${lines(time, space)}${"[".repeat(100_000)}\n` },
   };
-  test.each(Object.entries(broken))("%s is garbled, and throws nothing else", async (_what, { text, status = 200, type = "application/x-ndjson", heard }) => {
-    const url = await serve((_request, response) => response.writeHead(status, { "content-type": type }).end(text));
-    const sink = listen();
-    expect(await failureOf(exchange(remoteOf(url), sink))).toMatchObject({ kind: "garbled" });
-    if (heard !== undefined) expect(sink.log.length).toBe(heard);
-    expect(sink.log.some((entry) => (entry as unknown[])[0] === "end")).toBe(false);
-  });
+  test.each(Object.entries(broken))(
+    "%s is garbled, and throws nothing else",
+    async (_what, { text, status = 200, type = "application/x-ndjson", heard }) => {
+      const url = await serve((_request, response) =>
+        response.writeHead(status, { "content-type": type }).end(text),
+      );
+      const sink = listen();
+      expect(await failureOf(exchange(remoteOf(url), sink))).toMatchObject({ kind: "garbled" });
+      if (heard !== undefined) expect(sink.log.length).toBe(heard);
+      expect(sink.log.some((entry) => (entry as unknown[])[0] === "end")).toBe(false);
+    },
+  );
 
   test("a redirect is not followed: neither token nor writes go to a portal", async () => {
     let followed = 0;
@@ -153,7 +200,9 @@ describe("an exchange over HTTP", () => {
       followed += 1;
       response.end();
     });
-    const url = await serve((_request, response) => response.writeHead(307, { location: `${portal}/login` }).end());
+    const url = await serve((_request, response) =>
+      response.writeHead(307, { location: `${portal}/login` }).end(),
+    );
     expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "garbled" });
     expect(followed).toBe(0);
   });
@@ -171,7 +220,11 @@ describe("an exchange over HTTP", () => {
   });
 
   test("bytes that are not UTF-8 are not taken for text", async () => {
-    const url = await serve((_request, response) => response.writeHead(200, ndjson).end(Buffer.concat([Buffer.from(lines(time)), Buffer.from([0xff, 0xfe, 0x0a])])));
+    const url = await serve((_request, response) =>
+      response
+        .writeHead(200, ndjson)
+        .end(Buffer.concat([Buffer.from(lines(time)), Buffer.from([0xff, 0xfe, 0x0a])])),
+    );
     await expect(exchange(remoteOf(url))).rejects.toThrow();
   });
 
@@ -182,7 +235,10 @@ describe("an exchange over HTTP", () => {
       setTimeout(() => response.destroy(), 20);
     });
     const sink = listen();
-    expect(await failureOf(exchange(remoteOf(url), sink))).toMatchObject({ kind: "network", timedOut: false });
+    expect(await failureOf(exchange(remoteOf(url), sink))).toMatchObject({
+      kind: "network",
+      timedOut: false,
+    });
     expect(sink.log.at(-1)).toEqual(["checkpoint", { note: 1 }, {}]);
   });
 
@@ -218,7 +274,9 @@ describe("an exchange over HTTP", () => {
     const call = failureOf(exchange(remoteOf(url), listen(), abort.signal));
     setTimeout(() => abort.abort(), 20);
     expect(await call).toMatchObject({ kind: "network" });
-    expect(await failureOf(exchange(remoteOf(url), listen(), abort.signal))).toMatchObject({ kind: "network" });
+    expect(await failureOf(exchange(remoteOf(url), listen(), abort.signal))).toMatchObject({
+      kind: "network",
+    });
   });
 
   test("what the sink throws ends the exchange, lets go of the connection, and is thrown", async () => {
@@ -230,30 +288,89 @@ describe("an exchange over HTTP", () => {
       response.on("close", closed);
     });
     const mine = new Error("Enough.");
-    await expect(exchange(remoteOf(url), { ...listen(), time: () => { throw mine; } })).rejects.toBe(mine);
+    await expect(
+      exchange(remoteOf(url), {
+        ...listen(),
+        time: () => {
+          throw mine;
+        },
+      }),
+    ).rejects.toBe(mine);
     await gone;
   });
 
-  const problem = (status: number, code: string, more: object = {}): string => JSON.stringify({ type: "about:blank", title: "A title.", status, code, ...more });
-  const refusals: { readonly [what: string]: { readonly status: number; readonly body: string; readonly headers?: { [name: string]: string }; readonly failure: object } } = {
-    "a problem of ours": { status: 429, body: problem(429, "rate_limited", { detail: "Too many requests.", retryAfterMs: 7_000 }), failure: { status: 429, code: "rate_limited", message: "Too many requests.", retryAfterMs: 7_000 } },
-    "Retry-After in seconds": { status: 503, body: problem(503, "unavailable"), headers: { "retry-after": "12" }, failure: { code: "unavailable", retryAfterMs: 12_000 } },
-    "Retry-After as a date, by the server's clock": { status: 503, body: "", headers: { "retry-after": "Fri, 07 Jan 2000 00:01:00 GMT", date: "Fri, 07 Jan 2000 00:00:00 GMT" }, failure: { code: "unavailable", retryAfterMs: 60_000 } },
-    "Landfall-Backoff beside it": { status: 503, body: "", headers: { "retry-after": "1", "landfall-backoff": "30" }, failure: { retryAfterMs: 30_000 } },
-    "a wait that makes no sense": { status: 503, body: "", headers: { "retry-after": "soon" }, failure: { code: "unavailable", retryAfterMs: 0 } },
-    "a proxy's own limit": { status: 413, body: "<html>Request Entity Too Large</html>", failure: { code: "too_large" } },
-    "a gateway without a server": { status: 502, body: "<html>Bad Gateway</html>", failure: { code: "unavailable" } },
+  const problem = (status: number, code: string, more: object = {}): string =>
+    JSON.stringify({ type: "about:blank", title: "A title.", status, code, ...more });
+  const refusals: {
+    readonly [what: string]: {
+      readonly status: number;
+      readonly body: string;
+      readonly headers?: { [name: string]: string };
+      readonly failure: object;
+    };
+  } = {
+    "a problem of ours": {
+      status: 429,
+      body: problem(429, "rate_limited", { detail: "Too many requests.", retryAfterMs: 7_000 }),
+      failure: { status: 429, code: "rate_limited", message: "Too many requests.", retryAfterMs: 7_000 },
+    },
+    "Retry-After in seconds": {
+      status: 503,
+      body: problem(503, "unavailable"),
+      headers: { "retry-after": "12" },
+      failure: { code: "unavailable", retryAfterMs: 12_000 },
+    },
+    "Retry-After as a date, by the server's clock": {
+      status: 503,
+      body: "",
+      headers: { "retry-after": "Fri, 07 Jan 2000 00:01:00 GMT", date: "Fri, 07 Jan 2000 00:00:00 GMT" },
+      failure: { code: "unavailable", retryAfterMs: 60_000 },
+    },
+    "Landfall-Backoff beside it": {
+      status: 503,
+      body: "",
+      headers: { "retry-after": "1", "landfall-backoff": "30" },
+      failure: { retryAfterMs: 30_000 },
+    },
+    "a wait that makes no sense": {
+      status: 503,
+      body: "",
+      headers: { "retry-after": "soon" },
+      failure: { code: "unavailable", retryAfterMs: 0 },
+    },
+    "a proxy's own limit": {
+      status: 413,
+      body: "<html>Request Entity Too Large</html>",
+      failure: { code: "too_large" },
+    },
+    "a gateway without a server": {
+      status: 502,
+      body: "<html>Bad Gateway</html>",
+      failure: { code: "unavailable" },
+    },
     "a gateway's 401": { status: 401, body: "", failure: { status: 401, code: "unauthorized" } },
-    "a code that is not known yet": { status: 409, body: problem(409, "something_new"), failure: { status: 409, code: "something_new" } },
+    "a code that is not known yet": {
+      status: 409,
+      body: problem(409, "something_new"),
+      failure: { status: 409, code: "something_new" },
+    },
   };
   test.each(Object.entries(refusals))("%s", async (_what, { status, body, headers, failure }) => {
-    const url = await serve((_request, response) => response.writeHead(status, { "content-type": "application/problem+json", ...headers }).end(body));
+    const url = await serve((_request, response) =>
+      response.writeHead(status, { "content-type": "application/problem+json", ...headers }).end(body),
+    );
     expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "refused", ...failure });
   });
 
   test("100,000 rows cost a few times what JSON.parse does, all checks and the network included", async () => {
     const many = Array.from({ length: 100_000 }, (_, i) => row(`k${i}`, i + 1));
-    const text = lines(time, { ...space, head: 100_000 }, ...many, { ...end, head: 100_000, cursors: { note: 100_000 } }, done);
+    const text = lines(
+      time,
+      { ...space, head: 100_000 },
+      ...many,
+      { ...end, head: 100_000, cursors: { note: 100_000 } },
+      done,
+    );
     const url = await serve((_request, response) => response.writeHead(200, ndjson).end(text));
     const parse = (): number => {
       const begun = performance.now();
@@ -277,8 +394,17 @@ describe("an exchange over HTTP", () => {
 
 describe("other calls", () => {
   test("info is decoded, and what is not an info is garbled", async () => {
-    const info = { time: 1, protocol: 1, server: "Landfall", user: "ann", limits: { maxEventsPerRequest: 500, maxBodyBytes: 1, maxBatchBytes: 1, maxPageRows: 1 }, spaces: {} };
-    const url = await serve((request, response) => response.end(JSON.stringify(request.url === "/v1/info" ? info : {})));
+    const info = {
+      time: 1,
+      protocol: 1,
+      server: "Landfall",
+      user: "ann",
+      limits: { maxEventsPerRequest: 500, maxBodyBytes: 1, maxBatchBytes: 1, maxPageRows: 1 },
+      spaces: {},
+    };
+    const url = await serve((request, response) =>
+      response.end(JSON.stringify(request.url === "/v1/info" ? info : {})),
+    );
     expect(await remoteOf(url).info("secret")).toEqual(info);
     expect(await failureOf(remoteOf(`${url}/else`).info("secret"))).toMatchObject({ kind: "garbled" });
   });
@@ -298,6 +424,10 @@ describe("other calls", () => {
     expect(await remote.call("POST", "/v1/spaces", "secret", { space: "a" })).toEqual({ space: "a" });
     expect(await remote.call("DELETE", "/v1/spaces/a/members/bob", "secret")).toBeUndefined();
     expect(await failureOf(remote.call("GET", "/v1/spaces", "secret"))).toMatchObject({ kind: "garbled" });
-    expect(seen).toEqual(['POST /v1/spaces {"space":"a"}', "DELETE /v1/spaces/a/members/bob ", "GET /v1/spaces "]);
+    expect(seen).toEqual([
+      'POST /v1/spaces {"space":"a"}',
+      "DELETE /v1/spaces/a/members/bob ",
+      "GET /v1/spaces ",
+    ]);
   });
 });

@@ -1,4 +1,11 @@
-import { type ClockPort, type TimerPort, decode, decodeText, infoAnswer, problemDecoder } from "@landfall/protocol";
+import {
+  type ClockPort,
+  type TimerPort,
+  decode,
+  decodeText,
+  infoAnswer,
+  problemDecoder,
+} from "@landfall/protocol";
 import type { NetPort } from "../ports.js";
 import { garbled, readStream, sound } from "./answer.js";
 import { type Remote, RemoteError } from "./port.js";
@@ -27,7 +34,12 @@ const silenceMs = 60_000;
 const maxTextChars = 67_108_864;
 
 /** The code of a refusal whose body does not say it: a proxy's page. */
-const codeOfStatus: { readonly [status: number]: string } = { 401: "unauthorized", 408: "timeout", 413: "too_large", 429: "rate_limited" };
+const codeOfStatus: { readonly [status: number]: string } = {
+  401: "unauthorized",
+  408: "timeout",
+  413: "too_large",
+  429: "rate_limited",
+};
 
 async function whole(texts: AsyncIterable<string>): Promise<string> {
   let all = "";
@@ -38,28 +50,43 @@ async function whole(texts: AsyncIterable<string>): Promise<string> {
 /** What a header asks to wait, in seconds or as a date (RFC 9110 §10.2.3); 0 when it does not. */
 function waitMs({ headers }: Response, name: string, clock: ClockPort): number {
   const text = headers.get(name) ?? "";
-  const ms = /^\d/.test(text) ? Number.parseFloat(text) * 1000 : Date.parse(text) - (Date.parse(headers.get("date") ?? "") || clock.now());
+  const ms = /^\d/.test(text)
+    ? Number.parseFloat(text) * 1000
+    : Date.parse(text) - (Date.parse(headers.get("date") ?? "") || clock.now());
   return Math.max(0, ms || 0);
 }
 
 /** What was refused, as the problem of ours says it, or as its status does. */
-async function refusal(response: Response, texts: AsyncIterable<string>, clock: ClockPort): Promise<RemoteError> {
+async function refusal(
+  response: Response,
+  texts: AsyncIterable<string>,
+  clock: ClockPort,
+): Promise<RemoteError> {
   const { status } = response;
   const decoded = decodeText(problemDecoder, await whole(texts));
   const problem = decoded.ok ? decoded.value : undefined;
-  const code = problem?.code ?? codeOfStatus[status] ?? (status >= 500 && status !== 511 ? "unavailable" : undefined);
+  const code =
+    problem?.code ?? codeOfStatus[status] ?? (status >= 500 && status !== 511 ? "unavailable" : undefined);
   if (code === undefined) return garbled(`status ${status}`);
   return new RemoteError({
     kind: "refused",
     status,
     code,
     message: problem?.detail ?? problem?.title ?? `The server refused with status ${status}.`,
-    retryAfterMs: Math.max(waitMs(response, "retry-after", clock), waitMs(response, "landfall-backoff", clock), problem?.retryAfterMs ?? 0),
+    retryAfterMs: Math.max(
+      waitMs(response, "retry-after", clock),
+      waitMs(response, "landfall-backoff", clock),
+      problem?.retryAfterMs ?? 0,
+    ),
   });
 }
 
 /** Makes one call; `read` gets the answer's text as it comes. */
-async function request<T>({ url, net, clock, timers }: HttpRemoteOptions, call: Call, read: (texts: AsyncIterable<string>, response: Response) => Promise<T>): Promise<T> {
+async function request<T>(
+  { url, net, clock, timers }: HttpRemoteOptions,
+  call: Call,
+  read: (texts: AsyncIterable<string>, response: Response) => Promise<T>,
+): Promise<T> {
   const { method, path, token, body, accept, signal } = call;
   const abort = new AbortController();
   const giveUp = (): void => abort.abort();
@@ -74,7 +101,14 @@ async function request<T>({ url, net, clock, timers }: HttpRemoteOptions, call: 
     try {
       return await what;
     } catch (cause) {
-      throw new RemoteError({ kind: "network", timedOut, message: timedOut ? "The server does not answer." : "The server cannot be reached." }, { cause });
+      throw new RemoteError(
+        {
+          kind: "network",
+          timedOut,
+          message: timedOut ? "The server does not answer." : "The server cannot be reached.",
+        },
+        { cause },
+      );
     }
   };
   async function* texts(response: Response): AsyncGenerator<string> {
@@ -129,12 +163,25 @@ export function httpRemote(options: HttpRemoteOptions): Remote {
   return {
     exchange: (body, sink, { token, signal }) =>
       // Always as a stream: however much there is, it is never held whole, and a broken one goes on from its last checkpoint.
-      request(options, { method: "POST", path: "/v1/exchange", token, body, accept: "application/x-ndjson", signal }, async (texts, response) => {
-        await readStream(texts, sink);
-        return { backoffMs: waitMs(response, "landfall-backoff", clock) };
-      }),
+      request(
+        options,
+        { method: "POST", path: "/v1/exchange", token, body, accept: "application/x-ndjson", signal },
+        async (texts, response) => {
+          await readStream(texts, sink);
+          return { backoffMs: waitMs(response, "landfall-backoff", clock) };
+        },
+      ),
     info: async (token) => sound(decode(infoAnswer, await call("GET", "/v1/info", token))),
     call,
-    ...(webSocket && { pokes: (hello, listener) => openPokes(webSocket, timers, `${url.replace(/^http/, "ws").replace(/\/+$/, "")}/v1/socket`, hello, listener) }),
+    ...(webSocket && {
+      pokes: (hello, listener) =>
+        openPokes(
+          webSocket,
+          timers,
+          `${url.replace(/^http/, "ws").replace(/\/+$/, "")}/v1/socket`,
+          hello,
+          listener,
+        ),
+    }),
   };
 }

@@ -1,4 +1,12 @@
-import type { ExchangeRequest, Info, Outcome, Row, ServerMessage, SpaceError, WireDigest } from "@landfall/protocol";
+import type {
+  ExchangeRequest,
+  Info,
+  Outcome,
+  Row,
+  ServerMessage,
+  SpaceError,
+  WireDigest,
+} from "@landfall/protocol";
 
 /** The start of a space's part of an answer. */
 export interface AnswerHead {
@@ -83,10 +91,19 @@ export interface Remote {
    * `backoffMs` is what `Landfall-Backoff` asked for.
    * @throws RemoteError; the sink may have had a part by then, up to the last checkpoint of which may be kept.
    */
-  exchange(request: ExchangeRequest, sink: AnswerSink, options: { token: string; signal?: AbortSignal }): Promise<{ readonly backoffMs?: number }>;
+  exchange(
+    request: ExchangeRequest,
+    sink: AnswerSink,
+    options: { token: string; signal?: AbortSignal },
+  ): Promise<{ readonly backoffMs?: number }>;
   info(token: string): Promise<Info>;
   /** The small tables: spaces and members. `path` begins with `/v1/`. Resolves to the decoded JSON of a 2xx answer. */
-  call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, token: string, body?: unknown): Promise<unknown>;
+  call(
+    method: "GET" | "POST" | "PUT" | "DELETE",
+    path: string,
+    token: string,
+    body?: unknown,
+  ): Promise<unknown>;
   /** Absent where the platform has no sockets: the loop polls then. */
   readonly pokes?: (hello: { token: string; device: string }, listener: PokeListener) => PokeChannel;
 }

@@ -24,7 +24,9 @@ interface Serving {
   fire(): void;
 }
 
-async function serve(onMessage: (socket: WebSocket, message: { readonly type: string }) => void): Promise<Serving> {
+async function serve(
+  onMessage: (socket: WebSocket, message: { readonly type: string }) => void,
+): Promise<Serving> {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
   servers.push(server);
   await new Promise((resolve) => server.once("listening", resolve));
@@ -48,7 +50,12 @@ async function serve(onMessage: (socket: WebSocket, message: { readonly type: st
     timers.add(run);
     return () => void timers.delete(run);
   };
-  const remote = httpRemote({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/base/`, net, clock, timers: { after } });
+  const remote = httpRemote({
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/base/`,
+    net,
+    clock,
+    timers: { after },
+  });
   return { remote, said, urls, socket: () => first, fire: () => timers.forEach((run) => run()) };
 }
 
@@ -76,7 +83,8 @@ function listen(): PokeListener & { readonly log: unknown[]; until(count: number
   };
 }
 
-const open = (remote: Remote, listener: PokeListener): PokeChannel => remote.pokes!({ token: "secret", device: "d1" }, listener);
+const open = (remote: Remote, listener: PokeListener): PokeChannel =>
+  remote.pokes!({ token: "secret", device: "d1" }, listener);
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
@@ -109,8 +117,18 @@ describe("the socket", () => {
         { type: "poke", space: "a", domains: ["note"], index: 4, by: "d2" },
         { type: "fireworks" },
         { type: "heads", time: 2, spaces: { a: { note: 4 } } },
-        { type: "delta", space: "a", generation: "g1", domains: ["note"], from: 3, index: 4, lastSeq: 0, rows: [{ domain: "note", key: "k", version: 4, modifiedAt: 1, deleted: true }] },
-      ]) socket.send(JSON.stringify(said));
+        {
+          type: "delta",
+          space: "a",
+          generation: "g1",
+          domains: ["note"],
+          from: 3,
+          index: 4,
+          lastSeq: 0,
+          rows: [{ domain: "note", key: "k", version: 4, modifiedAt: 1, deleted: true }],
+        },
+      ])
+        socket.send(JSON.stringify(said));
     });
     const listener = listen();
     open(remote, listener).watch({ a: ["note"] });
@@ -118,7 +136,9 @@ describe("the socket", () => {
   });
 
   test("a refused token is told apart from a lost line", async () => {
-    const { remote } = await serve((socket) => socket.close(socketCloseCodes.unauthorized, "The token has expired."));
+    const { remote } = await serve((socket) =>
+      socket.close(socketCloseCodes.unauthorized, "The token has expired."),
+    );
     const listener = listen();
     open(remote, listener);
     expect(await listener.until(1)).toEqual([{ unauthorized: true, message: "The token has expired." }]);

@@ -1,4 +1,10 @@
-import { type TimerPort, decodeText, serverMessage, socketCloseCodes, socketProtocol } from "@landfall/protocol";
+import {
+  type TimerPort,
+  decodeText,
+  serverMessage,
+  socketCloseCodes,
+  socketProtocol,
+} from "@landfall/protocol";
 import type { SocketLike } from "../ports.js";
 import type { PokeChannel, PokeListener } from "./port.js";
 
@@ -30,12 +36,14 @@ export function openPokes(
     socket = undefined;
     if (!ended) return;
     ended.close();
-    if (message !== undefined) listener.closed({ unauthorized: code === socketCloseCodes.unauthorized, message });
+    if (message !== undefined)
+      listener.closed({ unauthorized: code === socketCloseCodes.unauthorized, message });
   };
   const expectWord = (): void => {
     cancelTimer();
     if (!socket) return;
-    if (!welcomed || Object.keys(watched).length > 0) cancelTimer = timers.after(welcomed ? silenceMs : welcomeMs, () => end("The socket fell silent."));
+    if (!welcomed || Object.keys(watched).length > 0)
+      cancelTimer = timers.after(welcomed ? silenceMs : welcomeMs, () => end("The socket fell silent."));
   };
   const say = (message: object): void => {
     // A socket that is still opening says hello and what is watched by itself.
@@ -50,7 +58,8 @@ export function openPokes(
   };
   socket.onmessage = ({ data }) => {
     if (!socket) return;
-    const decoded = typeof data === "string" && data.length <= maxMessageChars && decodeText(serverMessage, data);
+    const decoded =
+      typeof data === "string" && data.length <= maxMessageChars && decodeText(serverMessage, data);
     if (!decoded || !decoded.ok) return end("The socket brought something that is not of this protocol.");
     const message = decoded.value;
     const first = message?.type === "welcome" && !welcomed;

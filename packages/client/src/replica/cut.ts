@@ -1,4 +1,11 @@
-import type { AppliedOutcome, DuplicateOutcome, RejectedOutcome, Row, VoidOutcome, WireDigest } from "@landfall/protocol";
+import type {
+  AppliedOutcome,
+  DuplicateOutcome,
+  RejectedOutcome,
+  Row,
+  VoidOutcome,
+  WireDigest,
+} from "@landfall/protocol";
 
 /** An outcome that ends an event; `deferred` does not. */
 export type FinalOutcome = AppliedOutcome | RejectedOutcome | VoidOutcome | DuplicateOutcome;

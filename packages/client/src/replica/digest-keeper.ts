@@ -1,4 +1,11 @@
-import { DigestSum, type Row, type Sha256, type TimerPort, type WireDigest, rowElement } from "@landfall/protocol";
+import {
+  DigestSum,
+  type Row,
+  type Sha256,
+  type TimerPort,
+  type WireDigest,
+  rowElement,
+} from "@landfall/protocol";
 
 /** Digests are compared when base has stood still for so long: while much is landing, hashing would only slow it down. */
 const quietMs = 200;
@@ -22,7 +29,11 @@ export class DigestKeeper {
   readonly #current: (domain: string, key: string) => Row | undefined;
   #stop: (() => void) | undefined;
 
-  constructor(options: { hash: Sha256; timers: TimerPort; current: (domain: string, key: string) => Row | undefined }) {
+  constructor(options: {
+    hash: Sha256;
+    timers: TimerPort;
+    current: (domain: string, key: string) => Row | undefined;
+  }) {
     this.#hash = options.hash;
     this.#timers = options.timers;
     this.#current = options.current;
@@ -46,7 +57,11 @@ export class DigestKeeper {
    * @param isCurrent whether a domain's base still stands at the index that its digest names.
    * @param differs told each domain that differs.
    */
-  compare(theirs: { readonly [domain: string]: WireDigest }, isCurrent: (domain: string, index: number) => boolean, differs: (domain: string) => void): void {
+  compare(
+    theirs: { readonly [domain: string]: WireDigest },
+    isCurrent: (domain: string, index: number) => boolean,
+    differs: (domain: string) => void,
+  ): void {
     this.#stop?.();
     const slice = (): void => {
       if (this.#hashSlice()) {
@@ -56,7 +71,8 @@ export class DigestKeeper {
       this.#stop = undefined;
       for (const [domain, digest] of Object.entries(theirs)) {
         const { sum } = this.#domain(domain);
-        if (isCurrent(domain, digest.index) && (sum.count !== digest.count || sum.sum !== digest.sum)) differs(domain);
+        if (isCurrent(domain, digest.index) && (sum.count !== digest.count || sum.sum !== digest.sum))
+          differs(domain);
       }
     };
     this.#stop = this.#timers.after(quietMs, slice);

@@ -72,7 +72,12 @@ export class EffectsBuilder {
   }
 
   #merge(op: RecordOp): boolean {
-    const result = mergeRecord(this.get(op.domain, op.key), op, this.#stamp, this.#rules.domain(op.domain).kinds);
+    const result = mergeRecord(
+      this.get(op.domain, op.key),
+      op,
+      this.#stamp,
+      this.#rules.domain(op.domain).kinds,
+    );
     if (!result.ok) {
       this.failure = result;
       return false;
@@ -82,10 +87,12 @@ export class EffectsBuilder {
   }
 
   #deleteMany(domain: string, keys: readonly string[] | undefined, upTo: number | undefined): boolean {
-    const chosen = keys ?? this.keys(domain).filter((key) => {
-      const version = this.#reader.version(domain, key);
-      return version > 0 && version <= (upTo as number);
-    });
+    const chosen =
+      keys ??
+      this.keys(domain).filter((key) => {
+        const version = this.#reader.version(domain, key);
+        return version > 0 && version <= (upTo as number);
+      });
     for (const key of chosen) {
       const state = this.get(domain, key);
       if (state && !state.deleted && !this.apply({ op: "delete", domain, key })) return false;
@@ -100,7 +107,10 @@ export class EffectsBuilder {
         const state = this.get(child.domain, childKey);
         if (!state || state.deleted || state.fields[child.field] !== key) continue;
         if (child.onDelete === "restrict") {
-          this.failure = { code: "has_children", message: `${child.domain} ${childKey} still belongs to ${domain} ${key}.` };
+          this.failure = {
+            code: "has_children",
+            message: `${child.domain} ${childKey} still belongs to ${domain} ${key}.`,
+          };
           return false;
         }
         if (!this.apply({ op: "delete", domain: child.domain, key: childKey })) return false;

@@ -1,4 +1,11 @@
-import { type AppliedOutcome, type Op, type RecordOp, type Row, type Stamp, mergeRecord } from "@landfall/protocol";
+import {
+  type AppliedOutcome,
+  type Op,
+  type RecordOp,
+  type Row,
+  type Stamp,
+  mergeRecord,
+} from "@landfall/protocol";
 import type { PendingEvent } from "./pending-event.js";
 import type { ReplicaRules } from "./rules.js";
 
@@ -37,7 +44,11 @@ export function omittedRows(
     // A difference from what the server did shows in the digest, and is repaired and reported there.
     if (!merged.ok || !merged.changed) continue;
     const place = { domain, key, version: outcome.index, modifiedAt: outcome.modifiedAt };
-    rows.push(merged.state.deleted ? { ...place, deleted: true } : { ...place, fields: merged.state.fields, stamps: merged.state.stamps });
+    rows.push(
+      merged.state.deleted
+        ? { ...place, deleted: true }
+        : { ...place, fields: merged.state.fields, stamps: merged.state.stamps },
+    );
   }
   return rows;
 }

@@ -1,7 +1,11 @@
 import type { ExpectedVersion, Json, Op, Stamp } from "@landfall/protocol";
 
 /** A version that a pending event depends on: known, or that which an own earlier event will produce. */
-export type PendingExpectation = readonly [domain: string, key: string, version: number | { readonly event: Stamp }];
+export type PendingExpectation = readonly [
+  domain: string,
+  key: string,
+  version: number | { readonly event: Stamp },
+];
 
 /** An own event that the server has not settled; one row of the outbox (DESIGN rule 1). */
 export interface PendingEvent {
@@ -31,7 +35,10 @@ export function comesBefore(a: PendingEvent, b: PendingEvent): boolean {
 }
 
 /** The expectation as the wire has it, once every own event that it names was given a seq. */
-export function wireExpectation(expectation: PendingExpectation, seqOf: (event: Stamp) => number | undefined): readonly [string, string, ExpectedVersion] {
+export function wireExpectation(
+  expectation: PendingExpectation,
+  seqOf: (event: Stamp) => number | undefined,
+): readonly [string, string, ExpectedVersion] {
   const [domain, key, version] = expectation;
   if (typeof version === "number") return [domain, key, version];
   const seq = seqOf(version.event);

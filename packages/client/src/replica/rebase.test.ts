@@ -1,4 +1,12 @@
-import { type MergeState, type Op, type Row, type Stamp, anyFieldKind, makeStamp, mergeRecord } from "@landfall/protocol";
+import {
+  type MergeState,
+  type Op,
+  type Row,
+  type Stamp,
+  anyFieldKind,
+  makeStamp,
+  mergeRecord,
+} from "@landfall/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EffectsBuilder } from "./effects.js";
@@ -22,7 +30,8 @@ const rules: ReplicaRules = {
     if (call.action === "copy") {
       const state = builder.get("d", from);
       await Promise.resolve();
-      if (state && !state.deleted) builder.apply({ op: "put", domain: "d", key: to, set: { n: state.fields["n"] ?? null } });
+      if (state && !state.deleted)
+        builder.apply({ op: "put", domain: "d", key: to, set: { n: state.fields["n"] ?? null } });
     } else builder.apply({ op: "put", domain: "d", key: to, set: { count: builder.keys("d").length } });
     return builder.finish();
   },
@@ -31,11 +40,15 @@ const rules: ReplicaRules = {
 type View = Map<string, MergeState>;
 
 /** The oracle: base, then every pending event in order, from scratch. */
-function fromScratch(base: ReadonlyMap<string, Row>, pending: readonly PendingEvent[]): Record<string, unknown> {
+function fromScratch(
+  base: ReadonlyMap<string, Row>,
+  pending: readonly PendingEvent[],
+): Record<string, unknown> {
   let view: View = new Map(base);
   for (const event of pending) {
     const next: View = new Map(view);
-    const live = (prefix: string): string[] => [...next].filter(([id, state]) => id.startsWith(prefix) && !state.deleted).map(([id]) => id);
+    const live = (prefix: string): string[] =>
+      [...next].filter(([id, state]) => id.startsWith(prefix) && !state.deleted).map(([id]) => id);
     const put = (op: Op): boolean => {
       if (op.op === "deleteMany") return false;
       const id = `${op.domain}/${op.key}`;
@@ -54,8 +67,10 @@ function fromScratch(base: ReadonlyMap<string, Row>, pending: readonly PendingEv
     else {
       const { from, to } = event.args as { from: string; to: string };
       const state = next.get(`d/${from}`);
-      if (event.action === "count") stands = put({ op: "put", domain: "d", key: to, set: { count: live("d/").length } });
-      else if (state && !state.deleted) stands = put({ op: "put", domain: "d", key: to, set: { n: state.fields["n"] ?? null } });
+      if (event.action === "count")
+        stands = put({ op: "put", domain: "d", key: to, set: { count: live("d/").length } });
+      else if (state && !state.deleted)
+        stands = put({ op: "put", domain: "d", key: to, set: { n: state.fields["n"] ?? null } });
     }
     if (stands) view = next;
   }
@@ -68,7 +83,11 @@ function shownBy(replica: Replica): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
   for (const domain of ["m", "d"]) {
     for (const key of replica.keys(domain)) {
-      const { key: _key, $: _meta, ...fields } = replica.get(domain, key) as unknown as Record<string, unknown>;
+      const {
+        key: _key,
+        $: _meta,
+        ...fields
+      } = replica.get(domain, key) as unknown as Record<string, unknown>;
       shown[`${domain}/${key}`] = fields;
     }
   }
@@ -79,15 +98,37 @@ const keys = ["k1", "k2", "k3", "k4"];
 const key = fc.constantFrom(...keys);
 const domain = fc.constantFrom("m", "d");
 const op: fc.Arbitrary<Op> = fc.oneof(
-  fc.record({ op: fc.constantFrom("create" as const, "put" as const), domain, key, set: fc.record({ n: fc.nat(9), of: key }) }),
+  fc.record({
+    op: fc.constantFrom("create" as const, "put" as const),
+    domain,
+    key,
+    set: fc.record({ n: fc.nat(9), of: key }),
+  }),
   fc.record({ op: fc.constant("update" as const), domain, key, set: fc.record({ n: fc.nat(9) }) }),
   fc.record({ op: fc.constant("increment" as const), domain, key, by: fc.record({ c: fc.nat(3) }) }),
   fc.record({ op: fc.constant("delete" as const), domain, key }),
 );
-const write = fc.oneof({ weight: 4, arbitrary: fc.record({ ops: fc.array(op, { minLength: 1, maxLength: 2 }) }) }, { weight: 2, arbitrary: fc.record({ action: fc.constantFrom("copy", "count"), args: fc.record({ from: key, to: key }) }) });
+const write = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ ops: fc.array(op, { minLength: 1, maxLength: 2 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      action: fc.constantFrom("copy", "count"),
+      args: fc.record({ from: key, to: key }),
+    }),
+  },
+);
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant("write" as const), write, late: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("cut" as const), rows: fc.array(fc.record({ domain, key, n: fc.nat(9), gone: fc.boolean() }), { maxLength: 3 }), settled: fc.nat(4), meanwhile: fc.option(op) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("cut" as const),
+      rows: fc.array(fc.record({ domain, key, n: fc.nat(9), gone: fc.boolean() }), { maxLength: 3 }),
+      settled: fc.nat(4),
+      meanwhile: fc.option(op),
+    }),
+  },
 );
 
 describe("rebase", () => {
@@ -101,7 +142,9 @@ describe("rebase", () => {
         let version = 0;
         const heard = new Map<string, string>();
         replica.subscribe((changes) => {
-          for (const [name, changed] of changes) for (const each of changed) heard.set(`${name}/${each}`, JSON.stringify(replica.get(name, each) ?? null));
+          for (const [name, changed] of changes)
+            for (const each of changed)
+              heard.set(`${name}/${each}`, JSON.stringify(replica.get(name, each) ?? null));
         });
         const add = (event: PendingEvent): void => {
           pending = [...pending, event].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -119,7 +162,9 @@ describe("rebase", () => {
             version += 1;
             for (const { domain: name, key: each1, n, gone } of each.rows) {
               const place = { domain: name, key: each1, version, modifiedAt: version };
-              const row: Row = gone ? { ...place, deleted: true } : { ...place, fields: { n }, stamps: { "*": stampAt(n) } };
+              const row: Row = gone
+                ? { ...place, deleted: true }
+                : { ...place, fields: { n }, stamps: { "*": stampAt(n) } };
               base.set(`${name}/${each1}`, row);
               patch.set(name, (patch.get(name) ?? new Map<string, Row>()).set(each1, row));
             }
@@ -147,13 +192,30 @@ describe("rebase", () => {
 
   it("costs what was touched: of 1,000 pending events only those of the records that moved run again", async () => {
     const replica = new Replica(rules);
-    for (let i = 0; i < 1000; i++) await replica.step({ add: [{ id: stampAt(1000 + i), madeAt: 0, ops: [{ op: "put", domain: "d", key: `r${i}`, set: { n: i } }] }] });
+    for (let i = 0; i < 1000; i++)
+      await replica.step({
+        add: [
+          {
+            id: stampAt(1000 + i),
+            madeAt: 0,
+            ops: [{ op: "put", domain: "d", key: `r${i}`, set: { n: i } }],
+          },
+        ],
+      });
     let told = 0;
     replica.subscribe((changes) => {
       for (const changed of changes.values()) told += changed.size;
     });
     const rows = new Map<string, Row>();
-    for (let i = 0; i < 10; i++) rows.set(`r${i}`, { domain: "d", key: `r${i}`, version: 1, modifiedAt: 1, fields: { other: 1 }, stamps: { "*": stampAt(1) } });
+    for (let i = 0; i < 10; i++)
+      rows.set(`r${i}`, {
+        domain: "d",
+        key: `r${i}`,
+        version: 1,
+        modifiedAt: 1,
+        fields: { other: 1 },
+        stamps: { "*": stampAt(1) },
+      });
     await replica.step({ patch: new Map([["d", rows]]) });
     expect(told).toBe(10);
     expect(replica.get("d", "r3")).toMatchObject({ n: 3, other: 1 });

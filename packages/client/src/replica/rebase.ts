@@ -37,7 +37,8 @@ export class Rebase {
     for (const rows of patch.values()) patched += rows.size;
     if (patched < events.touchedRows.size) {
       for (const [domain, rows] of patch) {
-        for (const key of rows.keys()) for (const entry of events.touching(rowId(domain, key))) initial.add(entry);
+        for (const key of rows.keys())
+          for (const entry of events.touching(rowId(domain, key))) initial.add(entry);
       }
     } else {
       for (const [id, entries] of events.touchedRows) {
@@ -59,7 +60,8 @@ export class Rebase {
 
   /** The next event to run, oldest first. */
   next(): PendingEntry | undefined {
-    for (let entry = this.#queue.shift(); entry; entry = this.#queue.shift()) if (!this.#removed.has(entry)) return entry;
+    for (let entry = this.#queue.shift(); entry; entry = this.#queue.shift())
+      if (!this.#removed.has(entry)) return entry;
     return undefined;
   }
 
@@ -121,7 +123,8 @@ export class Rebase {
       version: (domain, key) => row(domain, key)?.version ?? 0,
       keys: (domain) => {
         const keys = new Set<string>();
-        for (const rows of [base.get(domain), this.patch?.get(domain)]) if (rows) for (const key of rows.keys()) keys.add(key);
+        for (const rows of [base.get(domain), this.patch?.get(domain)])
+          if (rows) for (const key of rows.keys()) keys.add(key);
         for (const ids of [this.#events.touchedRows.keys(), this.#newTouches.keys()]) {
           for (const id of ids) if (id.startsWith(`${domain}/`)) keys.add(splitRowId(id)[1]);
         }
@@ -140,7 +143,11 @@ export class Rebase {
     return comesBefore(standing.by.event, fresh.by.event) ? fresh.state : standing.state;
   }
 
-  #lastBefore(entries: readonly PendingEntry[], entry: PendingEntry, id: RowId): { state: MergeState; by: PendingEntry } | undefined {
+  #lastBefore(
+    entries: readonly PendingEntry[],
+    entry: PendingEntry,
+    id: RowId,
+  ): { state: MergeState; by: PendingEntry } | undefined {
     // Most often the event asked for is the newest, so the search begins at the end.
     for (let i = entries.length - 1; i >= 0; i--) {
       const other = entries[i] as PendingEntry;

@@ -19,7 +19,10 @@ export interface DomainRules {
 export interface ReplicaRules {
   domain(name: string): DomainRules;
   /** Runs an action over the view before it; resolves without I/O. */
-  runAction(call: { readonly id: Stamp; readonly action: string; readonly args: Json }, reader: ViewReader): Promise<Effects>;
+  runAction(
+    call: { readonly id: Stamp; readonly action: string; readonly args: Json },
+    reader: ViewReader,
+  ): Promise<Effects>;
 }
 
 /** The rules where there is no schema. */

@@ -14,7 +14,17 @@ export interface RecordMeta {
 /** A record as the app sees it: its fields, `key` and `$` (DESIGN §8). Frozen; a change makes a new one. */
 export type ViewRecord = Fields & { readonly key: string; readonly $: RecordMeta };
 
-export function presentRecord(key: string, fields: Fields, row: Row | undefined, pending: boolean): ViewRecord {
-  const meta: RecordMeta = { version: row?.version ?? 0, modifiedAt: row?.modifiedAt ?? 0, pending, deleted: false };
+export function presentRecord(
+  key: string,
+  fields: Fields,
+  row: Row | undefined,
+  pending: boolean,
+): ViewRecord {
+  const meta: RecordMeta = {
+    version: row?.version ?? 0,
+    modifiedAt: row?.modifiedAt ?? 0,
+    pending,
+    deleted: false,
+  };
   return Object.freeze({ ...fields, key, $: meta }) as unknown as ViewRecord;
 }

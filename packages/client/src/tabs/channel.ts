@@ -17,7 +17,11 @@ export type TabMessage =
   | { readonly type: "changed"; readonly space: string; readonly payload: unknown }
   /** A tab asks the leader to sync now; answered by `synced` with the same id. */
   | { readonly type: "wake"; readonly id: string }
-  | { readonly type: "synced"; readonly id: string; readonly error: { readonly code: string; readonly message: string } | null }
+  | {
+      readonly type: "synced";
+      readonly id: string;
+      readonly error: { readonly code: string; readonly message: string } | null;
+    }
   /** How the leader's loop is. */
   | { readonly type: "status"; readonly payload: unknown };
 
@@ -62,7 +66,11 @@ function isTabMessage(value: unknown): value is TabMessage {
 }
 
 /** Opens the channel of an account; one that reaches nobody where the platform has none. */
-export function openTabChannel(ports: Pick<ClientPorts, "channel">, name: string, listener: TabListener): TabChannel {
+export function openTabChannel(
+  ports: Pick<ClientPorts, "channel">,
+  name: string,
+  listener: TabListener,
+): TabChannel {
   const shown = new Map<string, number>();
   const receive = (message: unknown): void => {
     if (!isTabMessage(message)) return;

@@ -26,7 +26,10 @@ const retryLeadMs = 5_000;
  * One leader among the tabs of an origin, by Web Locks. Without locks (Node; a page that is not served
  * securely) this one leads at once, and until a later one fences it out.
  */
-export function seekLead({ locks, timers }: Pick<ClientPorts, "locks" | "timers">, { name, onLead, onLost }: LeaderOptions): Leadership {
+export function seekLead(
+  { locks, timers }: Pick<ClientPorts, "locks" | "timers">,
+  { name, onLead, onLost }: LeaderOptions,
+): Leadership {
   let leading = false;
   let closed = false;
   /** The newest attempt; what an earlier one still does changes nothing. */
@@ -54,7 +57,9 @@ export function seekLead({ locks, timers }: Pick<ClientPorts, "locks" | "timers"
     let retryMs = 0;
     try {
       const hold = (): Promise<void> => (held = lead());
-      await (locks ? locks.request(`landfall-${name}`, steal ? { steal } : { signal: mine.signal }, hold) : hold());
+      await (locks
+        ? locks.request(`landfall-${name}`, steal ? { steal } : { signal: mine.signal }, hold)
+        : hold());
     } catch {
       // Stolen, unless leading could not begin: then it is left to others for a while.
       if (held) {
@@ -62,7 +67,8 @@ export function seekLead({ locks, timers }: Pick<ClientPorts, "locks" | "timers"
         await held.catch(() => (retryMs = retryLeadMs));
       }
     }
-    if (!closed && mine === abort && (locks || retryMs > 0)) cancelRetry = timers.after(retryMs, () => begin(false));
+    if (!closed && mine === abort && (locks || retryMs > 0))
+      cancelRetry = timers.after(retryMs, () => begin(false));
   };
   const begin = (steal: boolean): void => {
     running = seek(steal);

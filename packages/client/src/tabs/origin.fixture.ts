@@ -15,7 +15,10 @@ export function createLocks(): LockPort & { asked: number } {
       settle();
       grant();
     };
-    void next.held().then(() => over(next.resolve), (error: unknown) => over(() => next.reject(error)));
+    void next.held().then(
+      () => over(next.resolve),
+      (error: unknown) => over(() => next.reject(error)),
+    );
   };
   return {
     asked: 0,
@@ -46,7 +49,8 @@ export function createHub(): (name: string, receive: (message: unknown) => void)
     const others = ends.get(name) ?? new Set();
     ends.set(name, others.add(receive));
     return {
-      post: (message) => [...others].filter((other) => other !== receive).forEach((other) => other(structuredClone(message))),
+      post: (message) =>
+        [...others].filter((other) => other !== receive).forEach((other) => other(structuredClone(message))),
       close: () => void others.delete(receive),
     };
   };

@@ -16,23 +16,27 @@ function openTab(time: VirtualTime, locks: LockPort | undefined, beginMs = 10): 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void time.timers.after(ms, resolve));
   const log: string[] = [];
   const tab: { -readonly [K in keyof Tab]?: Tab[K] } = { log, failing: false };
-  tab.lead = seekLead({ locks, timers: time.timers }, {
-    name: "ann",
-    async onLead() {
-      log.push("begin");
-      await pause(beginMs);
-      if (tab.failing) throw new Error("The storage is gone.");
-      log.push("lead");
+  tab.lead = seekLead(
+    { locks, timers: time.timers },
+    {
+      name: "ann",
+      async onLead() {
+        log.push("begin");
+        await pause(beginMs);
+        if (tab.failing) throw new Error("The storage is gone.");
+        log.push("lead");
+      },
+      async onLost(reason) {
+        await pause(beginMs);
+        log.push(reason);
+      },
     },
-    async onLost(reason) {
-      await pause(beginMs);
-      log.push(reason);
-    },
-  });
+  );
   return tab as Tab;
 }
 
-const leaders = (...tabs: readonly Tab[]): string => tabs.map(({ lead }) => (lead.leading ? "x" : "-")).join("");
+const leaders = (...tabs: readonly Tab[]): string =>
+  tabs.map(({ lead }) => (lead.leading ? "x" : "-")).join("");
 
 describe("one leader among tabs", () => {
   test("the first leads, the next when it closes, and never two", async () => {
@@ -58,7 +62,11 @@ describe("one leader among tabs", () => {
     await time.advance(20);
     fresh.lead.takeOver();
     await time.advance(30);
-    expect([leaders(frozen, fresh), frozen.log, fresh.log]).toEqual(["-x", ["begin", "lead", "stolen"], ["begin", "lead"]]);
+    expect([leaders(frozen, fresh), frozen.log, fresh.log]).toEqual([
+      "-x",
+      ["begin", "lead", "stolen"],
+      ["begin", "lead"],
+    ]);
     // One wait each, the robbery, and the robbed one's new wait: the wait that the robbery ended is not begun again.
     expect(locks.asked).toBe(4);
     void fresh.lead.close();
@@ -126,7 +134,11 @@ describe("the watch on a leader", () => {
   test("takes over only when two questions got no answer", async () => {
     const time = createVirtualTime();
     const log: string[] = [];
-    const watch = watchLeader(time.timers, () => log.push("ask"), () => log.push("take"));
+    const watch = watchLeader(
+      time.timers,
+      () => log.push("ask"),
+      () => log.push("take"),
+    );
     watch.expect();
     watch.expect();
     await time.advance(4_000);
@@ -147,7 +159,11 @@ describe("the watch on a leader", () => {
   test("an answer that comes while the question is put counts", async () => {
     const time = createVirtualTime();
     let taken = 0;
-    const watch = watchLeader(time.timers, () => watch.heard(), () => (taken += 1));
+    const watch = watchLeader(
+      time.timers,
+      () => watch.heard(),
+      () => (taken += 1),
+    );
     watch.expect();
     await time.advance(60_000);
     expect(taken).toBe(0);
@@ -191,7 +207,18 @@ describe("the channel between tabs", () => {
     const heard = listen();
     openTabChannel({ channel: (asked, receive) => hub((name = asked), receive) }, "ann", heard);
     const stranger = hub(name, () => undefined);
-    for (const message of [null, 1, "hello", {}, { type: "explode" }, { type: "write" }, { type: "cut", space: "a", revision: "9" }, { type: "wake" }, { type: "synced", id: 4 }]) stranger.post(message);
+    for (const message of [
+      null,
+      1,
+      "hello",
+      {},
+      { type: "explode" },
+      { type: "write" },
+      { type: "cut", space: "a", revision: "9" },
+      { type: "wake" },
+      { type: "synced", id: 4 },
+    ])
+      stranger.post(message);
     expect(heard.log).toEqual([]);
     stranger.post({ type: "hello" });
     expect(heard.log).toEqual([{ type: "hello" }]);

@@ -9,7 +9,10 @@ import { memoryStorage } from "../storage/memory.js";
 import { type VirtualTime, createVirtualTime } from "../testing-time.js";
 import { createHub, createLocks } from "./origin.fixture.js";
 
-const schema = defineSchema({ version: 1, domains: { note: records({ fields: z.object({ text: z.string() }) }) } });
+const schema = defineSchema({
+  version: 1,
+  domains: { note: records({ fields: z.object({ text: z.string() }) }) },
+});
 
 interface Tab {
   readonly client: Client<typeof schema>;
@@ -20,7 +23,14 @@ interface Tab {
   frozen: boolean;
 }
 
-function openTab(origin: { readonly storage: ReturnType<typeof memoryStorage>; readonly locks: ClientPorts["locks"]; readonly channel: NonNullable<ClientPorts["channel"]> }, seed: number): Tab {
+function openTab(
+  origin: {
+    readonly storage: ReturnType<typeof memoryStorage>;
+    readonly locks: ClientPorts["locks"];
+    readonly channel: NonNullable<ClientPorts["channel"]>;
+  },
+  seed: number,
+): Tab {
   const time = createVirtualTime({ seed });
   const tab = { time, tries: 0, frozen: false } as { -readonly [K in keyof Tab]: Tab[K] };
   const unreachable = (): never => {
@@ -34,9 +44,25 @@ function openTab(origin: { readonly storage: ReturnType<typeof memoryStorage>; r
     info: async () => unreachable(),
     call: async () => unreachable(),
   };
-  const channel = (name: string, receive: (message: unknown) => void): ChannelPort => origin.channel(name, (message) => void (tab.frozen || receive(message)));
-  const ports: ClientPorts = { ...platformPorts(), ...time, locks: origin.locks, channel, notes: undefined, online: { isOnline: () => true, subscribe: () => () => undefined } };
-  tab.client = createClient({ schema, url: "http://landfall.test", account: "ann", credentials: () => "dev:ann", storage: origin.storage, remote, ports });
+  const channel = (name: string, receive: (message: unknown) => void): ChannelPort =>
+    origin.channel(name, (message) => void (tab.frozen || receive(message)));
+  const ports: ClientPorts = {
+    ...platformPorts(),
+    ...time,
+    locks: origin.locks,
+    channel,
+    notes: undefined,
+    online: { isOnline: () => true, subscribe: () => () => undefined },
+  };
+  tab.client = createClient({
+    schema,
+    url: "http://landfall.test",
+    account: "ann",
+    credentials: () => "dev:ann",
+    storage: origin.storage,
+    remote,
+    ports,
+  });
   return tab;
 }
 

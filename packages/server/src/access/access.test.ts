@@ -9,7 +9,9 @@ describe("spaces", () => {
   test("§15: the maker owns the space; an id that is taken is not_available to anyone, in the same words", async () => {
     const { engine } = await world();
     expect(await engine.spaces(ann)).toMatchObject([{ space: "site-7", role: "owner", head: 0 }]);
-    const refusals = await Promise.all([ann, eve].map((user) => engine.createSpace(user, "site-7").catch((error: unknown) => error)));
+    const refusals = await Promise.all(
+      [ann, eve].map((user) => engine.createSpace(user, "site-7").catch((error: unknown) => error)),
+    );
     expect(refusals[0]).toMatchObject({ code: "not_available", status: 409 });
     expect((refusals[1] as Error).message).toBe((refusals[0] as Error).message);
   });
@@ -28,7 +30,12 @@ describe("spaces", () => {
     await new TestDevice(here).write([create("p1")]);
     const info = await here.engine.info(bob);
     expect(decode(infoAnswer, JSON.parse(JSON.stringify(info))).ok).toBe(true);
-    expect(info).toMatchObject({ user: "bob", server: "test", protocol: 1, spaces: { "site-7": { role: "reader", head: 1, members: 2, generation: here.generation } } });
+    expect(info).toMatchObject({
+      user: "bob",
+      server: "test",
+      protocol: 1,
+      spaces: { "site-7": { role: "reader", head: 1, members: 2, generation: here.generation } },
+    });
     expect((await here.engine.info(eve)).spaces).toEqual({});
   });
 });
@@ -38,21 +45,45 @@ describe("members", () => {
     const here = await world();
     const { engine } = here;
     await addMember(here, "bob", "writer");
-    await expect(engine.setMember(bob, "site-7", "eve", "reader")).rejects.toMatchObject({ code: "forbidden", status: 403 });
-    for (const call of [() => engine.members(eve, "site-7"), () => engine.setMember(eve, "site-7", "eve", "owner"), () => engine.removeMember(eve, "site-7", "bob"), () => engine.wipeSpace(eve, "site-7"), () => engine.heads(eve, "site-7", []), () => engine.position(eve, "site-7", "d"), () => engine.rows(eve, { space: "site-7", domain: "project" })]) {
+    await expect(engine.setMember(bob, "site-7", "eve", "reader")).rejects.toMatchObject({
+      code: "forbidden",
+      status: 403,
+    });
+    for (const call of [
+      () => engine.members(eve, "site-7"),
+      () => engine.setMember(eve, "site-7", "eve", "owner"),
+      () => engine.removeMember(eve, "site-7", "bob"),
+      () => engine.wipeSpace(eve, "site-7"),
+      () => engine.heads(eve, "site-7", []),
+      () => engine.position(eve, "site-7", "d"),
+      () => engine.rows(eve, { space: "site-7", domain: "project" }),
+    ]) {
       const here7 = await call().catch((error: unknown) => error);
-      expect(here7).toMatchObject({ code: "not_found", status: 404, message: "There is no such space, or you may not know of it." });
+      expect(here7).toMatchObject({
+        code: "not_found",
+        status: 404,
+        message: "There is no such space, or you may not know of it.",
+      });
     }
-    await expect(engine.members(eve, "nowhere")).rejects.toMatchObject({ message: "There is no such space, or you may not know of it." });
-    expect(await engine.members(bob, "site-7")).toMatchObject([{ user: "ann", role: "owner" }, { user: "bob", role: "writer" }]);
-    await expect(engine.setMember(ann, "site-7", "", "reader")).rejects.toMatchObject({ code: "invalid_request" });
+    await expect(engine.members(eve, "nowhere")).rejects.toMatchObject({
+      message: "There is no such space, or you may not know of it.",
+    });
+    expect(await engine.members(bob, "site-7")).toMatchObject([
+      { user: "ann", role: "owner" },
+      { user: "bob", role: "writer" },
+    ]);
+    await expect(engine.setMember(ann, "site-7", "", "reader")).rejects.toMatchObject({
+      code: "invalid_request",
+    });
   });
 
   test("§15: the last owner can neither go nor step down", async () => {
     const here = await world();
     const { engine } = here;
     await expect(engine.removeMember(ann, "site-7", "ann")).rejects.toMatchObject({ code: "last_owner" });
-    await expect(engine.setMember(ann, "site-7", "ann", "reader")).rejects.toMatchObject({ code: "last_owner" });
+    await expect(engine.setMember(ann, "site-7", "ann", "reader")).rejects.toMatchObject({
+      code: "last_owner",
+    });
     await addMember(here, "bob", "owner");
     await engine.setMember(bob, "site-7", "ann", "reader");
     expect(await engine.mayRead(ann, "site-7")).toBe(true);
@@ -70,7 +101,10 @@ describe("members", () => {
     await here.engine.removeMember(bob, "site-7", "bob");
     stop();
     await addMember(here, "bob", "reader");
-    expect(told).toEqual([{ space: "site-7", user: "bob", role: "writer" }, { space: "site-7", user: "bob" }]);
+    expect(told).toEqual([
+      { space: "site-7", user: "bob", role: "writer" },
+      { space: "site-7", user: "bob" },
+    ]);
   });
 });
 
@@ -82,13 +116,25 @@ describe("inspection", () => {
     await writer.write([create("p1")]);
     await reader.rows("project");
     here.clock.nowMs += 1_000;
-    await writer.send([writer.event([create("p2")]), writer.event([create("p3")])], { acked: 1, cursors: { project: 1 } });
+    await writer.send([writer.event([create("p2")]), writer.event([create("p3")])], {
+      acked: 1,
+      cursors: { project: 1 },
+    });
     await here.engine.space("site-7").write((tx) => (tx["project"] as AnyTxDomain).create({}, { key: "p4" }));
     const [space] = await here.engine.inspect();
     expect(space).toMatchObject({
-      space: "site-7", generation: here.generation, head: 4, members: [{ user: "ann", role: "owner" }, { user: "bob", role: "reader" }],
+      space: "site-7",
+      generation: here.generation,
+      head: 4,
+      members: [
+        { user: "ann", role: "owner" },
+        { user: "bob", role: "reader" },
+      ],
       domains: [{ domain: "project", head: 4, live: 4, horizon: 0 }],
-      devices: [{ device: "laptop", user: "ann", lastSeq: 3, acked: 1, seenAt: here.clock.nowMs, lag: 1 }, { device: "phone", user: "bob", lastSeq: 0, lag: 3 }],
+      devices: [
+        { device: "laptop", user: "ann", lastSeq: 3, acked: 1, seenAt: here.clock.nowMs, lag: 1 },
+        { device: "phone", user: "bob", lastSeq: 0, lag: 3 },
+      ],
     });
     expect(space?.devices).toHaveLength(2);
     expect(here.engine.stats()).toMatchObject({ exchanges: 3, events: { applied: 3 }, lostGroups: 0 });
@@ -105,11 +151,26 @@ describe("generations", () => {
     here.engine.onCommit((commit) => commits.push(commit));
     await expect(here.engine.wipeSpace(bob, "site-7")).rejects.toMatchObject({ code: "forbidden" });
     const { generation } = await here.engine.wipeSpace(ann, "site-7");
-    expect(commits).toMatchObject([{ generation, events: [{ index: 2, domains: [{ domain: "project", from: 1 }], rows: undefined }] }]);
-    expect(await device.fails([], { cursors: { project: 1 } })).toMatchObject({ code: "generation_changed", generation, reason: "wiped", parent: here.generation, at: 1 });
+    expect(commits).toMatchObject([
+      { generation, events: [{ index: 2, domains: [{ domain: "project", from: 1 }], rows: undefined }] },
+    ]);
+    expect(await device.fails([], { cursors: { project: 1 } })).toMatchObject({
+      code: "generation_changed",
+      generation,
+      reason: "wiped",
+      parent: here.generation,
+      at: 1,
+    });
     const fresh = new TestDevice({ ...here, generation }, "ann", device.device);
-    const answer = await fresh.send([fresh.event([create("p1", { again: true })])], { cursors: { project: 0 } });
-    expect(answer).toMatchObject({ head: 3, lastSeq: 1, outcomes: [{ status: "applied", index: 3 }], digests: { project: { count: 1 } } });
+    const answer = await fresh.send([fresh.event([create("p1", { again: true })])], {
+      cursors: { project: 0 },
+    });
+    expect(answer).toMatchObject({
+      head: 3,
+      lastSeq: 1,
+      outcomes: [{ status: "applied", index: 3 }],
+      digests: { project: { count: 1 } },
+    });
     expect(await here.engine.members(bob, "site-7")).toHaveLength(2);
   });
 
@@ -119,11 +180,21 @@ describe("generations", () => {
     const known = device.event([create("p1", { votes: 0 })]);
     await device.send([known]);
     await here.storage.setGeneration(here.space, { generation: "restored-1", reason: "restored", at: 1 });
-    expect(await device.fails([])).toMatchObject({ code: "generation_changed", reason: "restored", parent: here.generation, at: 1 });
+    expect(await device.fails([])).toMatchObject({
+      code: "generation_changed",
+      reason: "restored",
+      parent: here.generation,
+      at: 1,
+    });
     const later = new TestDevice({ ...here, generation: "restored-1" }, "ann", device.device);
     later.seq = 1;
-    const answer = await later.send([{ ...known, seq: 1 }, later.event([create("p2")])], { cursors: { project: 0 } });
-    expect(answer.outcomes).toMatchObject([{ seq: 1, status: "duplicate", of: "applied", index: 1 }, { seq: 2, status: "applied", index: 2 }]);
+    const answer = await later.send([{ ...known, seq: 1 }, later.event([create("p2")])], {
+      cursors: { project: 0 },
+    });
+    expect(answer.outcomes).toMatchObject([
+      { seq: 1, status: "duplicate", of: "applied", index: 1 },
+      { seq: 2, status: "applied", index: 2 },
+    ]);
     const stranger = new TestDevice({ ...here, generation: "restored-1" });
     expect((await stranger.send([{ ...known, seq: 1 }])).outcomes).toMatchObject([{ code: "id_conflict" }]);
   });
@@ -134,22 +205,52 @@ describe("generations", () => {
     for (const key of ["p1", "p2", "p3"]) await device.write([create(key)]);
     await here.storage.setGeneration(here.space, { generation: "r1", reason: "restored", at: 3 });
     await here.storage.setGeneration(here.space, { generation: "r2", reason: "restored", at: 2 });
-    expect(await device.fails([])).toMatchObject({ generation: "r2", reason: "restored", parent: here.generation, at: 2 });
-    expect(await device.fails([], { generation: "r1" })).toMatchObject({ generation: "r2", reason: "restored", parent: "r1", at: 2 });
+    expect(await device.fails([])).toMatchObject({
+      generation: "r2",
+      reason: "restored",
+      parent: here.generation,
+      at: 2,
+    });
+    expect(await device.fails([], { generation: "r1" })).toMatchObject({
+      generation: "r2",
+      reason: "restored",
+      parent: "r1",
+      at: 2,
+    });
     const { generation } = await here.engine.wipeSpace(ann, "site-7");
     await here.storage.setGeneration(here.space, { generation: "r3", reason: "restored", at: 4 });
-    expect(await device.fails([])).toMatchObject({ generation: "r3", reason: "wiped", parent: here.generation, at: 2 });
-    expect(await device.fails([], { generation })).toMatchObject({ reason: "restored", parent: generation, at: 4 });
-    expect(await device.fails([], { generation: "foreign" })).toMatchObject({ code: "generation_changed", generation: "r3", parent: generation });
+    expect(await device.fails([])).toMatchObject({
+      generation: "r3",
+      reason: "wiped",
+      parent: here.generation,
+      at: 2,
+    });
+    expect(await device.fails([], { generation })).toMatchObject({
+      reason: "restored",
+      parent: generation,
+      at: 4,
+    });
+    expect(await device.fails([], { generation: "foreign" })).toMatchObject({
+      code: "generation_changed",
+      generation: "r3",
+      parent: generation,
+    });
   });
 
   test("rule 12: a cursor or a scan ahead of the head proves lost history, and nothing is handled then", async () => {
     const device = new TestDevice(await world());
     await device.write([create("p1")]);
     const event = device.event([create("p2")]);
-    expect(await device.fails([event], { cursors: { project: 2 } })).toMatchObject({ code: "cursor_ahead", head: 1 });
-    expect(await device.fails([], { cursors: { project: 1 }, scan: { project: 5 } })).toMatchObject({ code: "cursor_ahead" });
-    expect(await device.fails([], { cursors: { project: 1 }, generation: undefined })).toMatchObject({ code: "invalid_space" });
+    expect(await device.fails([event], { cursors: { project: 2 } })).toMatchObject({
+      code: "cursor_ahead",
+      head: 1,
+    });
+    expect(await device.fails([], { cursors: { project: 1 }, scan: { project: 5 } })).toMatchObject({
+      code: "cursor_ahead",
+    });
+    expect(await device.fails([], { cursors: { project: 1 }, generation: undefined })).toMatchObject({
+      code: "invalid_space",
+    });
     expect((await device.send([event])).outcomes).toMatchObject([{ status: "applied", index: 2 }]);
   });
 });

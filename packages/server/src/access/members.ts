@@ -20,9 +20,18 @@ export async function listMembers(core: Core, user: User, space: string): Promis
  * @returns whether anything changed.
  * @throws LandfallError `not_found`, `forbidden`, `last_owner`
  */
-export async function setMember(core: Core, user: User, space: string, member: string, role: Role): Promise<boolean> {
+export async function setMember(
+  core: Core,
+  user: User,
+  space: string,
+  member: string,
+  role: Role,
+): Promise<boolean> {
   if (member.length < 1 || member.length > limits.maxNameChars || !member.isWellFormed()) {
-    throw new LandfallError("invalid_request", `user: expected 1–${limits.maxNameChars} characters of well-formed text`);
+    throw new LandfallError(
+      "invalid_request",
+      `user: expected 1–${limits.maxNameChars} characters of well-formed text`,
+    );
   }
   return core.storage.write(space, async (transaction) => {
     requireOwner((await transaction.open("server", user.id))?.role);
@@ -56,8 +65,15 @@ async function remove(core: Core, transaction: SpaceTransaction, member: string)
   await transaction.saveMember({ user: member, role: undefined, since: Math.floor(core.clock.now()) });
 }
 
-function keepAnOwner(members: readonly MemberState[], present: MemberState | undefined, role: Role | undefined): void {
+function keepAnOwner(
+  members: readonly MemberState[],
+  present: MemberState | undefined,
+  role: Role | undefined,
+): void {
   if (present?.role !== "owner" || role === "owner") return;
   if (members.some(({ user, role: other }) => user !== present.user && other === "owner")) return;
-  throw new LandfallError("last_owner", "A space keeps at least one owner. Make another member an owner first.");
+  throw new LandfallError(
+    "last_owner",
+    "A space keeps at least one owner. Make another member an owner first.",
+  );
 }

@@ -21,10 +21,13 @@ export class Sightings {
     const name = JSON.stringify([space, sighting.device, sighting.user]);
     this.#byDevice.delete(name);
     this.#byDevice.set(name, { space, generation, ...sighting });
-    if (this.#byDevice.size > maxSightings) this.#byDevice.delete(this.#byDevice.keys().next().value as string);
+    if (this.#byDevice.size > maxSightings)
+      this.#byDevice.delete(this.#byDevice.keys().next().value as string);
   }
 
   of(space: string, generation: string): readonly Sighting[] {
-    return [...this.#byDevice.values()].filter((sighting) => sighting.space === space && sighting.generation === generation);
+    return [...this.#byDevice.values()].filter(
+      (sighting) => sighting.space === space && sighting.generation === generation,
+    );
   }
 }

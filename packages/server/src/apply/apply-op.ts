@@ -11,7 +11,12 @@ export type WasRejected = (domain: string, key: string) => boolean;
  * Applies one op to rows that were loaded; a `deleteMany` by version loads its own.
  * @throws RejectedError where it cannot stand
  */
-export function applyOp(working: WorkingSet, scope: EventScope, op: Op, wasRejected: WasRejected): MaybePromise<void> {
+export function applyOp(
+  working: WorkingSet,
+  scope: EventScope,
+  op: Op,
+  wasRejected: WasRejected,
+): MaybePromise<void> {
   if (op.op !== "deleteMany") {
     if (op.op !== "create" && op.op !== "put") refuseDependent(op.domain, op.key, wasRejected);
     return applyRecordOp(working, scope, op);
@@ -24,14 +29,22 @@ export function applyOp(working: WorkingSet, scope: EventScope, op: Op, wasRejec
   return chain(working.transaction.scan({ domain: op.domain, upTo: op.upTo }), (rows) =>
     chain(working.load(rows), () => {
       const upTo = op.upTo as number;
-      const keys = [...working.slots()].filter(({ domain, current }) => domain === op.domain && current !== undefined && current.version <= upTo).map(({ key }) => key);
+      const keys = [...working.slots()]
+        .filter(
+          ({ domain, current }) => domain === op.domain && current !== undefined && current.version <= upTo,
+        )
+        .map(({ key }) => key);
       return deleteLive(working, scope, op.domain, keys);
     }),
   );
 }
 
 function refuseDependent(domain: string, key: string, wasRejected: WasRejected): void {
-  if (wasRejected(domain, key)) throw new RejectedError("depends_on", `The create of ${key} was rejected, so there is nothing to change.`);
+  if (wasRejected(domain, key))
+    throw new RejectedError(
+      "depends_on",
+      `The create of ${key} was rejected, so there is nothing to change.`,
+    );
 }
 
 function applyRecordOp(working: WorkingSet, scope: EventScope, op: RecordOp): void {
@@ -39,10 +52,12 @@ function applyRecordOp(working: WorkingSet, scope: EventScope, op: RecordOp): vo
   const slot = working.slot(op.domain, op.key);
   const result = mergeRecord(slot.current?.merge, op, scope.stamp, rule.kinds);
   if (!result.ok) throw new RejectedError(result.code, result.message);
-  for (const { field, by } of result.superseded) scope.superseded.push({ domain: op.domain, key: op.key, field, by });
+  for (const { field, by } of result.superseded)
+    scope.superseded.push({ domain: op.domain, key: op.key, field, by });
   if (!result.changed) return;
   scope.write(slot, result.state, "op");
-  if (!result.state.deleted) checkWrite(rule, op, result.state.fields, (slot.current as RecordState).fieldsText);
+  if (!result.state.deleted)
+    checkWrite(rule, op, result.state.fields, (slot.current as RecordState).fieldsText);
 }
 
 /** Keys that are not there, or deleted already, need nothing more. */

@@ -1,4 +1,13 @@
-import { type FieldKinds, type Fields, type Op, type RecordOp, RejectedError, anyFieldKind, canonicalJson, limits } from "@landfall/protocol";
+import {
+  type FieldKinds,
+  type Fields,
+  type Op,
+  type RecordOp,
+  RejectedError,
+  anyFieldKind,
+  canonicalJson,
+  limits,
+} from "@landfall/protocol";
 import { type Domain, type Invalid, type Schema, describeIssues } from "@landfall/schema";
 
 /** Something that records are found by: the value of a unique combination, or the key of their parent. */
@@ -33,7 +42,10 @@ export class DomainRules {
     if (rule) return rule;
     const domain = this.schema.domain(name);
     if (!domain || domain.local) {
-      throw new RejectedError("unknown_domain", `The server's schema has no domain ${name}. Update the server or the client.`);
+      throw new RejectedError(
+        "unknown_domain",
+        `The server's schema has no domain ${name}. Update the server or the client.`,
+      );
     }
     rule = describe(domain);
     this.#known.set(name, rule);
@@ -53,10 +65,20 @@ export class DomainRules {
   }
 }
 
-const anyDomain: DomainRule = { domain: undefined, kinds: anyFieldKind, lookups: [], parent: undefined, children: [] };
+const anyDomain: DomainRule = {
+  domain: undefined,
+  kinds: anyFieldKind,
+  lookups: [],
+  parent: undefined,
+  children: [],
+};
 
 function describe(domain: Domain): DomainRule {
-  const lookups: LookupRule[] = domain.unique.map((fields) => ({ name: `unique:${fields.join(",")}`, unique: true, fields }));
+  const lookups: LookupRule[] = domain.unique.map((fields) => ({
+    name: `unique:${fields.join(",")}`,
+    unique: true,
+    fields,
+  }));
   if (domain.parent) lookups.push({ name: parentLookup, unique: false, fields: [domain.parent.field] });
   return { domain, kinds: domain.fieldKind, lookups, parent: domain.parent, children: domain.children };
 }
@@ -76,7 +98,10 @@ export function lookupValue(rule: LookupRule, fields: Fields): string | undefine
  */
 export function checkWrite(rule: DomainRule, op: RecordOp, fields: Fields, fieldsText: string): void {
   if (fieldsText.length > limits.maxRecordBytes) {
-    throw new RejectedError("too_large", `The record ${op.key} would have about ${fieldsText.length} bytes; a record has at most ${limits.maxRecordBytes}.`);
+    throw new RejectedError(
+      "too_large",
+      `The record ${op.key} would have about ${fieldsText.length} bytes; a record has at most ${limits.maxRecordBytes}.`,
+    );
   }
   if (!rule.domain) return;
   if (op.op === "put") refuse(rule.domain.validatePut(op.set));

@@ -42,7 +42,10 @@ export class RecordState {
   get merge(): MergeState {
     return (this.#merge ??= this.deleted
       ? { deleted: true }
-      : { fields: JSON.parse(this.#fieldsText as string) as Fields, stamps: JSON.parse(this.#stampsText as string) as Stamps });
+      : {
+          fields: JSON.parse(this.#fieldsText as string) as Fields,
+          stamps: JSON.parse(this.#stampsText as string) as Stamps,
+        });
   }
 
   /** The fields of a live record; undefined for a tombstone. */
@@ -61,13 +64,16 @@ export class RecordState {
 
   toStored(domain: string, key: string): StoredRecord {
     const { version, modifiedAt, createdAt } = this;
-    if (this.deleted) return { domain, key, version, modifiedAt, createdAt, fields: undefined, stamps: undefined };
+    if (this.deleted)
+      return { domain, key, version, modifiedAt, createdAt, fields: undefined, stamps: undefined };
     return { domain, key, version, modifiedAt, createdAt, fields: this.fieldsText, stamps: this.stampsText };
   }
 
   /** The row as wire JSON (DESIGN §5.3); identifiers need no escaping. */
   toWire(domain: string, key: string): string {
     const head = `{"domain":"${domain}","key":"${key}","version":${this.version},"modifiedAt":${this.modifiedAt}`;
-    return this.deleted ? `${head},"deleted":true}` : `${head},"fields":${this.fieldsText},"stamps":${this.stampsText}}`;
+    return this.deleted
+      ? `${head},"deleted":true}`
+      : `${head},"fields":${this.fieldsText},"stamps":${this.stampsText}}`;
   }
 }

@@ -1,4 +1,11 @@
-import { type Fields, type RecordOp, RejectedError, type SetMember, decode, opDecoder } from "@landfall/protocol";
+import {
+  type Fields,
+  type RecordOp,
+  RejectedError,
+  type SetMember,
+  decode,
+  opDecoder,
+} from "@landfall/protocol";
 import { type Invalid, type Query, select } from "@landfall/schema";
 import type { AnyTx, AnyTxDomain, TxRecord } from "../engine-types.js";
 import { type MaybePromise, chain } from "../maybe-promise.js";
@@ -32,15 +39,18 @@ export class RecordTransaction {
     private readonly newKey: (() => string) | undefined,
   ) {
     const domains = new Map<string, AnyTxDomain>();
-    this.tx = new Proxy({}, {
-      get: (_target, name) => {
-        if (typeof name !== "string" || !this.#exists(name)) return undefined;
-        const domain = domains.get(name) ?? this.#domain(name, working.rules.of(name));
-        domains.set(name, domain);
-        return domain;
+    this.tx = new Proxy(
+      {},
+      {
+        get: (_target, name) => {
+          if (typeof name !== "string" || !this.#exists(name)) return undefined;
+          const domain = domains.get(name) ?? this.#domain(name, working.rules.of(name));
+          domains.set(name, domain);
+          return domain;
+        },
+        has: (_target, name) => typeof name === "string" && this.#exists(name),
       },
-      has: (_target, name) => typeof name === "string" && this.#exists(name),
-    });
+    );
   }
 
   /** Applies what is noted, and ends the transaction. @throws what any write of it failed with, caught by the app or not. */
@@ -68,12 +78,14 @@ export class RecordTransaction {
 
   #settle(): MaybePromise<void> {
     if (this.#failure) throw this.#failure.error;
-    if (this.#over) throw new Error("The transaction is over; every use of tx is awaited before its function ends.");
+    if (this.#over)
+      throw new Error("The transaction is over; every use of tx is awaited before its function ends.");
     if (this.#writes.length === 0) return undefined;
     const writes = this.#writes.splice(0);
     return chain(this.working.load(writes), () => {
       try {
-        for (const { domain, key, op } of writes) this.#apply(op(this.working.slot(domain, key).current?.fields));
+        for (const { domain, key, op } of writes)
+          this.#apply(op(this.working.slot(domain, key).current?.fields));
       } catch (error) {
         this.#failure = { error };
         throw error;
@@ -90,7 +102,8 @@ export class RecordTransaction {
 
   #domain(domain: string, rule: DomainRule): AnyTxDomain {
     const write = (key: string, op: Write["op"]): void => {
-      if (this.#over) throw new Error("The transaction is over; every use of tx is awaited before its function ends.");
+      if (this.#over)
+        throw new Error("The transaction is over; every use of tx is awaited before its function ends.");
       if (!this.newKey) throw new RejectedError("forbidden", "This transaction only reads.");
       this.#writes.push({ domain, key, op });
     };
@@ -111,12 +124,27 @@ export class RecordTransaction {
         write(key, () => ({ op: "create", domain, key, set: whole(rule, fields) }));
         return key;
       },
-      put: (key, fields) => write(key, () => ({ op: "put", domain, key, set: rule.domain ? checked(rule.domain.validatePut(fields)).set : fields })),
+      put: (key, fields) =>
+        write(key, () => ({
+          op: "put",
+          domain,
+          key,
+          set: rule.domain ? checked(rule.domain.validatePut(fields)).set : fields,
+        })),
       update: (key, patch, options) =>
-        write(key, (current) => ({ op: "update", domain, key, set: patched(rule, current, patch, options?.unset), unset: options?.unset ?? [] })),
-      increment: (key, by: { readonly [field: string]: number }) => write(key, () => ({ op: "increment", domain, key, by })),
-      add: (key, values: { readonly [field: string]: readonly SetMember[] }) => write(key, () => ({ op: "add", domain, key, values })),
-      remove: (key, values: { readonly [field: string]: readonly SetMember[] }) => write(key, () => ({ op: "remove", domain, key, values })),
+        write(key, (current) => ({
+          op: "update",
+          domain,
+          key,
+          set: patched(rule, current, patch, options?.unset),
+          unset: options?.unset ?? [],
+        })),
+      increment: (key, by: { readonly [field: string]: number }) =>
+        write(key, () => ({ op: "increment", domain, key, by })),
+      add: (key, values: { readonly [field: string]: readonly SetMember[] }) =>
+        write(key, () => ({ op: "add", domain, key, values })),
+      remove: (key, values: { readonly [field: string]: readonly SetMember[] }) =>
+        write(key, () => ({ op: "remove", domain, key, values })),
       delete: (key) => write(key, () => ({ op: "delete", domain, key })),
       restore: (key, fields) => write(key, () => ({ op: "restore", domain, key, set: whole(rule, fields) })),
     };
@@ -139,7 +167,8 @@ export class RecordTransaction {
   }
 }
 
-const complete = (rule: DomainRule, fields: Fields): Fields => (rule.domain ? rule.domain.complete(fields) : fields);
+const complete = (rule: DomainRule, fields: Fields): Fields =>
+  rule.domain ? rule.domain.complete(fields) : fields;
 
 function toRecord(rule: DomainRule, slot: Slot): TxRecord | undefined {
   const fields = slot.current?.fields;
@@ -156,7 +185,12 @@ function whole(rule: DomainRule, fields: Fields): Fields {
   return rule.domain ? checked(rule.domain.validate(fields)).value : fields;
 }
 
-function patched(rule: DomainRule, current: Fields | undefined, set: Fields, unset: readonly string[] | undefined): Fields {
+function patched(
+  rule: DomainRule,
+  current: Fields | undefined,
+  set: Fields,
+  unset: readonly string[] | undefined,
+): Fields {
   // Where there is nothing to change, the op itself says so.
   if (!rule.domain || !current) return set;
   return checked(rule.domain.validatePatch(current, unset ? { set, unset } : { set })).set;

@@ -13,13 +13,17 @@ import type { Change, EventScope, Slot, WorkingSet } from "./working-set.js";
 export function settleRelations(working: WorkingSet, scope: EventScope): MaybePromise<void> {
   if (![...scope.changes.keys()].some((slot) => isRelated(working.rules.of(slot.domain)))) return undefined;
   return chain(cascade(working, scope, [...scope.changes.keys()]), () =>
-    chain(checkRestricted(working, scope), () => chain(checkUnique(working, scope), () => touchMasters(working, scope, [...scope.changes]))),
+    chain(checkRestricted(working, scope), () =>
+      chain(checkUnique(working, scope), () => touchMasters(working, scope, [...scope.changes])),
+    ),
   );
 }
 
-const isRelated = ({ lookups, children, parent }: DomainRule): boolean => lookups.length > 0 || children.length > 0 || parent !== undefined;
+const isRelated = ({ lookups, children, parent }: DomainRule): boolean =>
+  lookups.length > 0 || children.length > 0 || parent !== undefined;
 
-const isDeletedHere = (slot: Slot, { before }: Change): boolean => slot.current?.deleted === true && before !== undefined && !before.deleted;
+const isDeletedHere = (slot: Slot, { before }: Change): boolean =>
+  slot.current?.deleted === true && before !== undefined && !before.deleted;
 
 function cascade(working: WorkingSet, scope: EventScope, slots: readonly Slot[]): MaybePromise<void> {
   return eachInTurn(slots, (slot) => {
@@ -28,7 +32,9 @@ function cascade(working: WorkingSet, scope: EventScope, slots: readonly Slot[])
     return eachInTurn(details, ({ domain }) =>
       chain(working.holders(domain, { name: parentLookup }, slot.key), (keys) =>
         chain(working.load(keys.map((key) => ({ domain, key }))), () => {
-          const deleted = keys.map((key) => working.slot(domain, key)).filter(({ current }) => current && !current.deleted);
+          const deleted = keys
+            .map((key) => working.slot(domain, key))
+            .filter(({ current }) => current && !current.deleted);
           for (const detail of deleted) scope.write(detail, { deleted: true }, "cascade");
           return cascade(working, scope, deleted);
         }),
@@ -44,7 +50,10 @@ function checkRestricted(working: WorkingSet, scope: EventScope): MaybePromise<v
     return eachInTurn(details, ({ domain }) =>
       chain(working.holders(domain, { name: parentLookup }, slot.key), (keys) => {
         if (keys.length === 0) return;
-        throw new RejectedError("has_children", `${slot.domain} ${slot.key} cannot be deleted: ${keys.length} of ${domain} belong to it, such as ${keys[0]}. Delete or move them first.`);
+        throw new RejectedError(
+          "has_children",
+          `${slot.domain} ${slot.key} cannot be deleted: ${keys.length} of ${domain} belong to it, such as ${keys[0]}. Delete or move them first.`,
+        );
       }),
     );
   });
@@ -59,16 +68,24 @@ function checkUnique(working: WorkingSet, scope: EventScope): MaybePromise<void>
       return chain(working.holders(slot.domain, lookup, value), (keys) => {
         const winner = keys.find((key) => key !== slot.key);
         if (winner === undefined) return;
-        throw new RejectedError("not_unique", `Another ${slot.domain}, ${winner}, has the same ${lookup.fields.join(" and ")}.`);
+        throw new RejectedError(
+          "not_unique",
+          `Another ${slot.domain}, ${winner}, has the same ${lookup.fields.join(" and ")}.`,
+        );
       });
     });
   });
 }
 
-const valueIn = (lookup: LookupRule, state: RecordState | undefined): string | undefined => (state?.fields ? lookupValue(lookup, state.fields) : undefined);
+const valueIn = (lookup: LookupRule, state: RecordState | undefined): string | undefined =>
+  state?.fields ? lookupValue(lookup, state.fields) : undefined;
 
 /** The old and the new master of each, and theirs. */
-function touchMasters(working: WorkingSet, scope: EventScope, changes: readonly (readonly [Slot, Change])[]): MaybePromise<void> {
+function touchMasters(
+  working: WorkingSet,
+  scope: EventScope,
+  changes: readonly (readonly [Slot, Change])[],
+): MaybePromise<void> {
   const masters = new Map<string, { readonly domain: string; readonly key: string }>();
   for (const [slot, { before }] of changes) {
     const { parent } = working.rules.of(slot.domain);

@@ -1,8 +1,24 @@
-import { DigestSum, ReceiveClock, type Stamp, effectiveStamp, elementHash, limits, makeStamp, recordContent } from "@landfall/protocol";
+import {
+  DigestSum,
+  ReceiveClock,
+  type Stamp,
+  effectiveStamp,
+  elementHash,
+  limits,
+  makeStamp,
+  recordContent,
+} from "@landfall/protocol";
 import type { Core } from "../core.js";
 import type { CommittedEvent } from "../engine-types.js";
 import type { MaybePromise } from "../maybe-promise.js";
-import type { DomainState, LookupEntry, OpenedSpace, SpaceChanges, SpaceTransaction, StoredRecord } from "../storage/port.js";
+import type {
+  DomainState,
+  LookupEntry,
+  OpenedSpace,
+  SpaceChanges,
+  SpaceTransaction,
+  StoredRecord,
+} from "../storage/port.js";
 import { lookupValue } from "./domain-rules.js";
 import type { RecordState } from "./record-state.js";
 import { EventScope, type Slot, WorkingSet } from "./working-set.js";
@@ -50,7 +66,8 @@ export class SpaceBatch {
     this.#head = state.head;
     this.#schema = state.schema;
     this.#received = new ReceiveClock({ ms: state.receivedMs, counter: state.receivedCounter });
-    for (const { domain, head, count, sum, horizon } of domains) this.#domains.set(domain, { head, digest: new DigestSum(count, sum), horizon });
+    for (const { domain, head, count, sum, horizon } of domains)
+      this.#domains.set(domain, { head, digest: new DigestSum(count, sum), horizon });
   }
 
   /** The live rows of the space, with those that the batch has added so far. */
@@ -71,7 +88,12 @@ export class SpaceBatch {
   /** Begins an event; its stamp is the id's effective one (DESIGN rule 6). */
   begin(id: Stamp): EventScope {
     const modifiedAt = this.#commitTime();
-    return new EventScope(this.working, this.#head + 1, modifiedAt, effectiveStamp(id, this.#received.next()));
+    return new EventScope(
+      this.working,
+      this.#head + 1,
+      modifiedAt,
+      effectiveStamp(id, this.#received.next()),
+    );
   }
 
   /** Begins an event of the server's own, whose stamp lies above all that the space has seen. */
@@ -96,7 +118,11 @@ export class SpaceBatch {
       domain.head = scope.index;
       this.#newRows += Number(isLive(slot.current)) - Number(isLive(before));
       const computable = author.computable && causes.size === 1 && causes.has("op");
-      slot.echo = { before: slot.echo?.before ?? before?.version ?? 0, last: scope.index, computable: computable && (slot.echo?.computable ?? true) };
+      slot.echo = {
+        before: slot.echo?.before ?? before?.version ?? 0,
+        last: scope.index,
+        computable: computable && (slot.echo?.computable ?? true),
+      };
     }
     this.events.push({
       index: scope.index,
@@ -118,12 +144,21 @@ export class SpaceBatch {
       domain.head = scope.index;
       return { domain: name, from };
     });
-    this.events.push({ index: scope.index, modifiedAt: scope.modifiedAt, by: "server", user: "", seq: 0, domains: touched, rows: undefined });
+    this.events.push({
+      index: scope.index,
+      modifiedAt: scope.modifiedAt,
+      by: "server",
+      user: "",
+      seq: 0,
+      domains: touched,
+      rows: undefined,
+    });
   }
 
   #domain(name: string): DomainProgress {
     let domain = this.#domains.get(name);
-    if (!domain) this.#domains.set(name, (domain = { head: 0, digest: new DigestSum(0, emptySum), horizon: 0 }));
+    if (!domain)
+      this.#domains.set(name, (domain = { head: 0, digest: new DigestSum(0, emptySum), horizon: 0 }));
     this.#moved.add(name);
     return domain;
   }
@@ -136,7 +171,9 @@ export class SpaceBatch {
   }
 
   /** The present rows of the space, as saving needs them. @param more what else goes with them. */
-  save(more: Pick<SpaceChanges, "writer" | "outcomes"> & { readonly schema?: number } = {}): MaybePromise<void> {
+  save(
+    more: Pick<SpaceChanges, "writer" | "outcomes"> & { readonly schema?: number } = {},
+  ): MaybePromise<void> {
     const records: StoredRecord[] = [];
     const lookupsRemoved: LookupEntry[] = [];
     const lookupsAdded: LookupEntry[] = [];
@@ -149,7 +186,14 @@ export class SpaceBatch {
       this.#moveLookups(slot, lookupsRemoved, lookupsAdded);
     }
     if (this.events.length > 0) this.transaction.publish(this.opened.state.generation, this.events);
-    return this.transaction.save({ ...more, space: this.#state(more.schema), domains: this.#domainStates(), records, lookupsRemoved, lookupsAdded });
+    return this.transaction.save({
+      ...more,
+      space: this.#state(more.schema),
+      domains: this.#domainStates(),
+      records,
+      lookupsRemoved,
+      lookupsAdded,
+    });
   }
 
   #state(schema: number | undefined): SpaceChanges["space"] {
@@ -175,7 +219,13 @@ export class SpaceBatch {
   }
 
   #element(row: StoredRecord, fields: string): bigint {
-    return elementHash(this.core.hash, row.domain, row.key, row.version, recordContent(fields, row.stamps as string));
+    return elementHash(
+      this.core.hash,
+      row.domain,
+      row.key,
+      row.version,
+      recordContent(fields, row.stamps as string),
+    );
   }
 
   #moveLookups(slot: Slot, removed: LookupEntry[], added: LookupEntry[]): void {

@@ -12,18 +12,30 @@ import { sqlite } from "../storage/sqlite.js";
 
 const first = defineSchema({
   version: 1,
-  domains: { person: records({ fields: z.object({ name: z.string(), age: z.number().optional() }) }), other: records({ fields: z.object({ a: z.number() }) }) },
+  domains: {
+    person: records({ fields: z.object({ name: z.string(), age: z.number().optional() }) }),
+    other: records({ fields: z.object({ a: z.number() }) }),
+  },
 });
 const second = defineSchema({
   version: 2,
   domains: {
-    person: records({ fields: z.object({ fullName: z.string(), ageText: z.string().optional() }), unique: [["fullName"]] }),
+    person: records({
+      fields: z.object({ fullName: z.string(), ageText: z.string().optional() }),
+      unique: [["fullName"]],
+    }),
     other: records({ fields: z.object({ a: z.number() }) }),
   },
-  actions: (action) => ({ rename: action(z.object({ to: z.string() }), async (tx, { to }) => tx.person.update("ann", { fullName: to })) }),
+  actions: (action) => ({
+    rename: action(z.object({ to: z.string() }), async (tx, { to }) =>
+      tx.person.update("ann", { fullName: to }),
+    ),
+  }),
   migrations: {
     2: {
-      domains: { person: { rename: { name: "fullName", age: "ageText" }, map: { ageText: (age) => String(age) } } },
+      domains: {
+        person: { rename: { name: "fullName", age: "ageText" }, map: { ageText: (age) => String(age) } },
+      },
       actions: { called: (args) => ({ action: "rename", args: { to: args } }) },
     },
   },
@@ -39,11 +51,26 @@ async function begin(schema: Schema | undefined): Promise<{ here: World; device:
 async function restart(here: World, file: string, schema: Schema | undefined): Promise<World> {
   await here.engine.close();
   const storage = sqlite(file);
-  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-  return { ...here, storage, engine: createEngine({ storage, clock: { now: () => here.clock.nowMs }, logger: silent, ...(schema ? { schema } : {}) }) };
+  const silent = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+  };
+  return {
+    ...here,
+    storage,
+    engine: createEngine({
+      storage,
+      clock: { now: () => here.clock.nowMs },
+      logger: silent,
+      ...(schema ? { schema } : {}),
+    }),
+  };
 }
 
-const again = (here: World, device: TestDevice): TestDevice => Object.assign(new TestDevice(here, device.user, device.device), { seq: device.seq });
+const again = (here: World, device: TestDevice): TestDevice =>
+  Object.assign(new TestDevice(here, device.user, device.device), { seq: device.seq });
 
 describe("a server with a newer schema", () => {
   test("§5.2: rows are migrated once, under one new version, digest and stamps with them; other rows stay", async () => {
@@ -58,14 +85,21 @@ describe("a server with a newer schema", () => {
     const { rows, head, digests } = await later.send([], { cursors: { person: 3, other: 3 } });
     expect(head).toBe(4);
     expect(rows).toMatchObject([
-      { key: "ann", version: 4, fields: { fullName: "Anne", ageText: "40" }, stamps: { fullName: renamed.id } },
+      {
+        key: "ann",
+        version: 4,
+        fields: { fullName: "Anne", ageText: "40" },
+        stamps: { fullName: renamed.id },
+      },
       { key: "bob", version: 4, fields: { fullName: "Bob" } },
     ]);
     expect(rows[0]).not.toHaveProperty("stamps.name");
     const sum = new DigestSum();
     for (const row of rows) sum.add(rowElement(portableSha256, row as RecordRow));
     expect(digests?.["person"]).toEqual({ index: 4, count: 2, sum: sum.sum });
-    expect(commits).toMatchObject([{ events: [{ index: 4, by: "server", domains: [{ domain: "person", from: 3 }] }] }]);
+    expect(commits).toMatchObject([
+      { events: [{ index: 4, by: "server", domains: [{ domain: "person", from: 3 }] }] },
+    ]);
     expect((await later.send([], { cursors: { person: 4 } })).head).toBe(4);
     await later.world.engine.close();
   });
@@ -74,7 +108,9 @@ describe("a server with a newer schema", () => {
     const { here, device, file } = await begin(first);
     await device.write([create("ann", { name: "Ann" }, "person")]);
     const later = again(await restart(here, file, second), device);
-    expect(await later.write({ ops: [create("eve", { fullName: "Ann" }, "person")], schema: 2 })).toMatchObject({ code: "not_unique" });
+    expect(
+      await later.write({ ops: [create("eve", { fullName: "Ann" }, "person")], schema: 2 }),
+    ).toMatchObject({ code: "not_unique" });
     await later.world.engine.close();
   });
 
@@ -92,7 +128,10 @@ describe("a server with a newer schema", () => {
 
   test("§6: a client that is newer than the server is told so, and nothing of it is handled", async () => {
     const { here, device } = await begin(first);
-    const events = [device.event({ ops: [create("o1", { a: 1 }, "other")], schema: 1 }), device.event({ ops: [create("o2", { a: 1 }, "other")], schema: 2 })];
+    const events = [
+      device.event({ ops: [create("o1", { a: 1 }, "other")], schema: 1 }),
+      device.event({ ops: [create("o2", { a: 1 }, "other")], schema: 2 }),
+    ];
     expect(await device.fails(events)).toMatchObject({ code: "schema_unsupported" });
     expect((await device.send(events.slice(0, 1))).outcomes).toMatchObject([{ status: "applied" }]);
     await here.engine.close();
@@ -102,8 +141,12 @@ describe("a server with a newer schema", () => {
     const { here, device, file } = await begin(second);
     await device.write({ ops: [create("ann", { fullName: "Ann" }, "person")], schema: 2 });
     const older = again(await restart(here, file, first), device);
-    expect(await older.fails([older.event({ ops: [create("o1", { a: 1 }, "other")], schema: 1 })])).toMatchObject({ code: "schema_unsupported" });
-    await expect(older.world.engine.space("site-7").write((tx) => (tx["other"] as AnyTxDomain).create({ a: 1 }))).rejects.toMatchObject({ code: "schema_unsupported" });
+    expect(
+      await older.fails([older.event({ ops: [create("o1", { a: 1 }, "other")], schema: 1 })]),
+    ).toMatchObject({ code: "schema_unsupported" });
+    await expect(
+      older.world.engine.space("site-7").write((tx) => (tx["other"] as AnyTxDomain).create({ a: 1 })),
+    ).rejects.toMatchObject({ code: "schema_unsupported" });
     expect(await older.rows("person")).toMatchObject([{ fields: { fullName: "Ann" } }]);
     await older.world.engine.close();
   });
@@ -112,8 +155,12 @@ describe("a server with a newer schema", () => {
     const { here, device, file } = await begin(undefined);
     await device.write({ ops: [create("ann", { fullName: "Ann", ageText: "1" }, "person")], schema: 2 });
     const later = again(await restart(here, file, second), device);
-    expect(await later.rows("person")).toMatchObject([{ version: 1, fields: { fullName: "Ann", ageText: "1" } }]);
-    expect(await later.write({ ops: [create("eve", { fullName: "Ann" }, "person")], schema: 2 })).toMatchObject({ code: "not_unique" });
+    expect(await later.rows("person")).toMatchObject([
+      { version: 1, fields: { fullName: "Ann", ageText: "1" } },
+    ]);
+    expect(
+      await later.write({ ops: [create("eve", { fullName: "Ann" }, "person")], schema: 2 }),
+    ).toMatchObject({ code: "not_unique" });
     await later.world.engine.close();
   });
 });

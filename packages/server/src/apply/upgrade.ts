@@ -1,7 +1,13 @@
 import { type Fields, type Stamps, canonicalJson } from "@landfall/protocol";
 import { type Migrated, type Schema, migrateFieldName, migrateFields } from "@landfall/schema";
 import type { Core } from "../core.js";
-import type { LookupEntry, SpaceState, SpaceTransaction, StoredRecord, WriterState } from "../storage/port.js";
+import type {
+  LookupEntry,
+  SpaceState,
+  SpaceTransaction,
+  StoredRecord,
+  WriterState,
+} from "../storage/port.js";
 import { lookupValue } from "./domain-rules.js";
 import { SpaceBatch } from "./space-batch.js";
 import type { EventScope } from "./working-set.js";
@@ -30,7 +36,11 @@ export async function upgradeSpace(core: Core, transaction: SpaceTransaction): P
   await transaction.save({ writer: opened.writer ?? serverWriter(scope.modifiedAt) });
   await transaction.clearLookups();
   for (const { domain } of opened.domains) {
-    if (schema.domain(domain) && (await bringDomain(core, transaction, batch, scope, { schema, domain, version: opened.state.schema }))) changed.push(domain);
+    if (
+      schema.domain(domain) &&
+      (await bringDomain(core, transaction, batch, scope, { schema, domain, version: opened.state.schema }))
+    )
+      changed.push(domain);
   }
   if (changed.length > 0) batch.acceptOutside(scope, changed);
   await batch.save({ schema: schema.version });
@@ -38,7 +48,16 @@ export async function upgradeSpace(core: Core, transaction: SpaceTransaction): P
 
 /** The writer of what the server itself writes. */
 export function serverWriter(seenAt: number): WriterState {
-  return { device: "server", user: "", lastSeq: 0, acked: 0, expired: 0, rejectedCreates: [], seenAt, cursor: 0 };
+  return {
+    device: "server",
+    user: "",
+    lastSeq: 0,
+    acked: 0,
+    expired: 0,
+    rejectedCreates: [],
+    seenAt,
+    cursor: 0,
+  };
 }
 
 interface Bringing {
@@ -49,7 +68,13 @@ interface Bringing {
 }
 
 /** @returns whether any row has changed. */
-async function bringDomain(core: Core, transaction: SpaceTransaction, batch: SpaceBatch, scope: EventScope, bringing: Bringing): Promise<boolean> {
+async function bringDomain(
+  core: Core,
+  transaction: SpaceTransaction,
+  batch: SpaceBatch,
+  scope: EventScope,
+  bringing: Bringing,
+): Promise<boolean> {
   const { domain } = bringing;
   let hasChanged = false;
   let afterKey = "";
@@ -78,12 +103,24 @@ async function bringDomain(core: Core, transaction: SpaceTransaction, batch: Spa
 }
 
 /** The row under the new schema, or the same row where nothing of it changes. */
-function bringRow(core: Core, scope: EventScope, row: StoredRecord, { schema, domain, version }: Bringing): StoredRecord {
+function bringRow(
+  core: Core,
+  scope: EventScope,
+  row: StoredRecord,
+  { schema, domain, version }: Bringing,
+): StoredRecord {
   if (version === 0 || version === schema.version) return row;
   const fields = migrateFields(schema, version, domain, JSON.parse(row.fields as string) as Fields);
-  const stamps = fields.ok ? migrateStamps(schema, version, domain, JSON.parse(row.stamps as string) as Stamps) : fields;
+  const stamps = fields.ok
+    ? migrateStamps(schema, version, domain, JSON.parse(row.stamps as string) as Stamps)
+    : fields;
   if (!fields.ok || !stamps.ok) {
-    core.logger.error("a row could not be migrated and stays as it is", { domain, key: row.key, version, why: (fields.ok ? stamps : fields) });
+    core.logger.error("a row could not be migrated and stays as it is", {
+      domain,
+      key: row.key,
+      version,
+      why: fields.ok ? stamps : fields,
+    });
     return row;
   }
   const brought = { fields: canonicalJson(fields.value), stamps: canonicalJson(stamps.value) };
@@ -95,7 +132,8 @@ function bringRow(core: Core, scope: EventScope, row: StoredRecord, { schema, do
 function migrateStamps(schema: Schema, version: number, domain: string, stamps: Stamps): Migrated<Stamps> {
   const brought: Record<string, string> = {};
   for (const [field, stamp] of Object.entries(stamps)) {
-    const name = field === "*" ? { ok: true as const, value: field } : migrateFieldName(schema, version, domain, field);
+    const name =
+      field === "*" ? { ok: true as const, value: field } : migrateFieldName(schema, version, domain, field);
     if (!name.ok) return name;
     if (name.value !== undefined) brought[name.value] = stamp;
   }

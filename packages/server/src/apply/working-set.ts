@@ -54,10 +54,17 @@ export class WorkingSet {
     return chain(this.transaction.records([...missing.values()]), (rows) => {
       for (const row of rows) {
         const stored = RecordState.stored(row);
-        this.#slots.set(slotName(row.domain, row.key), { domain: row.domain, key: row.key, stored, current: stored, echo: undefined });
+        this.#slots.set(slotName(row.domain, row.key), {
+          domain: row.domain,
+          key: row.key,
+          stored,
+          current: stored,
+          echo: undefined,
+        });
         missing.delete(slotName(row.domain, row.key));
       }
-      for (const [name, { domain, key }] of missing) this.#slots.set(name, { domain, key, stored: undefined, current: undefined, echo: undefined });
+      for (const [name, { domain, key }] of missing)
+        this.#slots.set(name, { domain, key, stored: undefined, current: undefined, echo: undefined });
     });
   }
 
@@ -132,7 +139,8 @@ export class EventScope {
 
   touch(slot: Slot): void {
     this.#note(slot, "detail");
-    if (slot.current && slot.current.version !== this.index) this.working.set(slot, slot.current.touched(this.index, this.modifiedAt));
+    if (slot.current && slot.current.version !== this.index)
+      this.working.set(slot, slot.current.touched(this.index, this.modifiedAt));
   }
 
   /** Takes back everything, as if the event had not been. */

@@ -9,17 +9,28 @@ const schema = defineSchema({
   version: 1,
   domains: {
     account: records({ fields: z.object({ owner: z.string(), amount: z.number().min(0) }) }),
-    entry: records({ fields: z.object({ from: z.string(), to: z.string(), amount: z.number(), at: z.number(), luck: z.number() }) }),
+    entry: records({
+      fields: z.object({
+        from: z.string(),
+        to: z.string(),
+        amount: z.number(),
+        at: z.number(),
+        luck: z.number(),
+      }),
+    }),
   },
   actions: (action) => ({
-    transfer: action(z.object({ from: z.string(), to: z.string(), amount: z.number().positive() }), async (tx, { from, to, amount }, context) => {
-      const [source, target] = [await tx.account.get(from), await tx.account.get(to)];
-      if (!source || !target) throw new RejectedError("no_account", "There is no such account.");
-      tx.account.update(from, { amount: source.amount - amount });
-      tx.account.update(to, { amount: target.amount + amount });
-      const key = tx.entry.create({ from, to, amount, at: context.now, luck: context.random() });
-      return { key, left: (await tx.account.get(from))?.amount ?? 0 };
-    }),
+    transfer: action(
+      z.object({ from: z.string(), to: z.string(), amount: z.number().positive() }),
+      async (tx, { from, to, amount }, context) => {
+        const [source, target] = [await tx.account.get(from), await tx.account.get(to)];
+        if (!source || !target) throw new RejectedError("no_account", "There is no such account.");
+        tx.account.update(from, { amount: source.amount - amount });
+        tx.account.update(to, { amount: target.amount + amount });
+        const key = tx.entry.create({ from, to, amount, at: context.now, luck: context.random() });
+        return { key, left: (await tx.account.get(from))?.amount ?? 0 };
+      },
+    ),
     closeAll: action(z.object({ owner: z.string() }), async (tx, { owner }) => {
       const mine = await tx.account.query({ where: { owner }, orderBy: "key" });
       for (const { key } of mine) tx.account.delete(key);
@@ -43,11 +54,16 @@ const schema = defineSchema({
 
 const start = async (options: Parameters<typeof world>[0] = {}): Promise<TestDevice> => {
   const device = new TestDevice(await world({ schema, ...options }));
-  await device.send(["a", "b"].map((key) => device.event([create(key, { owner: "ann", amount: 10 }, "account")])));
+  await device.send(
+    ["a", "b"].map((key) => device.event([create(key, { owner: "ann", amount: 10 }, "account")])),
+  );
   return device;
 };
 
-const amounts = async (device: TestDevice): Promise<unknown> => Object.fromEntries((await device.rows("account")).map((row) => [row.key, row.deleted ? "gone" : row.fields["amount"]]));
+const amounts = async (device: TestDevice): Promise<unknown> =>
+  Object.fromEntries(
+    (await device.rows("account")).map((row) => [row.key, row.deleted ? "gone" : row.fields["amount"]]),
+  );
 
 describe("actions", () => {
   test("§5.2: an action runs in the event's transaction, and what it knows is fixed by the event", async () => {
@@ -57,16 +73,28 @@ describe("actions", () => {
     const run = actionContext(event.id, "ann");
     expect(outcomes).toMatchObject([{ status: "applied", index: 3, result: { key: run.newKey(), left: 6 } }]);
     expect(outcomes[0]).not.toHaveProperty("omitted");
-    expect(rows.map(({ key, version }) => [key, version])).toEqual(expect.arrayContaining([["a", 3], ["b", 3]]));
-    expect((await device.rows("entry"))[0]).toMatchObject({ fields: { at: run.context.now, luck: run.context.random() } });
-    expect((await device.send([event])).outcomes).toMatchObject([{ status: "duplicate", of: "applied", result: { left: 6 } }]);
+    expect(rows.map(({ key, version }) => [key, version])).toEqual(
+      expect.arrayContaining([
+        ["a", 3],
+        ["b", 3],
+      ]),
+    );
+    expect((await device.rows("entry"))[0]).toMatchObject({
+      fields: { at: run.context.now, luck: run.context.random() },
+    });
+    expect((await device.send([event])).outcomes).toMatchObject([
+      { status: "duplicate", of: "applied", result: { left: 6 } },
+    ]);
     expect(await amounts(device)).toEqual({ a: 6, b: 14 });
   });
 
   test("§5.2: reads see the action's own writes, and those of events before it in the request", async () => {
     const device = await start();
     const { outcomes } = await device.send([
-      device.event([create("c", { owner: "bob", amount: 1 }, "account"), update("b", { owner: "bob" }, "account")]),
+      device.event([
+        create("c", { owner: "bob", amount: 1 }, "account"),
+        update("b", { owner: "bob" }, "account"),
+      ]),
       device.event({ action: "closeAll", args: { owner: "bob" } }),
     ]);
     expect(outcomes[1]).toMatchObject({ status: "applied", result: ["a"] });
@@ -75,14 +103,20 @@ describe("actions", () => {
 
   test("rule 9: a write that cannot stand rejects the action whole, with its reason, caught or not", async () => {
     const device = await start();
-    expect(await device.write({ action: "transfer", args: { from: "a", to: "b", amount: 11 } })).toMatchObject({ status: "rejected", code: "invalid" });
-    expect(await device.write({ action: "swallow", args: {} })).toMatchObject({ status: "rejected", code: "missing" });
+    expect(
+      await device.write({ action: "transfer", args: { from: "a", to: "b", amount: 11 } }),
+    ).toMatchObject({ status: "rejected", code: "invalid" });
+    expect(await device.write({ action: "swallow", args: {} })).toMatchObject({
+      status: "rejected",
+      code: "missing",
+    });
     expect(await amounts(device)).toEqual({ a: 10, b: 10 });
   });
 
   test("rule 9: a throw, bad arguments, a strange result and an unknown name each have their code; an action may bring its own", async () => {
     const device = await start();
-    const code = async (action: string, args: object): Promise<unknown> => ((await device.write({ action, args } as never)) as { code?: string }).code;
+    const code = async (action: string, args: object): Promise<unknown> =>
+      ((await device.write({ action, args } as never)) as { code?: string }).code;
     expect(await code("throws", {})).toBe("action_failed");
     expect(await code("strange", {})).toBe("action_failed");
     expect(await code("transfer", { from: "a" })).toBe("invalid");
@@ -92,8 +126,15 @@ describe("actions", () => {
 
   test("§5.2: an action that does not end is stopped, and the space goes on", async () => {
     const device = await start({ limits: { actionBudgetMs: 20 } });
-    const [hanging, next] = await Promise.all([device.write({ action: "hangs", args: {} }), new TestDevice(device.world).write([update("a", { amount: 3 }, "account")])]);
-    expect(hanging).toMatchObject({ status: "rejected", code: "action_failed", message: expect.stringContaining("20 ms") as string });
+    const [hanging, next] = await Promise.all([
+      device.write({ action: "hangs", args: {} }),
+      new TestDevice(device.world).write([update("a", { amount: 3 }, "account")]),
+    ]);
+    expect(hanging).toMatchObject({
+      status: "rejected",
+      code: "action_failed",
+      message: expect.stringContaining("20 ms") as string,
+    });
     expect(next).toMatchObject({ status: "applied" });
   });
 
@@ -107,15 +148,22 @@ describe("actions", () => {
         audit: async (tx) => (await (tx["account"] as AnyTxDomain).all()).length,
       },
     });
-    expect(await device.write({ action: "transfer", args: { from: "a", to: "b", amount: 1 } })).toMatchObject({ status: "applied", result: [{ from: "a", to: "b", amount: 1 }, "ann"] });
-    expect(await device.write({ action: "audit", args: null })).toMatchObject({ status: "applied", result: 2 });
+    expect(await device.write({ action: "transfer", args: { from: "a", to: "b", amount: 1 } })).toMatchObject(
+      { status: "applied", result: [{ from: "a", to: "b", amount: 1 }, "ann"] },
+    );
+    expect(await device.write({ action: "audit", args: null })).toMatchObject({
+      status: "applied",
+      result: 2,
+    });
     expect(await amounts(device)).toEqual({ a: 99, b: 10 });
   });
 
   test("rule 7: expectations guard actions too", async () => {
     const device = await start();
     await device.write([update("a", { amount: 9 }, "account")]);
-    expect(await device.write({ action: "closeAll", args: { owner: "ann" }, expect: [["account", "a", 1]] })).toMatchObject({ code: "expectation_failed" });
+    expect(
+      await device.write({ action: "closeAll", args: { owner: "ann" }, expect: [["account", "a", 1]] }),
+    ).toMatchObject({ code: "expectation_failed" });
   });
 });
 
@@ -129,9 +177,19 @@ describe("authorize", () => {
         return !("ops" in event) || event.ops[0]?.op !== "delete";
       },
     });
-    expect(await device.write([remove("a", "account")])).toMatchObject({ status: "rejected", code: "forbidden" });
-    expect(await device.write({ action: "transfer", args: { from: "a", to: "b", amount: 1 } })).toMatchObject({ status: "applied" });
-    expect(seen).toEqual([["ann", "owner", 1, undefined], ["ann", "owner", 1, 10], ["ann", "owner", 1, 10], ["ann", "owner", "transfer", 10]]);
+    expect(await device.write([remove("a", "account")])).toMatchObject({
+      status: "rejected",
+      code: "forbidden",
+    });
+    expect(await device.write({ action: "transfer", args: { from: "a", to: "b", amount: 1 } })).toMatchObject(
+      { status: "applied" },
+    );
+    expect(seen).toEqual([
+      ["ann", "owner", 1, undefined],
+      ["ann", "owner", 1, 10],
+      ["ann", "owner", 1, 10],
+      ["ann", "owner", "transfer", 10],
+    ]);
   });
 
   test("rule 3: a hook that fails defers the event and all after it; a rejection of its own is final; it cannot write", async () => {
@@ -145,12 +203,24 @@ describe("authorize", () => {
         return true;
       },
     });
-    const events = [device.event([update("a", { amount: 1 }, "account")]), device.event([create("c", { owner: "ann", amount: 1 }, "account")])];
-    expect((await device.send(events)).outcomes).toMatchObject([{ status: "deferred", code: "busy" }, { status: "deferred", code: "busy" }]);
+    const events = [
+      device.event([update("a", { amount: 1 }, "account")]),
+      device.event([create("c", { owner: "ann", amount: 1 }, "account")]),
+    ];
+    expect((await device.send(events)).outcomes).toMatchObject([
+      { status: "deferred", code: "busy" },
+      { status: "deferred", code: "busy" },
+    ]);
     mood = "strict";
-    expect((await device.send(events)).outcomes).toMatchObject([{ status: "rejected", code: "not_today" }, { status: "applied" }]);
+    expect((await device.send(events)).outcomes).toMatchObject([
+      { status: "rejected", code: "not_today" },
+      { status: "applied" },
+    ]);
     mood = "writing";
-    expect(await device.write([update("a", { amount: 2 }, "account")])).toMatchObject({ status: "rejected", code: "forbidden" });
+    expect(await device.write([update("a", { amount: 2 }, "account")])).toMatchObject({
+      status: "rejected",
+      code: "forbidden",
+    });
   });
 });
 
@@ -169,7 +239,18 @@ describe("the server's own writes", () => {
       return [(await accounts.get("a"))?.["amount"], (await accounts.get(key))?.["owner"]];
     });
     expect(written).toMatchObject({ index: 4, result: [7, "server"] });
-    expect(commits.at(-1)).toMatchObject({ space: "site-7", events: [{ index: 4, by: "server", seq: 0, domains: [{ domain: "account", from: 3 }], rows: [{ key: "a" }, {}] }] });
+    expect(commits.at(-1)).toMatchObject({
+      space: "site-7",
+      events: [
+        {
+          index: 4,
+          by: "server",
+          seq: 0,
+          domains: [{ domain: "account", from: 3 }],
+          rows: [{ key: "a" }, {}],
+        },
+      ],
+    });
     const { rows } = await device.send([], { cursors: { account: 3 } });
     expect(rows).toHaveLength(2);
     expect(rows[0]).toMatchObject({ version: 4 });
@@ -178,16 +259,29 @@ describe("the server's own writes", () => {
   test("§5.2: a write that cannot stand throws its code and leaves nothing; reading alone takes no index", async () => {
     const device = await start();
     const server = device.world.engine.space(device.world.space);
-    await expect(server.write((tx) => (tx["account"] as AnyTxDomain).update("nowhere", { amount: 1 }))).rejects.toMatchObject({ code: "missing" });
-    await expect(server.write((tx) => { (tx["account"] as AnyTxDomain).delete("a"); throw new RangeError("mine"); })).rejects.toThrow(RangeError);
-    await expect(device.world.engine.space("nowhere").write(() => 1)).rejects.toMatchObject({ code: "not_found" });
-    expect(await server.write((tx) => (tx["account"] as AnyTxDomain).all().then((all) => all.length))).toMatchObject({ index: 2, result: 2 });
+    await expect(
+      server.write((tx) => (tx["account"] as AnyTxDomain).update("nowhere", { amount: 1 })),
+    ).rejects.toMatchObject({ code: "missing" });
+    await expect(
+      server.write((tx) => {
+        (tx["account"] as AnyTxDomain).delete("a");
+        throw new RangeError("mine");
+      }),
+    ).rejects.toThrow(RangeError);
+    await expect(device.world.engine.space("nowhere").write(() => 1)).rejects.toMatchObject({
+      code: "not_found",
+    });
+    expect(
+      await server.write((tx) => (tx["account"] as AnyTxDomain).all().then((all) => all.length)),
+    ).toMatchObject({ index: 2, result: 2 });
   });
 
   test("a tx that is used after its end fails", async () => {
     const device = await start();
     let kept: AnyTxDomain | undefined;
-    await device.world.engine.space(device.world.space).write((tx) => void (kept = tx["account"] as AnyTxDomain));
+    await device.world.engine
+      .space(device.world.space)
+      .write((tx) => void (kept = tx["account"] as AnyTxDomain));
     expect(() => (kept as AnyTxDomain).delete("a")).toThrow("over");
     await expect((kept as AnyTxDomain).get("a")).rejects.toThrow("over");
   });

@@ -1,5 +1,20 @@
 import {
-  type ExchangeAnswer, type Expectation, HybridClock, type Json, type Op, type Outcome, type Role, type SpaceError, type SpaceSuccess, type StreamLine, decode, decodeText, exchangeAnswer, exchangeRequest, makeTail, streamLine,
+  type ExchangeAnswer,
+  type Expectation,
+  HybridClock,
+  type Json,
+  type Op,
+  type Outcome,
+  type Role,
+  type SpaceError,
+  type SpaceSuccess,
+  type StreamLine,
+  decode,
+  decodeText,
+  exchangeAnswer,
+  exchangeRequest,
+  makeTail,
+  streamLine,
 } from "@landfall/protocol";
 import { createEngine } from "../engine.js";
 import type { Engine } from "../engine-types.js";
@@ -9,7 +24,12 @@ import { type SqliteStorage, sqlite } from "../storage/sqlite.js";
 /** The time at which test worlds begin. */
 export const startMs = 1_795_000_000_000;
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 export interface World {
   readonly engine: Engine;
@@ -20,10 +40,18 @@ export interface World {
 }
 
 /** An engine with a clock of its own, and one space owned by ann. */
-export async function world(options: Partial<EngineOptions> & { readonly storage?: SqliteStorage } = {}): Promise<World> {
+export async function world(
+  options: Partial<EngineOptions> & { readonly storage?: SqliteStorage } = {},
+): Promise<World> {
   const clock = { nowMs: startMs };
   const storage = options.storage ?? sqlite(":memory:");
-  const engine = createEngine({ logger: silent, clock: { now: () => clock.nowMs }, ...options, limits: { maxEventsPerRequest: 1_000, ...options.limits }, storage });
+  const engine = createEngine({
+    logger: silent,
+    clock: { now: () => clock.nowMs },
+    ...options,
+    limits: { maxEventsPerRequest: 1_000, ...options.limits },
+    storage,
+  });
   const { space, generation } = await engine.createSpace({ id: "ann" }, "site-7");
   return { engine, storage, clock, space, generation };
 }
@@ -77,7 +105,9 @@ export class TestDevice {
   }
 
   event(content: readonly Op[] | Omit<TestEvent, "id" | "seq">): TestEvent {
-    const body = Array.isArray(content) ? { ops: content as readonly Op[] } : (content as Omit<TestEvent, "id" | "seq">);
+    const body = Array.isArray(content)
+      ? { ops: content as readonly Op[] }
+      : (content as Omit<TestEvent, "id" | "seq">);
     return { id: this.stamp(), seq: ++this.seq, ...body };
   }
 
@@ -88,13 +118,18 @@ export class TestDevice {
         protocol: 1,
         device: this.device,
         limit,
-        spaces: [{ space: this.world.space, generation: this.world.generation, cursors: {}, ...space, events }],
+        spaces: [
+          { space: this.world.space, generation: this.world.generation, cursors: {}, ...space, events },
+        ],
       }),
     );
   }
 
   /** Sends a request and reads the answer as strictly as a client would. */
-  async exchange(events: readonly unknown[], asking: Asking = {}): Promise<SpaceSuccess | { readonly error: SpaceError }> {
+  async exchange(
+    events: readonly unknown[],
+    asking: Asking = {},
+  ): Promise<SpaceSuccess | { readonly error: SpaceError }> {
     const request = decode(exchangeRequest, this.request(events, asking));
     if (!request.ok) throw new Error(request.message);
     const answer = readAnswer(await this.world.engine.exchange({ id: this.user }, request.value));
@@ -129,7 +164,8 @@ export class TestDevice {
     const request = decode(exchangeRequest, this.request(events, asking));
     if (!request.ok) throw new Error(request.message);
     let text = "";
-    for await (const chunk of this.world.engine.exchangeStream({ id: this.user }, request.value)) text += chunk;
+    for await (const chunk of this.world.engine.exchangeStream({ id: this.user }, request.value))
+      text += chunk;
     return text
       .split("\n")
       .filter((line) => line !== "")
@@ -147,6 +183,15 @@ export function readAnswer(text: string): ExchangeAnswer {
   return decoded.value;
 }
 
-export const create = (key: string, set: { readonly [field: string]: Json } = {}, domain = "project"): Op => ({ op: "create", domain, key, set });
-export const update = (key: string, set: { readonly [field: string]: Json }, domain = "project"): Op => ({ op: "update", domain, key, set });
+export const create = (
+  key: string,
+  set: { readonly [field: string]: Json } = {},
+  domain = "project",
+): Op => ({ op: "create", domain, key, set });
+export const update = (key: string, set: { readonly [field: string]: Json }, domain = "project"): Op => ({
+  op: "update",
+  domain,
+  key,
+  set,
+});
 export const remove = (key: string, domain = "project"): Op => ({ op: "delete", domain, key });

@@ -14,8 +14,20 @@ describe("last writer wins by effective stamp", () => {
     here.clock.nowMs += 1_000;
     await late.send([newer]);
     const { outcomes, rows } = await early.send([older], { cursors: { project: 0 } });
-    expect(outcomes).toMatchObject([{ status: "applied", index: 3, superseded: [{ domain: "project", key: "p1", field: "name", by: newer.id }] }]);
-    expect(rows).toMatchObject([{ version: 3, fields: { name: "newer", note: "kept", status: "open" }, stamps: { name: newer.id, note: older.id } }]);
+    expect(outcomes).toMatchObject([
+      {
+        status: "applied",
+        index: 3,
+        superseded: [{ domain: "project", key: "p1", field: "name", by: newer.id }],
+      },
+    ]);
+    expect(rows).toMatchObject([
+      {
+        version: 3,
+        fields: { name: "newer", note: "kept", status: "open" },
+        stamps: { name: newer.id, note: older.id },
+      },
+    ]);
   });
 
   test("rule 6: a clock that runs ahead gains only what its event waited, and is told its effective stamp", async () => {
@@ -58,7 +70,9 @@ describe("last writer wins by effective stamp", () => {
     const here = await world();
     const devices = [new TestDevice(here), new TestDevice(here), new TestDevice(here)];
     const before = here.engine.stats().commits;
-    const answers = await Promise.all(devices.map((device, i) => device.send([device.event([create(`p${i}`)])])));
+    const answers = await Promise.all(
+      devices.map((device, i) => device.send([device.event([create(`p${i}`)])])),
+    );
     expect(here.engine.stats().commits - before).toBe(1);
     const outcomes = answers.flatMap((answer) => answer.outcomes) as { index: number; modifiedAt: number }[];
     expect(new Set(outcomes.map(({ modifiedAt }) => modifiedAt)).size).toBe(1);
@@ -72,7 +86,10 @@ describe("last writer wins by effective stamp", () => {
     here.clock.nowMs += 100;
     await late.write([create("p1", { name: "a" })]);
     const before = await late.send([], { cursors: { project: 0 } });
-    const { outcomes, rows, digests } = await early.send([{ id: older, seq: 1, ops: [update("p1", { name: "b" })] }], { cursors: { project: 0 } });
+    const { outcomes, rows, digests } = await early.send(
+      [{ id: older, seq: 1, ops: [update("p1", { name: "b" })] }],
+      { cursors: { project: 0 } },
+    );
     expect(outcomes).toMatchObject([{ status: "applied", index: 2, superseded: [{ field: "name" }] }]);
     expect(rows).toEqual(before.rows);
     expect(digests?.["project"]).toEqual({ ...before.digests?.["project"], index: 2 });
@@ -115,12 +132,21 @@ describe("deletes", () => {
     await device.write([remove("p1")]);
     const restore = { op: "restore", domain: "project", key: "p1", set: { name: "back" } } as const;
     expect(await device.write([restore])).toMatchObject({ status: "rejected", code: "expectation_failed" });
-    expect(await device.write({ ops: [restore], expect: [["project", "p1", 1]] })).toMatchObject({ code: "expectation_failed" });
+    expect(await device.write({ ops: [restore], expect: [["project", "p1", 1]] })).toMatchObject({
+      code: "expectation_failed",
+    });
     const outcome = await device.write({ ops: [restore], expect: [["project", "p1", 2]] });
     expect(outcome).toMatchObject({ status: "applied", index: 3 });
-    expect((await old.send([older])).outcomes).toMatchObject([{ status: "applied", superseded: [{ field: "name", by: outcome.id }] }]);
-    expect(await device.rows("project")).toMatchObject([{ fields: { name: "back" }, stamps: { "*": outcome.id } }]);
-    expect(await device.write({ ops: [restore], expect: [["project", "p1", 3]] })).toMatchObject({ status: "rejected", code: "exists" });
+    expect((await old.send([older])).outcomes).toMatchObject([
+      { status: "applied", superseded: [{ field: "name", by: outcome.id }] },
+    ]);
+    expect(await device.rows("project")).toMatchObject([
+      { fields: { name: "back" }, stamps: { "*": outcome.id } },
+    ]);
+    expect(await device.write({ ops: [restore], expect: [["project", "p1", 3]] })).toMatchObject({
+      status: "rejected",
+      code: "exists",
+    });
   });
 
   test("§6: deleteMany takes keys, or all up to a version, and never what arrived later", async () => {
@@ -128,10 +154,16 @@ describe("deletes", () => {
     const device = new TestDevice(here);
     for (const key of ["p1", "p2", "p3", "p4"]) await device.write([create(key)]);
     await device.write([update("p1", { touched: true })]);
-    expect(await device.write([{ op: "deleteMany", domain: "project", upTo: 3 }])).toMatchObject({ status: "applied", index: 6 });
-    const live = async (): Promise<string[]> => (await device.rows("project")).filter(({ deleted }) => !deleted).map(({ key }) => key);
+    expect(await device.write([{ op: "deleteMany", domain: "project", upTo: 3 }])).toMatchObject({
+      status: "applied",
+      index: 6,
+    });
+    const live = async (): Promise<string[]> =>
+      (await device.rows("project")).filter(({ deleted }) => !deleted).map(({ key }) => key);
     expect(await live()).toEqual(["p4", "p1"]);
-    expect(await device.write([{ op: "deleteMany", domain: "project", keys: ["p1", "p2", "nowhere"] }])).toMatchObject({ status: "applied" });
+    expect(
+      await device.write([{ op: "deleteMany", domain: "project", keys: ["p1", "p2", "nowhere"] }]),
+    ).toMatchObject({ status: "applied" });
     expect(await live()).toEqual(["p4"]);
   });
 });
@@ -145,8 +177,16 @@ describe("events stand by themselves", () => {
       { id: device.stamp(), seq: ++device.seq, ops: "none" },
       { id: device.stamp(), seq: ++device.seq },
       device.event([create("p2"), update("p2", { a: 1 })]),
-      { id: device.stamp(), seq: ++device.seq, ops: [{ op: "create", domain: "project", key: "k", set: JSON.parse('{"__proto__":1}') as object }] },
-      { id: device.stamp(), seq: ++device.seq, ops: [{ op: "create", domain: "project", key: "k", set: { a: "\ud800" } }] },
+      {
+        id: device.stamp(),
+        seq: ++device.seq,
+        ops: [{ op: "create", domain: "project", key: "k", set: JSON.parse('{"__proto__":1}') as object }],
+      },
+      {
+        id: device.stamp(),
+        seq: ++device.seq,
+        ops: [{ op: "create", domain: "project", key: "k", set: { a: "\ud800" } }],
+      },
       device.event([create("../../etc")]),
       device.event([create("p1")]),
       device.event({ action: "closeProject", args: {} }),
@@ -154,16 +194,31 @@ describe("events stand by themselves", () => {
     ];
     const { outcomes } = await device.send(events);
     expect(outcomes.map((outcome) => ("code" in outcome ? outcome.code : outcome.status))).toEqual([
-      "applied", "invalid", "invalid", "invalid", "invalid", "invalid", "invalid", "invalid", "exists", "unknown_action", "applied",
+      "applied",
+      "invalid",
+      "invalid",
+      "invalid",
+      "invalid",
+      "invalid",
+      "invalid",
+      "invalid",
+      "exists",
+      "unknown_action",
+      "applied",
     ]);
-    expect((await device.rows("project")).map(({ key, version }) => [key, version])).toEqual([["p1", 1], ["p3", 2]]);
+    expect((await device.rows("project")).map(({ key, version }) => [key, version])).toEqual([
+      ["p1", 1],
+      ["p3", 2],
+    ]);
   });
 
   test("rule 9: an event applies whole or not at all", async () => {
     const device = new TestDevice(await world());
     await device.write([create("p1", { n: 1 })]);
     const before = await device.send([], { cursors: { project: 0 } });
-    expect(await device.write([update("p1", { n: 2 }), create("p2"), update("nowhere", { n: 1 })])).toMatchObject({ status: "rejected", code: "missing" });
+    expect(
+      await device.write([update("p1", { n: 2 }), create("p2"), update("nowhere", { n: 1 })]),
+    ).toMatchObject({ status: "rejected", code: "missing" });
     const after = await device.send([], { cursors: { project: 0 } });
     expect(after.rows).toEqual(before.rows);
     expect(after.digests).toEqual(before.digests);
@@ -173,27 +228,48 @@ describe("events stand by themselves", () => {
   test("§6: events without an identity fail the space's part, since they could get no outcome", async () => {
     const device = new TestDevice(await world());
     const good = device.event([create("p1")]);
-    expect(await device.fails([good, { seq: 2, ops: [] }])).toMatchObject({ code: "invalid_space", message: expect.stringContaining("events[1]") as string });
-    expect(await device.fails([good, { id: makeStamp(1, 0, "8000-000000000001"), seq: 1.5, ops: [] }])).toMatchObject({ code: "invalid_space" });
+    expect(await device.fails([good, { seq: 2, ops: [] }])).toMatchObject({
+      code: "invalid_space",
+      message: expect.stringContaining("events[1]") as string,
+    });
+    expect(
+      await device.fails([good, { id: makeStamp(1, 0, "8000-000000000001"), seq: 1.5, ops: [] }]),
+    ).toMatchObject({ code: "invalid_space" });
     expect(await device.rows("project")).toEqual([]);
   });
 
   test("§13: a record that outgrows the limit is too_large, whole or by small steps", async () => {
     const device = new TestDevice(await world());
     const text = "x".repeat(100_000);
-    expect(await device.write([create("p1", { a: text, b: text, c: text })])).toMatchObject({ status: "rejected", code: "too_large" });
+    expect(await device.write([create("p1", { a: text, b: text, c: text })])).toMatchObject({
+      status: "rejected",
+      code: "too_large",
+    });
     expect(await device.write([create("p1", { a: text, b: text })])).toMatchObject({ status: "applied" });
-    expect(await device.write([update("p1", { c: text })])).toMatchObject({ status: "rejected", code: "too_large" });
-    expect(await device.write(Array.from({ length: 6 }, (_, i) => create(`q${i}`, { a: "y".repeat(200_000) })))).toMatchObject({ status: "rejected", code: "too_large" });
+    expect(await device.write([update("p1", { c: text })])).toMatchObject({
+      status: "rejected",
+      code: "too_large",
+    });
+    expect(
+      await device.write(Array.from({ length: 6 }, (_, i) => create(`q${i}`, { a: "y".repeat(200_000) }))),
+    ).toMatchObject({ status: "rejected", code: "too_large" });
     expect(200_000 * 6).toBeGreaterThan(limits.maxBatchBytes);
   });
 
   test("rule 3: a full space defers what would add to it, and all that follows; other events still read", async () => {
     const here = await world({ limits: { maxRowsPerSpace: 2 } });
     const device = new TestDevice(here);
-    const events = [device.event([create("p1"), create("p2")]), device.event([create("p3")]), device.event([remove("p1")])];
+    const events = [
+      device.event([create("p1"), create("p2")]),
+      device.event([create("p3")]),
+      device.event([remove("p1")]),
+    ];
     const { outcomes, lastSeq } = await device.send(events);
-    expect(outcomes).toMatchObject([{ status: "applied" }, { status: "deferred", code: "quota_exceeded" }, { status: "deferred", code: "quota_exceeded" }]);
+    expect(outcomes).toMatchObject([
+      { status: "applied" },
+      { status: "deferred", code: "quota_exceeded" },
+      { status: "deferred", code: "quota_exceeded" },
+    ]);
     expect(lastSeq).toBe(1);
     const again = await device.send([{ ...events[1], void: true, ops: undefined }, events[2]]);
     expect(again.outcomes).toMatchObject([{ status: "void" }, { status: "applied" }]);
@@ -204,21 +280,31 @@ describe("bounds", () => {
   test("§13: without a schema a space has a bounded number of domains, in one event and over all", async () => {
     const device = new TestDevice(await world());
     const ops = Array.from({ length: limits.maxDomains }, (_, i) => create("k", {}, `d${i}`));
-    expect(await device.write([...ops, create("k", {}, "more")])).toMatchObject({ status: "rejected", code: "invalid" });
+    expect(await device.write([...ops, create("k", {}, "more")])).toMatchObject({
+      status: "rejected",
+      code: "invalid",
+    });
     expect(await device.write(ops)).toMatchObject({ status: "applied" });
-    expect(await device.write([create("k", {}, "more")])).toMatchObject({ status: "rejected", code: "invalid" });
+    expect(await device.write([create("k", {}, "more")])).toMatchObject({
+      status: "rejected",
+      code: "invalid",
+    });
     expect(await device.write([create("l", {}, "d0")])).toMatchObject({ status: "applied" });
   });
 
   test("rule 7: rejected creates that a device has not acknowledged are all remembered; past a bound its events wait", async () => {
     const device = new TestDevice(await world());
     const keys = Array.from({ length: 900 }, (_, i) => `k${i}`);
-    for (const part of [0, 300, 600]) await device.write(keys.slice(part, part + 300).map((key) => create(key, { text: "theirs" })));
+    for (const part of [0, 300, 600])
+      await device.write(keys.slice(part, part + 300).map((key) => create(key, { text: "theirs" })));
     const copy = new TestDevice(device.world);
-    for (let i = 0; i < 12; i++) expect(await copy.write(keys.map((key) => create(key)))).toMatchObject({ code: "exists" });
+    for (let i = 0; i < 12; i++)
+      expect(await copy.write(keys.map((key) => create(key)))).toMatchObject({ code: "exists" });
     const waiting = copy.event([update("k0", { text: "mine" })]);
     expect((await copy.send([waiting])).outcomes).toMatchObject([{ status: "deferred", code: "busy" }]);
-    expect((await copy.send([waiting], { acked: 11 })).outcomes).toMatchObject([{ status: "rejected", code: "depends_on" }]);
+    expect((await copy.send([waiting], { acked: 11 })).outcomes).toMatchObject([
+      { status: "rejected", code: "depends_on" },
+    ]);
   });
 });
 
@@ -226,38 +312,80 @@ describe("expectations", () => {
   test("§6: an event is conditional on versions, 0 standing for no row", async () => {
     const device = new TestDevice(await world());
     await device.write([create("p1")]);
-    expect(await device.write({ ops: [update("p1", { a: 1 })], expect: [["project", "p1", 1], ["project", "p2", 0]] })).toMatchObject({ status: "applied" });
-    expect(await device.write({ ops: [update("p1", { a: 2 })], expect: [["project", "p1", 1]] })).toMatchObject({ status: "rejected", code: "expectation_failed" });
-    expect(await device.write({ ops: [update("p1", { a: 2 })], expect: [["project", "p1", 0]] })).toMatchObject({ status: "rejected" });
+    expect(
+      await device.write({
+        ops: [update("p1", { a: 1 })],
+        expect: [
+          ["project", "p1", 1],
+          ["project", "p2", 0],
+        ],
+      }),
+    ).toMatchObject({ status: "applied" });
+    expect(
+      await device.write({ ops: [update("p1", { a: 2 })], expect: [["project", "p1", 1]] }),
+    ).toMatchObject({ status: "rejected", code: "expectation_failed" });
+    expect(
+      await device.write({ ops: [update("p1", { a: 2 })], expect: [["project", "p1", 0]] }),
+    ).toMatchObject({ status: "rejected" });
   });
 
   test("§6: {seq: n} expects what an own event produced, in the same request or an earlier one", async () => {
     const device = new TestDevice(await world());
-    const events = [device.event([create("p1")]), device.event({ ops: [update("p1", { a: 1 })], expect: [["project", "p1", { seq: 1 }]] })];
-    expect((await device.send(events)).outcomes).toMatchObject([{ status: "applied" }, { status: "applied" }]);
-    expect(await device.write({ ops: [update("p1", { a: 2 })], expect: [["project", "p1", { seq: 2 }]] })).toMatchObject({ status: "applied" });
-    expect(await device.write({ ops: [update("p1", { a: 3 })], expect: [["project", "p1", { seq: 2 }]] })).toMatchObject({ code: "expectation_failed" });
+    const events = [
+      device.event([create("p1")]),
+      device.event({ ops: [update("p1", { a: 1 })], expect: [["project", "p1", { seq: 1 }]] }),
+    ];
+    expect((await device.send(events)).outcomes).toMatchObject([
+      { status: "applied" },
+      { status: "applied" },
+    ]);
+    expect(
+      await device.write({ ops: [update("p1", { a: 2 })], expect: [["project", "p1", { seq: 2 }]] }),
+    ).toMatchObject({ status: "applied" });
+    expect(
+      await device.write({ ops: [update("p1", { a: 3 })], expect: [["project", "p1", { seq: 2 }]] }),
+    ).toMatchObject({ code: "expectation_failed" });
     const rejected = device.event([create("p1")]);
-    const chained = device.event({ ops: [update("p1", { a: 4 })], expect: [["project", "p1", { seq: rejected.seq }]] });
-    expect((await device.send([rejected, chained])).outcomes).toMatchObject([{ code: "exists" }, { code: "expectation_failed" }]);
+    const chained = device.event({
+      ops: [update("p1", { a: 4 })],
+      expect: [["project", "p1", { seq: rejected.seq }]],
+    });
+    expect((await device.send([rejected, chained])).outcomes).toMatchObject([
+      { code: "exists" },
+      { code: "expectation_failed" },
+    ]);
   });
 
   test("rule 7: what depends on a rejected create is rejected, though another's record has the key", async () => {
     const here = await world();
     const [a, b] = [new TestDevice(here), new TestDevice(here)];
     await a.write([create("p1", { name: "theirs" })]);
-    const events = [b.event([create("p1", { name: "mine" })]), b.event([update("p1", { name: "mine again" })]), b.event([{ op: "deleteMany", domain: "project", keys: ["p1"] }])];
-    expect((await b.send(events)).outcomes).toMatchObject([{ code: "exists" }, { code: "depends_on" }, { code: "depends_on" }]);
+    const events = [
+      b.event([create("p1", { name: "mine" })]),
+      b.event([update("p1", { name: "mine again" })]),
+      b.event([{ op: "deleteMany", domain: "project", keys: ["p1"] }]),
+    ];
+    expect((await b.send(events)).outcomes).toMatchObject([
+      { code: "exists" },
+      { code: "depends_on" },
+      { code: "depends_on" },
+    ]);
     expect(await b.write([remove("p1")])).toMatchObject({ code: "depends_on" });
     expect(await b.rows("project")).toMatchObject([{ fields: { name: "theirs" } }]);
-    expect(await b.write([update("p1", { name: "knowingly" })], { acked: 1 })).toMatchObject({ status: "applied" });
+    expect(await b.write([update("p1", { name: "knowingly" })], { acked: 1 })).toMatchObject({
+      status: "applied",
+    });
   });
 
   test("rule 7: a create that succeeds later ends the dependence", async () => {
     const device = new TestDevice(await world());
     const bad = device.event([create("p1", { a: 1 }), create("p1", { a: 2 })]);
     const events = [bad, device.event([create("p1", { a: 3 })]), device.event([update("p1", { a: 4 })])];
-    expect((await device.send(events)).outcomes).toMatchObject([{ code: "invalid" }, { status: "applied" }, { status: "applied" }]);
+    expect((await device.send(events)).outcomes).toMatchObject([
+      { code: "invalid" },
+      { status: "applied" },
+      { status: "applied" },
+    ]);
   });
 });
 
@@ -267,7 +395,9 @@ describe("access", () => {
     await addMember(here, "rita", "reader");
     await new TestDevice(here).write([create("p1")]);
     const rita = new TestDevice(here, "rita");
-    const { outcomes, rows } = await rita.send([rita.event([create("p2")]), rita.event({ void: true })], { cursors: { project: 0 } });
+    const { outcomes, rows } = await rita.send([rita.event([create("p2")]), rita.event({ void: true })], {
+      cursors: { project: 0 },
+    });
     expect(outcomes).toMatchObject([{ status: "rejected", code: "forbidden" }, { status: "void" }]);
     expect(rows).toMatchObject([{ key: "p1" }]);
   });
@@ -277,9 +407,17 @@ describe("access", () => {
     const stranger = new TestDevice(here, "eve");
     const nowhere = new TestDevice({ ...here, space: "nowhere" }, "eve");
     for (const [events, asking] of [
-      [[], {}], [[], { cursors: { project: 900 } }], [[], { generation: undefined }], [[create("p1")], {}], [[{ bad: true }], {}],
+      [[], {}],
+      [[], { cursors: { project: 900 } }],
+      [[], { generation: undefined }],
+      [[create("p1")], {}],
+      [[{ bad: true }], {}],
     ] as const) {
-      const ask = (device: TestDevice): Promise<unknown> => device.fails(events.map((op) => ("op" in op ? device.event([op]) : op)), asking);
+      const ask = (device: TestDevice): Promise<unknown> =>
+        device.fails(
+          events.map((op) => ("op" in op ? device.event([op]) : op)),
+          asking,
+        );
       expect(await ask(stranger)).toEqual(await ask(nowhere));
     }
     expect(await stranger.fails([])).toMatchObject({ code: "not_found" });
@@ -307,11 +445,26 @@ describe("access", () => {
       device: device.device,
       spaces: [
         { space: "nowhere", cursors: {}, events: [device.event([create("p1")])] },
-        { space: here.space, cursors: { project: 0 }, events: [{ id: device.stamp(), seq: 1, ops: [create("p1")] }] },
-        { space: "site-8", cursors: { project: 0 }, generation: other.generation, events: [{ id: device.stamp(), seq: 5, ops: [create("p1")] }] },
+        {
+          space: here.space,
+          cursors: { project: 0 },
+          events: [{ id: device.stamp(), seq: 1, ops: [create("p1")] }],
+        },
+        {
+          space: "site-8",
+          cursors: { project: 0 },
+          generation: other.generation,
+          events: [{ id: device.stamp(), seq: 5, ops: [create("p1")] }],
+        },
       ],
     };
-    const answer = JSON.parse(await here.engine.exchange({ id: "ann" }, request as ExchangeRequest)) as { spaces: { space: string; head?: number; error?: { code: string } }[] };
-    expect(answer.spaces).toMatchObject([{ space: "nowhere", error: { code: "not_found" } }, { space: "site-7", head: 1 }, { space: "site-8", error: { code: "seq_gap" } }]);
+    const answer = JSON.parse(await here.engine.exchange({ id: "ann" }, request as ExchangeRequest)) as {
+      spaces: { space: string; head?: number; error?: { code: string } }[];
+    };
+    expect(answer.spaces).toMatchObject([
+      { space: "nowhere", error: { code: "not_found" } },
+      { space: "site-7", head: 1 },
+      { space: "site-8", error: { code: "seq_gap" } },
+    ]);
   });
 });

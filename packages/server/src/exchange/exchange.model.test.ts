@@ -13,7 +13,11 @@ const schema = defineSchema({
   domains: {
     project: records({ fields: z.object({ a: z.number().optional(), b: z.number().optional() }) }),
     point: records({
-      fields: z.object({ project: z.string().optional(), a: z.number().optional(), votes: z.number().default(0) }),
+      fields: z.object({
+        project: z.string().optional(),
+        a: z.number().optional(),
+        votes: z.number().default(0),
+      }),
       merge: { votes: { merge: "counter" } },
       parent: { domain: "project", field: "project", onDelete: "cascade" },
     }),
@@ -28,16 +32,25 @@ function randomOps(draw: Draw): Op[] {
   const pair = draw(3) === 0;
   return (pair ? domains : [domains[draw(2)] as string]).map((domain): Op => {
     const key = `k${draw(6)}`;
-    const set = domain === "point" ? { a: draw(100), ...(draw(3) === 0 ? { project: `k${draw(6)}` } : {}) } : { [draw(2) === 0 ? "a" : "b"]: draw(100) };
+    const set =
+      domain === "point"
+        ? { a: draw(100), ...(draw(3) === 0 ? { project: `k${draw(6)}` } : {}) }
+        : { [draw(2) === 0 ? "a" : "b"]: draw(100) };
     switch (draw(8)) {
       case 0:
         return { op: "delete", domain, key };
       case 1:
         return { op: "create", domain, key, set };
       case 2:
-        return domain === "point" ? { op: "increment", domain, key, by: { votes: 1 + draw(5) } } : { op: "put", domain, key, set };
+        return domain === "point"
+          ? { op: "increment", domain, key, by: { votes: 1 + draw(5) } }
+          : { op: "put", domain, key, set };
       case 3:
-        return { op: "deleteMany", domain, keys: [key, `k${draw(6)}`].filter((one, i, all) => all.indexOf(one) === i) };
+        return {
+          op: "deleteMany",
+          domain,
+          keys: [key, `k${draw(6)}`].filter((one, i, all) => all.indexOf(one) === i),
+        };
       case 4:
       case 5:
         return { op: "put", domain, key, set: domain === "point" ? { ...set } : set };
@@ -50,13 +63,23 @@ function randomOps(draw: Draw): Op[] {
 /** All live rows, as they are on the server now. */
 async function truth(here: World): Promise<{ readonly head: number; readonly rows: Row[] }> {
   const reader = new TestDevice(here, "ann", "reader");
-  const answer = await reader.send([], { cursors: Object.fromEntries(domains.map((domain) => [domain, 0])), limit: 10_000 });
-  const rows = [...answer.rows].filter(({ deleted }) => !deleted).sort((x, y) => (`${x.domain}/${x.key}` < `${y.domain}/${y.key}` ? -1 : 1));
+  const answer = await reader.send([], {
+    cursors: Object.fromEntries(domains.map((domain) => [domain, 0])),
+    limit: 10_000,
+  });
+  const rows = [...answer.rows]
+    .filter(({ deleted }) => !deleted)
+    .sort((x, y) => (`${x.domain}/${x.key}` < `${y.domain}/${y.key}` ? -1 : 1));
   return { head: answer.head, rows };
 }
 
 /** One request of one client, whose answer may be lost; checks the cut whenever base moves. */
-async function turn(here: World, replica: NaiveReplica, draw: Draw, options: { readonly lossy: boolean }): Promise<void> {
+async function turn(
+  here: World,
+  replica: NaiveReplica,
+  draw: Draw,
+  options: { readonly lossy: boolean },
+): Promise<void> {
   const sent = draw(3) === 0 ? [] : replica.due(1 + draw(4));
   const limit = 1 + draw(6);
   const asking = { ...replica.asking(), limit };
@@ -66,7 +89,8 @@ async function turn(here: World, replica: NaiveReplica, draw: Draw, options: { r
     const lines = await replica.device.stream(sent, asking);
     if (options.lossy && draw(3) === 0) lines.splice(draw(lines.length));
     moved = replica.takeStream(lines, sent);
-    digests = (lines.find(({ type }) => type === "end") as { digests?: SpaceSuccess["digests"] } | undefined)?.digests;
+    digests = (lines.find(({ type }) => type === "end") as { digests?: SpaceSuccess["digests"] } | undefined)
+      ?.digests;
   } else {
     const answer = await replica.device.send(sent, asking);
     if (options.lossy && draw(4) === 0) return;
@@ -84,11 +108,19 @@ async function prune(here: World, draw: Draw): Promise<void> {
   await here.storage.pruneTombstones(here.space, domains[draw(2)] as string, Math.max(0, head - draw(6)));
 }
 
-async function play(draw: Draw, steps: number, withSchema: boolean, storage = sqlite(":memory:")): Promise<void> {
+async function play(
+  draw: Draw,
+  steps: number,
+  withSchema: boolean,
+  storage = sqlite(":memory:"),
+): Promise<void> {
   const here = await world({ storage, ...(withSchema ? { schema } : {}) });
   await addMember(here, "bob", "writer");
-  const kinds = (domain: string) => (withSchema ? (schema.domain(domain)?.fieldKind ?? anyFieldKind) : anyFieldKind);
-  const replicas = ["ann", "bob", "ann"].map((user) => new NaiveReplica(new TestDevice(here, user), domains, kinds));
+  const kinds = (domain: string) =>
+    withSchema ? (schema.domain(domain)?.fieldKind ?? anyFieldKind) : anyFieldKind;
+  const replicas = ["ann", "bob", "ann"].map(
+    (user) => new NaiveReplica(new TestDevice(here, user), domains, kinds),
+  );
   for (let step = 0; step < steps; step++) {
     here.clock.nowMs += draw(3);
     const replica = replicas[draw(3)] as NaiveReplica;
@@ -101,7 +133,8 @@ async function play(draw: Draw, steps: number, withSchema: boolean, storage = sq
     for (let round = 0; round < 200; round++) {
       const before = replica.settled.length;
       await turn(here, replica, draw, { lossy: false });
-      if (replica.pending.length === 0 && replica.settled.length === before && replica.due(1).length === 0) break;
+      if (replica.pending.length === 0 && replica.settled.length === before && replica.due(1).length === 0)
+        break;
     }
     expect(replica.pending).toEqual([]);
   }
@@ -121,7 +154,10 @@ interface Told {
 }
 
 /** Asks again for the outcome of every event that was handled: the answers that were lost are among them. */
-async function allTold(replicas: readonly NaiveReplica[], sent: ReadonlyMap<NaiveReplica, readonly TestEvent[]>): Promise<Told[]> {
+async function allTold(
+  replicas: readonly NaiveReplica[],
+  sent: ReadonlyMap<NaiveReplica, readonly TestEvent[]>,
+): Promise<Told[]> {
   const told: Told[] = [];
   for (const replica of replicas) {
     const events = sent.get(replica) ?? [];
@@ -157,9 +193,11 @@ function replay(told: readonly Told[]): Map<string, Record<string, unknown>> {
           if (record) record.dead = true;
           continue;
         }
-        if (!record) records.set(name, (record = { born: eff, fields: new Map(), sums: new Map(), dead: false }));
+        if (!record)
+          records.set(name, (record = { born: eff, fields: new Map(), sums: new Map(), dead: false }));
         if (op.op === "increment") {
-          for (const [field, by] of Object.entries(op.by)) record.sums.set(field, (record.sums.get(field) ?? 0) + by);
+          for (const [field, by] of Object.entries(op.by))
+            record.sums.set(field, (record.sums.get(field) ?? 0) + by);
           continue;
         }
         for (const [field, value] of Object.entries(("set" in op ? op.set : undefined) ?? {})) {
@@ -170,7 +208,15 @@ function replay(told: readonly Told[]): Map<string, Record<string, unknown>> {
     }
   }
   const live = [...records].filter(([, { dead }]) => !dead);
-  return new Map(live.map(([name, { fields, sums }]) => [name, { ...Object.fromEntries([...fields].map(([field, { value }]) => [field, value])), ...Object.fromEntries(sums) }]));
+  return new Map(
+    live.map(([name, { fields, sums }]) => [
+      name,
+      {
+        ...Object.fromEntries([...fields].map(([field, { value }]) => [field, value])),
+        ...Object.fromEntries(sums),
+      },
+    ]),
+  );
 }
 
 async function playAndReplay(draw: Draw, steps: number): Promise<void> {
@@ -188,10 +234,13 @@ async function playAndReplay(draw: Draw, steps: number): Promise<void> {
       sent.get(replica)?.push(event);
     } else await turn(here, replica, draw, { lossy: true });
   }
-  for (const replica of replicas) while (replica.pending.length > 0) await turn(here, replica, draw, { lossy: false });
+  for (const replica of replicas)
+    while (replica.pending.length > 0) await turn(here, replica, draw, { lossy: false });
   const { rows } = await truth(here);
   const replayed = replay(await allTold(replicas, sent));
-  expect(new Map(rows.map((row) => [`${row.domain}/${row.key}`, { ...(row as { fields: object }).fields }]))).toEqual(replayed);
+  expect(
+    new Map(rows.map((row) => [`${row.domain}/${row.key}`, { ...(row as { fields: object }).fields }])),
+  ).toEqual(replayed);
   await here.engine.close();
 }
 
@@ -206,30 +255,46 @@ function reader(numbers: readonly number[]): Draw {
   };
 }
 
-test("rules 3 and 5: with lost answers, small pages, cut streams and cleared tombstones every finished pull is the server's state, digest and all", { timeout: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, false)),
-    { numRuns: 40 },
-  );
-});
+test(
+  "rules 3 and 5: with lost answers, small pages, cut streams and cleared tombstones every finished pull is the server's state, digest and all",
+  { timeout: 120_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, false)),
+      { numRuns: 40 },
+    );
+  },
+);
 
-test("rules 3 and 5: the same with masters touched and details deleted behind the ops", { timeout: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true)),
-    { numRuns: 40 },
-  );
-});
+test(
+  "rules 3 and 5: the same with masters touched and details deleted behind the ops",
+  { timeout: 120_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true)),
+      { numRuns: 40 },
+    );
+  },
+);
 
-test("§7: the same over a storage that answers later, as one on another machine does", { timeout: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true, slowStorage(sqlite(":memory:")))),
-    { numRuns: 15 },
-  );
-});
+test(
+  "§7: the same over a storage that answers later, as one on another machine does",
+  { timeout: 120_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true, slowStorage(sqlite(":memory:")))),
+      { numRuns: 15 },
+    );
+  },
+);
 
-test("rules 4 and 6: the server's state is what a naive replay of the events in the order of their indexes gives", { timeout: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(tape, (numbers) => playAndReplay(reader(numbers), 150)),
-    { numRuns: 30 },
-  );
-});
+test(
+  "rules 4 and 6: the server's state is what a naive replay of the events in the order of their indexes gives",
+  { timeout: 120_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(tape, (numbers) => playAndReplay(reader(numbers), 150)),
+      { numRuns: 30 },
+    );
+  },
+);

@@ -32,7 +32,9 @@ export class Exchange {
   /** The whole answer as JSON text. */
   async answer(user: User, request: ExchangeRequest, signal?: AbortSignal): Promise<string> {
     this.#begin(request);
-    const spaces = await Promise.all(request.spaces.map((space) => this.#answerSpace(user, request, space, signal)));
+    const spaces = await Promise.all(
+      request.spaces.map((space) => this.#answerSpace(user, request, space, signal)),
+    );
     return `{"time":${this.#time()},"spaces":[${spaces.join(",")}]}`;
   }
 
@@ -48,14 +50,25 @@ export class Exchange {
   #begin(request: ExchangeRequest): void {
     let events = 0;
     for (const space of request.spaces) events += space.events?.length ?? 0;
-    if (new Set(request.spaces.map(({ space }) => space)).size < request.spaces.length) throw new LandfallError("invalid_request", "spaces: a space is named twice; each is asked for once.");
+    if (new Set(request.spaces.map(({ space }) => space)).size < request.spaces.length)
+      throw new LandfallError("invalid_request", "spaces: a space is named twice; each is asked for once.");
     const { maxEventsPerRequest } = this.core.limits;
-    if (events > maxEventsPerRequest) throw new LandfallError("too_large", `The request has ${events} events; ${maxEventsPerRequest} are taken at a time. Send them in parts.`);
+    if (events > maxEventsPerRequest)
+      throw new LandfallError(
+        "too_large",
+        `The request has ${events} events; ${maxEventsPerRequest} are taken at a time. Send them in parts.`,
+      );
     this.counts.exchanges += 1;
   }
 
-  async #answerSpace(user: User, request: ExchangeRequest, space: SpaceRequest, signal: AbortSignal | undefined): Promise<string> {
-    const failed = (failure: SpaceFailureText): string => `{"space":"${space.space}","error":${failureText(failure)}}`;
+  async #answerSpace(
+    user: User,
+    request: ExchangeRequest,
+    space: SpaceRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const failed = (failure: SpaceFailureText): string =>
+      `{"space":"${space.space}","error":${failureText(failure)}}`;
     const handled = await this.#handle(user, request.device, space, signal);
     if ("code" in handled) return failed(handled);
     const result = await this.#read(toRead(user, request, space, handled, this.core));
@@ -66,8 +79,14 @@ export class Exchange {
     return `{${headText(space.space, result, handled)},"rows":[${rows.map(({ text }) => text).join(",")}],"cursors":${JSON.stringify(next.cursors)}${scan},"more":${more}${sums}}`;
   }
 
-  async *#streamSpace(user: User, request: ExchangeRequest, space: SpaceRequest, signal: AbortSignal | undefined): AsyncIterable<string> {
-    const failed = (failure: SpaceFailureText): string => `{"type":"failure","space":"${space.space}","error":${failureText(failure)}}\n`;
+  async *#streamSpace(
+    user: User,
+    request: ExchangeRequest,
+    space: SpaceRequest,
+    signal: AbortSignal | undefined,
+  ): AsyncIterable<string> {
+    const failed = (failure: SpaceFailureText): string =>
+      `{"type":"failure","space":"${space.space}","error":${failureText(failure)}}\n`;
     const handled = await this.#handle(user, request.device, space, signal);
     if ("code" in handled) return yield failed(handled);
     let read = toRead(user, request, space, handled, this.core);
@@ -81,18 +100,32 @@ export class Exchange {
         head = result;
         text = `{"type":"space",${headText(space.space, result, handled)}}\n`;
       } else if (result.reset.length > 0) {
-        return yield failed({ code: "busy", message: "Deletes were cleared away while the rows were read. Ask again from the last checkpoint.", members: '"retryAfterMs":0' });
+        return yield failed({
+          code: "busy",
+          message: "Deletes were cleared away while the rows were read. Ask again from the last checkpoint.",
+          members: '"retryAfterMs":0',
+        });
       }
       if (result.rows.length > 0) text += `${result.rows.map((row) => row.text).join("\n")}\n`;
       if (!result.more) return yield text + endText(result);
       // What the first line named as left out lies on the first page; a row of it that comes later was changed since.
       yield `${text}{"type":"checkpoint",${positionText(result.next)}}\n`;
-      read = { ...read, request: { ...read.request, generation: result.state.generation }, position: result.next, own: nothingHandled.own };
+      read = {
+        ...read,
+        request: { ...read.request, generation: result.state.generation },
+        position: result.next,
+        own: nothingHandled.own,
+      };
     }
   }
 
   /** Handles a space's events; what fails in the storage defers them all, since nothing of them was kept. */
-  async #handle(user: User, device: string, space: SpaceRequest, signal: AbortSignal | undefined): Promise<Handled | SpaceFailureText> {
+  async #handle(
+    user: User,
+    device: string,
+    space: SpaceRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<Handled | SpaceFailureText> {
     checkAborted(signal);
     const events = identify(space.events ?? []);
     if (typeof events === "string") return { code: "invalid_space", message: events };
@@ -101,16 +134,26 @@ export class Exchange {
     try {
       result = await this.#write(user, device, space, events);
     } catch (error) {
-      this.core.logger.error("events were deferred because the storage failed", { space: space.space, error });
+      this.core.logger.error("events were deferred because the storage failed", {
+        space: space.space,
+        error,
+      });
       result = deferAll(events);
     }
     if ("outcomes" in result) this.#count(result.outcomes);
     return result;
   }
 
-  async #write(user: User, device: string, space: SpaceRequest, events: readonly Identified[]): Promise<Handled | SpaceFailureText> {
+  async #write(
+    user: User,
+    device: string,
+    space: SpaceRequest,
+    events: readonly Identified[],
+  ): Promise<Handled | SpaceFailureText> {
     for (;;) {
-      const result = await this.core.storage.write(space.space, (transaction) => handleEvents(this.core, transaction, space, { device, user: user.id }, events));
+      const result = await this.core.storage.write(space.space, (transaction) =>
+        handleEvents(this.core, transaction, space, { device, user: user.id }, events),
+      );
       if (result === "unhandled") return nothingHandled;
       if (result !== "upgrade") return "failure" in result ? result.failure : result.handled;
       await this.#upgrade(space.space);
@@ -134,7 +177,12 @@ export class Exchange {
   #sight({ request, device, user }: ReadRequest, { state }: SpaceReading): void {
     // A request without cursors reads nothing, and says nothing of where the device is.
     if (Object.keys(request.cursors).length === 0) return;
-    this.sightings.note(request.space, state.generation, { device, user, seenAt: this.#time(), cursor: state.head });
+    this.sightings.note(request.space, state.generation, {
+      device,
+      user,
+      seenAt: this.#time(),
+      cursor: state.head,
+    });
   }
 
   #upgrade(space: string): Promise<void> {
@@ -143,7 +191,8 @@ export class Exchange {
 
   #count(outcomes: readonly EventOutcome[]): void {
     for (const { handled } of outcomes) {
-      const status = "deferred" in handled ? "deferred" : handled.duplicate ? "duplicate" : handled.recorded.status;
+      const status =
+        "deferred" in handled ? "deferred" : handled.duplicate ? "duplicate" : handled.recorded.status;
       this.counts.events.set(status, (this.counts.events.get(status) ?? 0) + 1);
     }
   }
@@ -154,20 +203,45 @@ export class Exchange {
 }
 
 function checkAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new LandfallError("timeout", "The request was given up before it was answered. Send it again.");
+  if (signal?.aborted)
+    throw new LandfallError("timeout", "The request was given up before it was answered. Send it again.");
 }
 
-function toRead(user: User, request: ExchangeRequest, space: SpaceRequest, { own }: Handled, core: Core): ReadRequest {
+function toRead(
+  user: User,
+  request: ExchangeRequest,
+  space: SpaceRequest,
+  { own }: Handled,
+  core: Core,
+): ReadRequest {
   const limit = Math.min(request.limit ?? limits.defaultPageRows, core.limits.maxPageRows);
-  return { request: space, device: request.device, user: user.id, position: { cursors: space.cursors, scan: space.scan ?? {} }, limit, own };
+  return {
+    request: space,
+    device: request.device,
+    user: user.id,
+    position: { cursors: space.cursors, scan: space.scan ?? {} },
+    limit,
+    own,
+  };
 }
 
 function deferAll(events: readonly Identified[]): Handled {
-  const deferred = { code: "busy", message: "The server could not write just now; nothing of this was kept. It is sent again.", retryAfterMs: busyRetryMs };
-  return { outcomes: events.map(({ id, seq }) => ({ id, seq, handled: { deferred }, written: [] })), own: new Map() };
+  const deferred = {
+    code: "busy",
+    message: "The server could not write just now; nothing of this was kept. It is sent again.",
+    retryAfterMs: busyRetryMs,
+  };
+  return {
+    outcomes: events.map(({ id, seq }) => ({ id, seq, handled: { deferred }, written: [] })),
+    own: new Map(),
+  };
 }
 
-function headText(space: string, { state, lastSeq, reset, omitted }: SpaceReading, { outcomes }: Handled): string {
+function headText(
+  space: string,
+  { state, lastSeq, reset, omitted }: SpaceReading,
+  { outcomes }: Handled,
+): string {
   const isOmitted = ([domain, key]: readonly [string, string]): boolean => omitted.has(slotName(domain, key));
   const texts = outcomes.map((outcome) => outcomeText(outcome, isOmitted)).join(",");
   const resets = reset.length === 0 ? "" : `,"reset":${JSON.stringify(reset)}`;

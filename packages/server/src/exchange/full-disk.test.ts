@@ -32,7 +32,10 @@ test("rule 2 and §7: a full disk defers the whole group, tells of nothing, and 
             refused += 1;
           } else {
             acknowledged.set(outcome.id, outcome);
-            queue.splice(queue.findIndex(({ id }) => id === outcome.id), 1);
+            queue.splice(
+              queue.findIndex(({ id }) => id === outcome.id),
+              1,
+            );
           }
         }
       }),
@@ -40,7 +43,9 @@ test("rule 2 and §7: a full disk defers the whole group, tells of nothing, and 
   }
   expect(refused).toBeGreaterThan(100);
   expect(acknowledged.size).toBeGreaterThan(40);
-  expect(told.flatMap(({ events }) => events.map(({ index }) => index))).toEqual(Array.from({ length: acknowledged.size }, (_, i) => i + 1));
+  expect(told.flatMap(({ events }) => events.map(({ index }) => index))).toEqual(
+    Array.from({ length: acknowledged.size }, (_, i) => i + 1),
+  );
   const reader = new NaiveReplica(new TestDevice(here), ["project"]);
   const answer = await reader.device.send([], { ...reader.asking(), limit: 10_000 });
   reader.take(answer, []);

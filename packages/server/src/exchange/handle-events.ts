@@ -1,11 +1,34 @@
-import { type Decoded, type SpaceRequest, type WireEvent, decode, eventDecoder, eventIdentityDecoder, isIdentifier } from "@landfall/protocol";
+import {
+  type Decoded,
+  type SpaceRequest,
+  type WireEvent,
+  decode,
+  eventDecoder,
+  eventIdentityDecoder,
+  isIdentifier,
+} from "@landfall/protocol";
 import { SpaceBatch } from "../apply/space-batch.js";
 import { type EchoTrace, slotName } from "../apply/working-set.js";
 import { needsUpgrade } from "../apply/upgrade.js";
 import type { Core } from "../core.js";
 import { type MaybePromise, chain, eachInTurn } from "../maybe-promise.js";
-import type { KnownEvent, OpenedSpace, RecordKey, RejectedCreate, SpaceTransaction, WriterState } from "../storage/port.js";
-import { type Deferred, type EventOutcome, type Recorded, type WrittenRow, outcomeText, readBody, storedBody } from "./outcome.js";
+import type {
+  KnownEvent,
+  OpenedSpace,
+  RecordKey,
+  RejectedCreate,
+  SpaceTransaction,
+  WriterState,
+} from "../storage/port.js";
+import {
+  type Deferred,
+  type EventOutcome,
+  type Recorded,
+  type WrittenRow,
+  outcomeText,
+  readBody,
+  storedBody,
+} from "./outcome.js";
 import { type Sender, namedKeys, runEvent } from "./run-event.js";
 import type { SpaceFailureText } from "./space-failure.js";
 
@@ -26,7 +49,11 @@ export interface Handled {
   readonly own: ReadonlyMap<string, EchoTrace>;
 }
 
-export type HandleResult = { readonly handled: Handled } | { readonly failure: SpaceFailureText } | "upgrade" | "unhandled";
+export type HandleResult =
+  | { readonly handled: Handled }
+  | { readonly failure: SpaceFailureText }
+  | "upgrade"
+  | "unhandled";
 
 /**
  * Finds the identity of each event and puts them in order of seq.
@@ -36,7 +63,8 @@ export function identify(events: readonly unknown[]): readonly Identified[] | st
   const identified: Identified[] = [];
   for (const [position, raw] of events.entries()) {
     const identity = decode(eventIdentityDecoder, raw);
-    if (!identity.ok) return `events[${position}]: expected an id, a lower-case UUID of version 7, and a seq, a whole number from 1`;
+    if (!identity.ok)
+      return `events[${position}]: expected an id, a lower-case UUID of version 7, and a seq, a whole number from 1`;
     identified.push({ raw, ...identity.value });
   }
   return identified.sort((a, b) => a.seq - b.seq);
@@ -68,51 +96,79 @@ export function handleEvents(
       if (failure) return { failure };
       if (fresh.length === 0) return { handled: { outcomes: repeated, own: new Map() } };
       const handling = new Handling(core, transaction, opened, request, sender, fresh);
-      return chain(handling.run(), (outcomes) => ({ handled: { outcomes: [...repeated, ...outcomes], own: handling.own } }));
+      return chain(handling.run(), (outcomes) => ({
+        handled: { outcomes: [...repeated, ...outcomes], own: handling.own },
+      }));
     });
   });
 }
 
 /** The original outcomes of events that were handled before, up to the first whose id is another. */
-function repeat(transaction: SpaceTransaction, opened: OpenedSpace, seen: readonly Identified[]): MaybePromise<EventOutcome[]> {
+function repeat(
+  transaction: SpaceTransaction,
+  opened: OpenedSpace,
+  seen: readonly Identified[],
+): MaybePromise<EventOutcome[]> {
   const [first, last] = [seen[0], seen.at(-1)];
   if (!first || !last || !opened.writer) return [];
-  return chain(transaction.outcomes({ ...opened.writer, generation: opened.state.generation }, first.seq, last.seq), (stored) => {
-    const bySeq = new Map(stored.map((outcome) => [outcome.seq, outcome]));
-    const outcomes: EventOutcome[] = [];
-    for (const { id, seq } of seen) {
-      const original = bySeq.get(seq);
-      if (original?.id !== id) break;
-      outcomes.push({ id, seq, handled: { recorded: readBody(original.body), duplicate: true }, written: [] });
-    }
-    return outcomes;
-  });
+  return chain(
+    transaction.outcomes({ ...opened.writer, generation: opened.state.generation }, first.seq, last.seq),
+    (stored) => {
+      const bySeq = new Map(stored.map((outcome) => [outcome.seq, outcome]));
+      const outcomes: EventOutcome[] = [];
+      for (const { id, seq } of seen) {
+        const original = bySeq.get(seq);
+        if (original?.id !== id) break;
+        outcomes.push({
+          id,
+          seq,
+          handled: { recorded: readBody(original.body), duplicate: true },
+          written: [],
+        });
+      }
+      return outcomes;
+    },
+  );
 }
 
 function forked(matching: readonly EventOutcome[]): SpaceFailureText {
   return {
     code: "device_forked",
-    message: "Another event has this seq: a copy of this installation writes under the same device id. Take a new one, and send with `was`.",
+    message:
+      "Another event has this seq: a copy of this installation writes under the same device id. Take a new one, and send with `was`.",
     members: `"outcomes":[${matching.map((outcome) => outcomeText(outcome, () => false)).join(",")}]`,
   };
 }
 
 /** What keeps all of the new events from being handled: a gap, a copy, a newer schema. */
-function refuseSequence(core: Core, { state }: OpenedSpace, fresh: readonly Identified[], lastSeq: number, repeated: readonly EventOutcome[]): SpaceFailureText | undefined {
+function refuseSequence(
+  core: Core,
+  { state }: OpenedSpace,
+  fresh: readonly Identified[],
+  lastSeq: number,
+  repeated: readonly EventOutcome[],
+): SpaceFailureText | undefined {
   let previous: Identified | undefined;
   for (const event of fresh) {
     const expected = (previous?.seq ?? lastSeq) + 1;
     if (previous?.seq === event.seq) {
       if (previous.id !== event.id) return forked(repeated);
     } else if (event.seq !== expected) {
-      return { code: "seq_gap", message: `Event ${expected} is missing before ${event.seq}. Send from ${lastSeq + 1} on.`, members: `"expected":${lastSeq + 1}` };
+      return {
+        code: "seq_gap",
+        message: `Event ${expected} is missing before ${event.seq}. Send from ${lastSeq + 1} on.`,
+        members: `"expected":${lastSeq + 1}`,
+      };
     }
     previous = event;
   }
   if (!core.schema) return undefined;
   const newest = Math.max(state.schema, ...fresh.map(({ raw }) => schemaOf(raw)));
   if (newest <= core.schema.version) return undefined;
-  return { code: "schema_unsupported", message: `The server's schema is version ${core.schema.version}, and version ${newest} is needed here. Update the server.` };
+  return {
+    code: "schema_unsupported",
+    message: `The server's schema is version ${core.schema.version}, and version ${newest} is needed here. Update the server.`,
+  };
 }
 
 function schemaOf(raw: unknown): number {
@@ -162,14 +218,22 @@ class Handling {
 
   get own(): ReadonlyMap<string, EchoTrace> {
     const own = new Map<string, EchoTrace>();
-    for (const { domain, key, echo } of this.#batch.working.slots()) if (echo) own.set(slotName(domain, key), echo);
+    for (const { domain, key, echo } of this.#batch.working.slots())
+      if (echo) own.set(slotName(domain, key), echo);
     return own;
   }
 
   run(): MaybePromise<readonly EventOutcome[]> {
     return chain(this.transaction.knownEvents(this.events.map(({ id }) => id)), (known) => {
       this.#known = new Map(known.map((event) => [event.id, event]));
-      return chain(this.#loadNamed(), () => chain(eachInTurn(this.events, (event, position) => this.#handle(event, this.#decoded[position] as Decoded<WireEvent>)), () => chain(this.#save(), () => this.#outcomes)));
+      return chain(this.#loadNamed(), () =>
+        chain(
+          eachInTurn(this.events, (event, position) =>
+            this.#handle(event, this.#decoded[position] as Decoded<WireEvent>),
+          ),
+          () => chain(this.#save(), () => this.#outcomes),
+        ),
+      );
     });
   }
 
@@ -183,14 +247,24 @@ class Handling {
   }
 
   #handle(event: Identified, decoded: Decoded<WireEvent>): MaybePromise<void> {
-    if (this.#waiting) return this.#defer(event, { ...this.#waiting.deferred, message: `Event ${this.#waiting.seq} comes first, and waits.` });
+    if (this.#waiting)
+      return this.#defer(event, {
+        ...this.#waiting.deferred,
+        message: `Event ${this.#waiting.seq} comes first, and waits.`,
+      });
     const repeated = this.#recorded.get(event.seq);
     if (repeated) return this.#push(event, { recorded: repeated, duplicate: true });
     if (this.#rejectedCreates.length > maxRejectedCreates) {
-      return this.#defer(event, { code: "busy", message: "Too many rejected records wait for the device to say, by `acked`, that it knows of them." });
+      return this.#defer(event, {
+        code: "busy",
+        message: "Too many rejected records wait for the device to say, by `acked`, that it knows of them.",
+      });
     }
     const known = this.#known.get(event.id) ?? this.#ofThisRequest(event.id);
-    if (known) return chain(this.#original(event, known), (recorded) => this.#record(event, recorded, recorded.status !== "rejected" || recorded.code !== "id_conflict"));
+    if (known)
+      return chain(this.#original(event, known), (recorded) =>
+        this.#record(event, recorded, recorded.status !== "rejected" || recorded.code !== "id_conflict"),
+      );
     return chain(runEvent(this.#batch, this.#sender, decoded, event), (run) => {
       if ("deferred" in run) return this.#defer(event, run.deferred);
       this.#noteCreates(event, run.recorded.status === "rejected");
@@ -203,22 +277,40 @@ class Handling {
   #original(event: Identified, known: KnownEvent): MaybePromise<Recorded> {
     const { was } = event.raw as { was?: { device?: unknown; seq?: unknown } };
     // A device is one only together with its user: nobody learns the outcome of another's event.
-    const saysWhere = was?.device === known.device && was?.seq === known.seq && known.user === this.device.user;
+    const saysWhere =
+      was?.device === known.device && was?.seq === known.seq && known.user === this.device.user;
     // After a restore seqs start anew, and a device's own event is known from the generation before (DESIGN rule 12).
-    const isOwnFromBefore = known.generation !== this.opened.state.generation && known.device === this.device.device && known.user === this.device.user;
+    const isOwnFromBefore =
+      known.generation !== this.opened.state.generation &&
+      known.device === this.device.device &&
+      known.user === this.device.user;
     if (!saysWhere && !isOwnFromBefore) {
-      return { status: "rejected", code: "id_conflict", message: `The id ${event.id} belongs to another event of this space. This is a fault: report it.` };
+      return {
+        status: "rejected",
+        code: "id_conflict",
+        message: `The id ${event.id} belongs to another event of this space. This is a fault: report it.`,
+      };
     }
     const recorded = this.#fresh.has(event.id) ? this.#recorded.get(known.seq) : undefined;
-    return recorded ?? chain(this.transaction.outcomes(known, known.seq, known.seq), ([outcome]) => readBody(outcome?.body));
+    return (
+      recorded ??
+      chain(this.transaction.outcomes(known, known.seq, known.seq), ([outcome]) => readBody(outcome?.body))
+    );
   }
 
   #ofThisRequest(id: string): KnownEvent | undefined {
     const seq = this.#fresh.get(id);
-    return seq === undefined ? undefined : { ...this.device, id, seq, generation: this.opened.state.generation };
+    return seq === undefined
+      ? undefined
+      : { ...this.device, id, seq, generation: this.opened.state.generation };
   }
 
-  #record(event: Identified, recorded: Recorded, duplicate: boolean, written: readonly WrittenRow[] = []): void {
+  #record(
+    event: Identified,
+    recorded: Recorded,
+    duplicate: boolean,
+    written: readonly WrittenRow[] = [],
+  ): void {
     this.#recorded.set(event.seq, recorded);
     this.#stored.push({ id: event.id, seq: event.seq, body: storedBody(recorded) });
     this.#push(event, { recorded, duplicate }, written);
@@ -229,7 +321,11 @@ class Handling {
     this.#push(event, { deferred });
   }
 
-  #push({ id, seq }: Identified, handled: EventOutcome["handled"], written: readonly WrittenRow[] = []): void {
+  #push(
+    { id, seq }: Identified,
+    handled: EventOutcome["handled"],
+    written: readonly WrittenRow[] = [],
+  ): void {
     this.#outcomes.push({ id, seq, handled, written });
   }
 
@@ -248,15 +344,24 @@ class Handling {
   #indexOf(seq: number): MaybePromise<number | undefined> {
     const here = this.#recorded.get(seq);
     if (here) return here.status === "applied" ? here.index : undefined;
-    return chain(this.transaction.outcomes({ ...this.device, generation: this.opened.state.generation }, seq, seq), ([outcome]) => {
-      const recorded = readBody(outcome?.body);
-      return recorded.status === "applied" ? recorded.index : undefined;
-    });
+    return chain(
+      this.transaction.outcomes({ ...this.device, generation: this.opened.state.generation }, seq, seq),
+      ([outcome]) => {
+        const recorded = readBody(outcome?.body);
+        return recorded.status === "applied" ? recorded.index : undefined;
+      },
+    );
   }
 
   #save(): MaybePromise<void> {
     const last = this.#stored.at(-1);
-    return last && this.#batch.save({ writer: this.#writer(last.seq), outcomes: { outcomes: this.#stored, fresh: [...this.#fresh].map(([id, seq]) => ({ id, seq })) } });
+    return (
+      last &&
+      this.#batch.save({
+        writer: this.#writer(last.seq),
+        outcomes: { outcomes: this.#stored, fresh: [...this.#fresh].map(([id, seq]) => ({ id, seq })) },
+      })
+    );
   }
 
   #writer(lastSeq: number): WriterState {
@@ -266,7 +371,9 @@ class Handling {
       lastSeq,
       acked: this.#acked,
       expired: Math.max(this.opened.writer?.expired ?? 0, this.#acked - keptBelowAcked),
-      rejectedCreates: this.#rejectedCreates.filter(([, domain, key]) => this.#rejectedNames.has(slotName(domain, key))),
+      rejectedCreates: this.#rejectedCreates.filter(([, domain, key]) =>
+        this.#rejectedNames.has(slotName(domain, key)),
+      ),
       seenAt: Math.floor(this.core.clock.now()),
       cursor: cursors.length === 0 ? (this.opened.writer?.cursor ?? 0) : Math.min(...cursors),
     };
@@ -278,6 +385,12 @@ function createdKeys(raw: unknown): RecordKey[] {
   const ops = (raw as { ops?: unknown } | null)?.ops;
   if (!Array.isArray(ops)) return [];
   return ops.flatMap((op: { op?: unknown; domain?: unknown; key?: unknown } | null) =>
-    op?.op === "create" && typeof op.domain === "string" && typeof op.key === "string" && isIdentifier(op.domain) && isIdentifier(op.key) ? [{ domain: op.domain, key: op.key }] : [],
+    op?.op === "create" &&
+    typeof op.domain === "string" &&
+    typeof op.key === "string" &&
+    isIdentifier(op.domain) &&
+    isIdentifier(op.key)
+      ? [{ domain: op.domain, key: op.key }]
+      : [],
   );
 }

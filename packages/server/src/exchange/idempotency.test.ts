@@ -46,10 +46,19 @@ describe("a write happens once", () => {
     await here.engine.close();
     const storage = sqlite(file);
     const { createEngine } = await import("../engine.js");
-    const later = new TestDevice({ ...here, storage, engine: createEngine({ storage }) }, "ann", device.device);
+    const later = new TestDevice(
+      { ...here, storage, engine: createEngine({ storage }) },
+      "ann",
+      device.device,
+    );
     const again = await later.send(events);
-    expect(again.outcomes).toMatchObject([{ status: "duplicate", of: "applied", index: 1 }, { status: "duplicate", of: "rejected", code: "exists" }]);
-    expect(again.outcomes[0]).toMatchObject({ modifiedAt: (first.outcomes[0] as { modifiedAt: number }).modifiedAt });
+    expect(again.outcomes).toMatchObject([
+      { status: "duplicate", of: "applied", index: 1 },
+      { status: "duplicate", of: "rejected", code: "exists" },
+    ]);
+    expect(again.outcomes[0]).toMatchObject({
+      modifiedAt: (first.outcomes[0] as { modifiedAt: number }).modifiedAt,
+    });
     await later.world.engine.close();
   });
 
@@ -57,8 +66,15 @@ describe("a write happens once", () => {
     const here = await world({ storage: sqlite(join(folder(), "a.db")) });
     const device = new TestDevice(here);
     await device.write([create("p1", { votes: 0 })]);
-    const events = Array.from({ length: 20 }, () => device.event([{ op: "increment", domain: "project", key: "p1", by: { votes: 1 } }]));
-    const answers = await Promise.all([device.send(events), device.send(events), device.send(events.slice(0, 10)), device.send(events)]);
+    const events = Array.from({ length: 20 }, () =>
+      device.event([{ op: "increment", domain: "project", key: "p1", by: { votes: 1 } }]),
+    );
+    const answers = await Promise.all([
+      device.send(events),
+      device.send(events),
+      device.send(events.slice(0, 10)),
+      device.send(events),
+    ]);
     const [row] = await device.rows("project");
     expect(row).toMatchObject({ fields: { votes: 20 }, version: 21 });
     const statuses = answers.flatMap(({ outcomes }) => outcomes.map(({ status }) => status));
@@ -76,7 +92,10 @@ describe("a write happens once", () => {
     copy.seq = 1;
     const theirs = copy.event([create("p3")]);
     const error = await copy.fails([shared, theirs]);
-    expect(error).toMatchObject({ code: "device_forked", outcomes: [{ seq: 1, status: "duplicate", of: "applied", index: 1 }] });
+    expect(error).toMatchObject({
+      code: "device_forked",
+      outcomes: [{ seq: 1, status: "duplicate", of: "applied", index: 1 }],
+    });
     expect((await device.rows("project")).map(({ key }) => key)).toEqual(["p1", "p2"]);
   });
 
@@ -92,11 +111,19 @@ describe("a write happens once", () => {
       { id: fresh, seq: 2, was: { device: device.device, seq: 3 }, ops: [create("p3")] },
     ];
     const first = await copy.send(resent);
-    expect(first.outcomes).toMatchObject([{ seq: 1, status: "duplicate", of: "applied", index: 2 }, { seq: 2, status: "applied", index: 3 }]);
+    expect(first.outcomes).toMatchObject([
+      { seq: 1, status: "duplicate", of: "applied", index: 2 },
+      { seq: 2, status: "applied", index: 3 },
+    ]);
     expect(first.lastSeq).toBe(2);
     const again = await copy.send(resent);
-    expect(again.outcomes).toMatchObject([{ seq: 1, status: "duplicate", of: "applied", index: 2 }, { seq: 2, status: "duplicate", of: "applied", index: 3 }]);
-    expect(await device.rows("project")).toContainEqual(expect.objectContaining({ key: "p1", fields: { votes: 1 } }));
+    expect(again.outcomes).toMatchObject([
+      { seq: 1, status: "duplicate", of: "applied", index: 2 },
+      { seq: 2, status: "duplicate", of: "applied", index: 3 },
+    ]);
+    expect(await device.rows("project")).toContainEqual(
+      expect.objectContaining({ key: "p1", fields: { votes: 1 } }),
+    );
   });
 
   test("rule 3: a known id that says nothing, or something wrong, of where it was is a conflict, loudly", async () => {
@@ -104,8 +131,14 @@ describe("a write happens once", () => {
     const event = device.event([create("p1")]);
     await device.send([event]);
     const other = new TestDevice(device.world);
-    const { outcomes } = await other.send([{ ...event, seq: 1 }, { ...event, seq: 2, was: { device: device.device, seq: 7 } }]);
-    expect(outcomes).toMatchObject([{ status: "rejected", code: "id_conflict" }, { status: "rejected", code: "id_conflict" }]);
+    const { outcomes } = await other.send([
+      { ...event, seq: 1 },
+      { ...event, seq: 2, was: { device: device.device, seq: 7 } },
+    ]);
+    expect(outcomes).toMatchObject([
+      { status: "rejected", code: "id_conflict" },
+      { status: "rejected", code: "id_conflict" },
+    ]);
     const again = await other.send([{ ...event, seq: 1 }]);
     expect(again.outcomes).toMatchObject([{ status: "duplicate", of: "rejected", code: "id_conflict" }]);
   });
@@ -113,8 +146,16 @@ describe("a write happens once", () => {
   test("rule 3: one id under two seqs of the same request conflicts with itself", async () => {
     const device = new TestDevice(await world());
     const event = device.event([create("p1")]);
-    const { outcomes } = await device.send([event, { ...event, seq: 2 }, { ...event, seq: 3, was: { device: device.device, seq: 1 } }]);
-    expect(outcomes).toMatchObject([{ status: "applied" }, { status: "rejected", code: "id_conflict" }, { status: "duplicate", of: "applied", index: 1 }]);
+    const { outcomes } = await device.send([
+      event,
+      { ...event, seq: 2 },
+      { ...event, seq: 3, was: { device: device.device, seq: 1 } },
+    ]);
+    expect(outcomes).toMatchObject([
+      { status: "applied" },
+      { status: "rejected", code: "id_conflict" },
+      { status: "duplicate", of: "applied", index: 1 },
+    ]);
   });
 
   test("rule 3: the same event twice in one request is applied and then a duplicate", async () => {
@@ -138,8 +179,14 @@ describe("a write happens once", () => {
     const device = new TestDevice(await world());
     const [applied, open] = [device.event([create("p1")]), device.event([create("p2")])];
     await device.send([applied]);
-    const voids = [{ id: applied.id, seq: 1, void: true }, { id: open.id, seq: 2, void: true }];
-    expect((await device.send(voids)).outcomes).toMatchObject([{ status: "duplicate", of: "applied", index: 1 }, { status: "void", seq: 2 }]);
+    const voids = [
+      { id: applied.id, seq: 1, void: true },
+      { id: open.id, seq: 2, void: true },
+    ];
+    expect((await device.send(voids)).outcomes).toMatchObject([
+      { status: "duplicate", of: "applied", index: 1 },
+      { status: "void", seq: 2 },
+    ]);
     expect((await device.send([open])).outcomes).toMatchObject([{ status: "duplicate", of: "void" }]);
     expect((await device.rows("project")).map(({ key }) => key)).toEqual(["p1"]);
   });

@@ -1,6 +1,17 @@
 import {
-  type FieldKinds, type Op, type Outcome, type RecordOp, type Row, type SpaceSuccess, type StreamLine, type WireDigest,
-  DigestSum, anyFieldKind, mergeRecord, portableSha256, rowElement,
+  type FieldKinds,
+  type Op,
+  type Outcome,
+  type RecordOp,
+  type Row,
+  type SpaceSuccess,
+  type StreamLine,
+  type WireDigest,
+  DigestSum,
+  anyFieldKind,
+  mergeRecord,
+  portableSha256,
+  rowElement,
 } from "@landfall/protocol";
 import type { TestDevice, TestEvent } from "./device.test.fixture.js";
 
@@ -35,8 +46,16 @@ export class NaiveReplica {
   }
 
   /** What the next request says, beside its events. */
-  asking(): { cursors: { readonly [domain: string]: number }; scan: { readonly [domain: string]: number }; acked: number } {
-    return { cursors: this.#staged?.cursors ?? this.cursors, scan: this.#staged?.scan ?? {}, acked: this.acked };
+  asking(): {
+    cursors: { readonly [domain: string]: number };
+    scan: { readonly [domain: string]: number };
+    acked: number;
+  } {
+    return {
+      cursors: this.#staged?.cursors ?? this.cursors,
+      scan: this.#staged?.scan ?? {},
+      acked: this.acked,
+    };
   }
 
   /** The events that are due: those without a staged outcome. */
@@ -66,7 +85,17 @@ export class NaiveReplica {
       else if (line.type === undefined) rows.push(line);
       else if (head && (line.type === "checkpoint" || line.type === "end")) {
         const { reset, ...rest } = head;
-        this.take({ ...rest, ...line, ...(reset ? { reset } : {}), lastSeq: line.type === "end" ? line.lastSeq : head.lastSeq, rows, more: line.type !== "end" }, sent);
+        this.take(
+          {
+            ...rest,
+            ...line,
+            ...(reset ? { reset } : {}),
+            lastSeq: line.type === "end" ? line.lastSeq : head.lastSeq,
+            rows,
+            more: line.type !== "end",
+          },
+          sent,
+        );
         head = { ...rest, outcomes: [] };
         rows = [];
         if (line.type === "end") return true;
@@ -77,12 +106,15 @@ export class NaiveReplica {
 
   digest(domain: string, index: number): WireDigest {
     const sum = new DigestSum();
-    for (const row of this.base.values()) if (row.domain === domain && !row.deleted) sum.add(rowElement(portableSha256, row));
+    for (const row of this.base.values())
+      if (row.domain === domain && !row.deleted) sum.add(rowElement(portableSha256, row));
     return { index, count: sum.count, sum: sum.sum };
   }
 
   live(): Row[] {
-    return [...this.base.values()].filter(({ deleted }) => !deleted).sort((a, b) => (name(a.domain, a.key) < name(b.domain, b.key) ? -1 : 1));
+    return [...this.base.values()]
+      .filter(({ deleted }) => !deleted)
+      .sort((a, b) => (name(a.domain, a.key) < name(b.domain, b.key) ? -1 : 1));
   }
 
   #stage(reset: readonly string[]): Staged {
@@ -106,15 +138,27 @@ export class NaiveReplica {
       if (outcome.status !== "applied") continue;
       const event = sent.find(({ seq }) => seq === outcome.seq) as TestEvent;
       for (const [domain, key] of (outcome.omitted ?? []) as readonly (readonly [string, string])[]) {
-        const held = staged.rows.get(name(domain, key)) ?? (staged.reset.has(domain) ? undefined : this.base.get(name(domain, key)));
+        const held =
+          staged.rows.get(name(domain, key)) ??
+          (staged.reset.has(domain) ? undefined : this.base.get(name(domain, key)));
         if (held && held.version >= outcome.index) continue;
         const op = opOn(event, domain, key);
         // Where the server made a record anew, it has forgotten the tombstone that is still held here.
         const isForgotten = held?.deleted === true && (op.op === "create" || op.op === "put");
-        const result = mergeRecord(isForgotten ? undefined : (held), op, outcome.eff ?? outcome.id, this.kinds(domain));
+        const result = mergeRecord(
+          isForgotten ? undefined : held,
+          op,
+          outcome.eff ?? outcome.id,
+          this.kinds(domain),
+        );
         if (!result.ok) throw new Error(`The client cannot do what the server did: ${result.message}`);
         const place = { domain, key, version: outcome.index, modifiedAt: outcome.modifiedAt };
-        staged.rows.set(name(domain, key), result.state.deleted ? { ...place, deleted: true } : { ...place, fields: result.state.fields, stamps: result.state.stamps });
+        staged.rows.set(
+          name(domain, key),
+          result.state.deleted
+            ? { ...place, deleted: true }
+            : { ...place, fields: result.state.fields, stamps: result.state.stamps },
+        );
       }
     }
   }
@@ -135,6 +179,10 @@ export class NaiveReplica {
 }
 
 function opOn(event: TestEvent, domain: string, key: string): RecordOp {
-  const op = (event.ops as readonly Op[]).find((candidate) => candidate.domain === domain && (candidate.op === "deleteMany" ? candidate.keys?.includes(key) : candidate.key === key)) as Op;
+  const op = (event.ops as readonly Op[]).find(
+    (candidate) =>
+      candidate.domain === domain &&
+      (candidate.op === "deleteMany" ? candidate.keys?.includes(key) : candidate.key === key),
+  ) as Op;
   return op.op === "deleteMany" ? { op: "delete", domain, key } : op;
 }

@@ -13,15 +13,34 @@ describe("pages and scans", () => {
   test("§6: a scan says the head at which it began, and cursors move no further than what was sent", async () => {
     const device = await start(5);
     const first = await device.send([], { cursors: { project: 0, point: 0 }, limit: 2 });
-    expect(first).toMatchObject({ more: true, cursors: { project: 2, point: 2 }, scan: { project: 5, point: 5 } });
+    expect(first).toMatchObject({
+      more: true,
+      cursors: { project: 2, point: 2 },
+      scan: { project: 5, point: 5 },
+    });
     expect(first).not.toHaveProperty("digests");
     await device.write([create("c1", {}, "point")]);
     const second = await device.send([], { cursors: first.cursors, scan: first.scan ?? {}, limit: 2 });
-    expect(second).toMatchObject({ more: true, cursors: { project: 4, point: 4 }, scan: { project: 5, point: 5 } });
+    expect(second).toMatchObject({
+      more: true,
+      cursors: { project: 4, point: 4 },
+      scan: { project: 5, point: 5 },
+    });
     const last = await device.send([], { cursors: second.cursors, scan: second.scan ?? {}, limit: 2 });
-    expect(last).toMatchObject({ more: false, cursors: { project: 6, point: 6 }, digests: { project: { index: 6, count: 5 }, point: { index: 6, count: 1 } } });
+    expect(last).toMatchObject({
+      more: false,
+      cursors: { project: 6, point: 6 },
+      digests: { project: { index: 6, count: 5 }, point: { index: 6, count: 1 } },
+    });
     expect(last).not.toHaveProperty("scan");
-    expect([...keys(first.rows), ...keys(second.rows), ...keys(last.rows)]).toEqual(["p1", "p2", "p3", "p4", "p5", "c1"]);
+    expect([...keys(first.rows), ...keys(second.rows), ...keys(last.rows)]).toEqual([
+      "p1",
+      "p2",
+      "p3",
+      "p4",
+      "p5",
+      "c1",
+    ]);
   });
 
   test("§6: a cursor in the middle of a scan is judged by where the scan began, or a long first sync would never end", async () => {
@@ -52,7 +71,10 @@ describe("pages and scans", () => {
     const device = await start(2);
     await device.write([remove("p1")]);
     await device.world.storage.pruneTombstones("site-7", "project", 3);
-    const answer = await device.send([device.event([create("p9")])], { cursors: { project: 2 }, known: [["project", "p2", 2]] });
+    const answer = await device.send([device.event([create("p9")])], {
+      cursors: { project: 2 },
+      known: [["project", "p2", 2]],
+    });
     expect(answer).toMatchObject({ reset: ["project"], outcomes: [{ status: "applied" }] });
     expect(answer.outcomes[0]).not.toHaveProperty("omitted");
     expect(keys(answer.rows)).toEqual(["p2", "p9"]);
@@ -62,7 +84,14 @@ describe("pages and scans", () => {
     const device = await start(3);
     const [row] = await device.rows("project");
     await device.write([update("p3", { n: 30 })]);
-    const { rows } = await device.send([], { cursors: { project: 0 }, known: [["project", "p1", row?.modifiedAt as number], ["project", "p2", 2], ["project", "p3", 3]] });
+    const { rows } = await device.send([], {
+      cursors: { project: 0 },
+      known: [
+        ["project", "p1", row?.modifiedAt as number],
+        ["project", "p2", 2],
+        ["project", "p3", 3],
+      ],
+    });
     expect(keys(rows)).toEqual(["p3"]);
   });
 
@@ -87,7 +116,10 @@ describe("own echo", () => {
   test("§6: a row that somebody else wrote since the cursor is sent, an untouched one is not", async () => {
     const device = await start(2);
     await new TestDevice(device.world).write([update("p1", { note: "theirs" })]);
-    const answer = await device.send([device.event([update("p1", { n: 7 })]), device.event([update("p2", { n: 8 })])], { cursors: { project: 2 } });
+    const answer = await device.send(
+      [device.event([update("p1", { n: 7 })]), device.event([update("p2", { n: 8 })])],
+      { cursors: { project: 2 } },
+    );
     expect(keys(answer.rows)).toEqual(["p1"]);
     expect(answer.outcomes).toMatchObject([{ index: 4 }, { index: 5, omitted: [["project", "p2"]] }]);
     expect(answer.outcomes[0]).not.toHaveProperty("omitted");
@@ -95,11 +127,16 @@ describe("own echo", () => {
 
   test("§6: several own writes on one row are each named, and a duplicate never is", async () => {
     const device = await start(1);
-    const events = [device.event([update("p1", { n: 2 })]), device.event([{ op: "increment", domain: "project", key: "p1", by: { votes: 1 } }])];
+    const events = [
+      device.event([update("p1", { n: 2 })]),
+      device.event([{ op: "increment", domain: "project", key: "p1", by: { votes: 1 } }]),
+    ];
     const { outcomes, rows } = await device.send(events, { cursors: { project: 1 } });
     expect(rows).toEqual([]);
     expect(outcomes).toMatchObject([{ omitted: [["project", "p1"]] }, { omitted: [["project", "p1"]] }]);
-    const again = await device.send([...events, device.event([update("p1", { n: 3 })])], { cursors: { project: 1 } });
+    const again = await device.send([...events, device.event([update("p1", { n: 3 })])], {
+      cursors: { project: 1 },
+    });
     expect(keys(again.rows)).toEqual(["p1"]);
     expect(again.outcomes.some((outcome) => "omitted" in outcome)).toBe(false);
   });
@@ -109,20 +146,46 @@ describe("streams", () => {
   test("§6: lines in order, a checkpoint after each page but the last, and done", async () => {
     const device = await start(5);
     const lines = await device.stream([device.event([create("p6")])], { cursors: { project: 0 }, limit: 2 });
-    expect(lines.map((line) => line.type ?? (line as { key: string }).key)).toEqual(["time", "space", "p1", "p2", "p3", "checkpoint", "p4", "p5", "checkpoint", "p6", "end", "done"]);
+    expect(lines.map((line) => line.type ?? (line as { key: string }).key)).toEqual([
+      "time",
+      "space",
+      "p1",
+      "p2",
+      "p3",
+      "checkpoint",
+      "p4",
+      "p5",
+      "checkpoint",
+      "p6",
+      "end",
+      "done",
+    ]);
     expect(lines[1]).toMatchObject({ outcomes: [{ status: "applied", index: 6 }], lastSeq: 6, head: 6 });
     expect(lines[5]).toEqual({ type: "checkpoint", cursors: { project: 3 }, scan: { project: 6 } });
-    expect(lines.at(-2)).toMatchObject({ type: "end", head: 6, lastSeq: 6, cursors: { project: 6 }, digests: { project: { index: 6, count: 6 } } });
+    expect(lines.at(-2)).toMatchObject({
+      type: "end",
+      head: 6,
+      lastSeq: 6,
+      cursors: { project: 6 },
+      digests: { project: { index: 6, count: 6 } },
+    });
   });
 
   test("§6: what is written while the rows go out comes at the end, and the end says its head", async () => {
     const device = await start(4);
     const other = new TestDevice(device.world);
-    const request = device.request([], { cursors: { project: 0 }, limit: 2 }) as Parameters<typeof device.world.engine.exchangeStream>[1];
+    const request = device.request([], { cursors: { project: 0 }, limit: 2 }) as Parameters<
+      typeof device.world.engine.exchangeStream
+    >[1];
     const lines: { type?: string; key?: string; head?: number }[] = [];
     for await (const chunk of device.world.engine.exchangeStream({ id: "ann" }, request)) {
       if (lines.length < 3) await other.write([update("p1", { n: 100 + lines.length })]);
-      lines.push(...chunk.trim().split("\n").map((line) => JSON.parse(line) as { key?: string }));
+      lines.push(
+        ...chunk
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line) as { key?: string }),
+      );
     }
     expect(lines.flatMap(({ key }) => key ?? []).slice(-1)).toEqual(["p1"]);
     expect(lines.find(({ type }) => type === "end")?.head).toBeGreaterThan(4);
@@ -132,7 +195,9 @@ describe("streams", () => {
     const device = await start(4);
     await addMember(device.world, "bob", "reader");
     const bob = new TestDevice(device.world, "bob");
-    const request = bob.request([], { cursors: { project: 0 }, limit: 1 }) as Parameters<typeof device.world.engine.exchangeStream>[1];
+    const request = bob.request([], { cursors: { project: 0 }, limit: 1 }) as Parameters<
+      typeof device.world.engine.exchangeStream
+    >[1];
     let text = "";
     for await (const chunk of device.world.engine.exchangeStream({ id: "bob" }, request)) {
       text += chunk;
@@ -145,13 +210,18 @@ describe("streams", () => {
   test("§13: a request that was given up is neither handled nor read any further", async () => {
     const device = await start(3);
     const gone = new AbortController();
-    const request = device.request([], { cursors: { project: 0 }, limit: 1 }) as Parameters<typeof device.world.engine.exchangeStream>[1];
+    const request = device.request([], { cursors: { project: 0 }, limit: 1 }) as Parameters<
+      typeof device.world.engine.exchangeStream
+    >[1];
     const read = async (): Promise<void> => {
-      for await (const chunk of device.world.engine.exchangeStream({ id: "ann" }, request, gone.signal)) if (chunk.includes('"p1"')) gone.abort();
+      for await (const chunk of device.world.engine.exchangeStream({ id: "ann" }, request, gone.signal))
+        if (chunk.includes('"p1"')) gone.abort();
     };
     await expect(read()).rejects.toMatchObject({ code: "timeout" });
     const write = device.request([device.event([create("p9")])]) as typeof request;
-    await expect(device.world.engine.exchange({ id: "ann" }, write, gone.signal)).rejects.toMatchObject({ code: "timeout" });
+    await expect(device.world.engine.exchange({ id: "ann" }, write, gone.signal)).rejects.toMatchObject({
+      code: "timeout",
+    });
     expect(keys(await device.rows("project"))).toEqual(["p1", "p2", "p3"]);
   });
 

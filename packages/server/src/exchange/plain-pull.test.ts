@@ -5,7 +5,10 @@ import { TestDevice, create, remove, update, world } from "./device.test.fixture
 
 const ann = { id: "ann" };
 
-async function start(): Promise<{ device: TestDevice; pull: (query?: Partial<RowsQuery>) => Promise<RowsPage & { keys: string[] }> }> {
+async function start(): Promise<{
+  device: TestDevice;
+  pull: (query?: Partial<RowsQuery>) => Promise<RowsPage & { keys: string[] }>;
+}> {
   const here = await world();
   const device = new TestDevice(here);
   return {
@@ -52,11 +55,24 @@ describe("the plain pull", () => {
     await device.write([remove("p3")]);
     const rows = await pull({ keys: ["p3", "p1", "nowhere"] });
     expect(rows.keys).toEqual(["p1", "p3"]);
-    expect((await pull({ known: [["p1", 1], ["p2", 1]] })).keys).toEqual(["p2", "p3"]);
+    expect(
+      (
+        await pull({
+          known: [
+            ["p1", 1],
+            ["p2", 1],
+          ],
+        })
+      ).keys,
+    ).toEqual(["p2", "p3"]);
     const time = (JSON.parse(rows.rows[0] as string) as { modifiedAt: number }).modifiedAt;
     expect((await pull({ known: [["p1", time]] })).keys).toEqual(["p2", "p3"]);
-    expect((await pull({ fieldsKeyOnly: true })).rows.map((text) => Object.keys(JSON.parse(text) as object))).toEqual([
-      ["domain", "key", "version", "modifiedAt"], ["domain", "key", "version", "modifiedAt"], ["domain", "key", "version", "modifiedAt", "deleted"],
+    expect(
+      (await pull({ fieldsKeyOnly: true })).rows.map((text) => Object.keys(JSON.parse(text) as object)),
+    ).toEqual([
+      ["domain", "key", "version", "modifiedAt"],
+      ["domain", "key", "version", "modifiedAt"],
+      ["domain", "key", "version", "modifiedAt", "deleted"],
     ]);
   });
 

@@ -26,7 +26,10 @@ export interface SpaceReading {
   readonly digests: string | undefined;
 }
 
-export type ReadResult = { readonly reading: SpaceReading } | { readonly failure: SpaceFailureText } | "upgrade";
+export type ReadResult =
+  | { readonly reading: SpaceReading }
+  | { readonly failure: SpaceFailureText }
+  | "upgrade";
 
 export interface ReadRequest {
   readonly request: SpaceRequest;
@@ -37,23 +40,31 @@ export interface ReadRequest {
   readonly own: ReadonlyMap<string, EchoTrace>;
 }
 
-const notFound: SpaceFailureText = { code: "not_found", message: "There is no such space, or you may not know of it." };
+const notFound: SpaceFailureText = {
+  code: "not_found",
+  message: "There is no such space, or you may not know of it.",
+};
 
 /** Reads what lies after the cursors, in one snapshot, with all that the answer says about it (DESIGN rule 5). */
 export function readSpace(core: Core, snapshot: Snapshot, read: ReadRequest): MaybePromise<ReadResult> {
   return chain(snapshot.space(read.request.space, read.user), (found): MaybePromise<ReadResult> => {
     if (!found || found.role === undefined) return { failure: notFound };
-    if (found.role === "former") return { failure: { code: "revoked", message: "You are no longer a member of this space." } };
+    if (found.role === "former")
+      return { failure: { code: "revoked", message: "You are no longer a member of this space." } };
     const { state } = found;
     const { generation } = read.request;
     if (generation !== undefined && generation !== state.generation) {
-      return chain(snapshot.generations(read.request.space), (history) => ({ failure: generationChanged(generation, history) }));
+      return chain(snapshot.generations(read.request.space), (history) => ({
+        failure: generationChanged(generation, history),
+      }));
     }
     const failure = misplaced(read, state.head);
     if (failure) return { failure };
     if (needsUpgrade(core, state)) return "upgrade";
     return chain(snapshot.domains(read.request.space), (domains) =>
-      chain(snapshot.writer(read.request.space, state.generation, read.device, read.user), (writer) => readPage(core, snapshot, read, state, domains, writer?.lastSeq ?? 0)),
+      chain(snapshot.writer(read.request.space, state.generation, read.device, read.user), (writer) =>
+        readPage(core, snapshot, read, state, domains, writer?.lastSeq ?? 0),
+      ),
     );
   });
 }
@@ -62,10 +73,17 @@ export function readSpace(core: Core, snapshot: Snapshot, read: ReadRequest): Ma
 function misplaced({ request, position }: ReadRequest, head: number): SpaceFailureText | undefined {
   const furthest = Math.max(0, ...Object.values(position.cursors), ...Object.values(position.scan));
   if (furthest > 0 && request.generation === undefined) {
-    return { code: "invalid_space", message: "generation: expected with cursors above 0, since they are places in one generation" };
+    return {
+      code: "invalid_space",
+      message: "generation: expected with cursors above 0, since they are places in one generation",
+    };
   }
   if (furthest <= head) return undefined;
-  return { code: "cursor_ahead", message: `A cursor is at ${furthest}, and the head is ${head}: the server has lost history.`, members: `"head":${head}` };
+  return {
+    code: "cursor_ahead",
+    message: `A cursor is at ${furthest}, and the head is ${head}: the server has lost history.`,
+    members: `"head":${head}`,
+  };
 }
 
 /**
@@ -81,34 +99,58 @@ function generationChanged(generation: string, history: readonly GenerationStart
   }
   const isKnown = steps.length < history.length;
   const told = isKnown
-    ? { reason: steps.some(({ reason }) => reason === "wiped") ? "wiped" : newest.reason, parent: generation, at: Math.min(...steps.map(({ at }) => at)) }
-    : { reason: newest.reason, ...(newest.parent === undefined ? {} : { parent: newest.parent }), at: newest.at };
-  const why = isKnown ? `The space was ${told.reason}.` : "The space has another history than the one you know.";
-  return { code: "generation_changed", message: `${why} Its generation is ${newest.generation}.`, members: JSON.stringify({ generation: newest.generation, ...told }).slice(1, -1) };
+    ? {
+        reason: steps.some(({ reason }) => reason === "wiped") ? "wiped" : newest.reason,
+        parent: generation,
+        at: Math.min(...steps.map(({ at }) => at)),
+      }
+    : {
+        reason: newest.reason,
+        ...(newest.parent === undefined ? {} : { parent: newest.parent }),
+        at: newest.at,
+      };
+  const why = isKnown
+    ? `The space was ${told.reason}.`
+    : "The space has another history than the one you know.";
+  return {
+    code: "generation_changed",
+    message: `${why} Its generation is ${newest.generation}.`,
+    members: JSON.stringify({ generation: newest.generation, ...told }).slice(1, -1),
+  };
 }
 
-function readPage(core: Core, snapshot: Snapshot, read: ReadRequest, state: SpaceState, domains: readonly DomainState[], lastSeq: number): MaybePromise<ReadResult> {
+function readPage(
+  core: Core,
+  snapshot: Snapshot,
+  read: ReadRequest,
+  state: SpaceState,
+  domains: readonly DomainState[],
+  lastSeq: number,
+): MaybePromise<ReadResult> {
   const byName = new Map(domains.map((domain) => [domain.domain, domain]));
   const start = placeCursors(read.position, byName, state.head);
   const wanted = Object.entries(start.cursors)
     .filter(([domain, after]) => (byName.get(domain)?.head ?? 0) > after)
     .map(([domain, after]) => ({ domain, after }));
   const limit = read.limit + countComputable(read.own);
-  return chain(snapshot.page({ space: read.request.space, domains: wanted, limit, maxBytes: core.limits.maxPageBytes }), (page) => {
-    const { rows, omitted } = leaveOut(read, start.reset, page);
-    return {
-      reading: {
-        state,
-        lastSeq,
-        reset: start.reset,
-        rows,
-        omitted,
-        next: advance(start, page, state.head),
-        more: page.more,
-        digests: page.more ? undefined : digestsText(Object.keys(start.cursors), byName, state.head),
-      },
-    };
-  });
+  return chain(
+    snapshot.page({ space: read.request.space, domains: wanted, limit, maxBytes: core.limits.maxPageBytes }),
+    (page) => {
+      const { rows, omitted } = leaveOut(read, start.reset, page);
+      return {
+        reading: {
+          state,
+          lastSeq,
+          reset: start.reset,
+          rows,
+          omitted,
+          next: advance(start, page, state.head),
+          more: page.more,
+          digests: page.more ? undefined : digestsText(Object.keys(start.cursors), byName, state.head),
+        },
+      };
+    },
+  );
 }
 
 interface Start extends Position {
@@ -120,7 +162,11 @@ interface Start extends Position {
  * may have missed a delete: the domain comes from 0, and the client replaces what it has. A cursor in the
  * middle of a scan is judged by the scan's start, or a long first sync would never end.
  */
-function placeCursors({ cursors, scan }: Position, domains: ReadonlyMap<string, DomainState>, head: number): Start {
+function placeCursors(
+  { cursors, scan }: Position,
+  domains: ReadonlyMap<string, DomainState>,
+  head: number,
+): Start {
   const placed: Record<string, number> = {};
   const scanning: Record<string, number> = {};
   const reset: string[] = [];
@@ -138,9 +184,15 @@ function placeCursors({ cursors, scan }: Position, domains: ReadonlyMap<string, 
 }
 
 function advance({ cursors, scan }: Start, page: Page, head: number): Position {
-  if (!page.more) return { cursors: Object.fromEntries(Object.keys(cursors).map((domain) => [domain, head])), scan: {} };
+  if (!page.more)
+    return { cursors: Object.fromEntries(Object.keys(cursors).map((domain) => [domain, head])), scan: {} };
   const reached = page.rows.at(-1)?.version ?? 0;
-  return { cursors: Object.fromEntries(Object.entries(cursors).map(([domain, cursor]) => [domain, Math.max(cursor, reached)])), scan };
+  return {
+    cursors: Object.fromEntries(
+      Object.entries(cursors).map(([domain, cursor]) => [domain, Math.max(cursor, reached)]),
+    ),
+    scan,
+  };
 }
 
 /** Rows that need not be sent do not count against the limit. */
@@ -151,7 +203,11 @@ function countComputable(own: ReadonlyMap<string, EchoTrace>): number {
 }
 
 /** Takes out what the device knows: rows that it named, and those that only its own ops of this request have changed. */
-function leaveOut({ request, position, own }: ReadRequest, reset: readonly string[], page: Page): { readonly rows: readonly PageRow[]; readonly omitted: ReadonlySet<string> } {
+function leaveOut(
+  { request, position, own }: ReadRequest,
+  reset: readonly string[],
+  page: Page,
+): { readonly rows: readonly PageRow[]; readonly omitted: ReadonlySet<string> } {
   const omitted = new Set<string>();
   const known = new Map((request.known ?? []).map(([domain, key, at]) => [slotName(domain, key), at]));
   if (own.size === 0 && known.size === 0) return { rows: page.rows, omitted };
@@ -159,7 +215,11 @@ function leaveOut({ request, position, own }: ReadRequest, reset: readonly strin
     if (reset.includes(row.domain)) return true;
     const name = slotName(row.domain, row.key);
     const trace = own.get(name);
-    if (trace?.computable && trace.last === row.version && trace.before <= (position.cursors[row.domain] ?? 0)) {
+    if (
+      trace?.computable &&
+      trace.last === row.version &&
+      trace.before <= (position.cursors[row.domain] ?? 0)
+    ) {
       omitted.add(name);
       return false;
     }
@@ -169,7 +229,11 @@ function leaveOut({ request, position, own }: ReadRequest, reset: readonly strin
   return { rows, omitted };
 }
 
-function digestsText(names: readonly string[], domains: ReadonlyMap<string, DomainState>, head: number): string {
+function digestsText(
+  names: readonly string[],
+  domains: ReadonlyMap<string, DomainState>,
+  head: number,
+): string {
   const digests: Record<string, { index: number; count: number; sum: string }> = {};
   for (const name of names) {
     const domain = domains.get(name);

@@ -1,5 +1,19 @@
 import {
-  type ActionEvent, type Decoded, type Expectation, type Json, type Op, type OpsEvent, RejectedError, type WireEvent, actionContext, clipMessage, decode, jsonDecoder, limits, opsConflict, rejectionCode,
+  type ActionEvent,
+  type Decoded,
+  type Expectation,
+  type Json,
+  type Op,
+  type OpsEvent,
+  RejectedError,
+  type WireEvent,
+  actionContext,
+  clipMessage,
+  decode,
+  jsonDecoder,
+  limits,
+  opsConflict,
+  rejectionCode,
 } from "@landfall/protocol";
 import { describeIssues, migrateAction, migrateOps } from "@landfall/schema";
 import { type WasRejected, applyOp } from "../apply/apply-op.js";
@@ -25,16 +39,27 @@ export interface Sender {
   indexOf(seq: number): MaybePromise<number | undefined>;
 }
 
-export type Run = { readonly recorded: Recorded; readonly written: readonly WrittenRow[] } | { readonly deferred: Deferred };
+export type Run =
+  | { readonly recorded: Recorded; readonly written: readonly WrittenRow[] }
+  | { readonly deferred: Deferred };
 
 type Effective = OpsEvent | ActionEvent;
 
 /** Handles one event that was not seen before: applied whole, or rejected without a trace, or deferred. */
-export function runEvent(batch: SpaceBatch, sender: Sender, decoded: Decoded<WireEvent>, identity: { readonly id: string; readonly seq: number }): MaybePromise<Run> {
-  const reject = (code: string, message: string): Run => ({ recorded: { status: "rejected", code, message: clipMessage(message) }, written: [] });
+export function runEvent(
+  batch: SpaceBatch,
+  sender: Sender,
+  decoded: Decoded<WireEvent>,
+  identity: { readonly id: string; readonly seq: number },
+): MaybePromise<Run> {
+  const reject = (code: string, message: string): Run => ({
+    recorded: { status: "rejected", code, message: clipMessage(message) },
+    written: [],
+  });
   if (!decoded.ok) return reject("invalid", decoded.message);
   if ("void" in decoded.value) return { recorded: { status: "void" }, written: [] };
-  if (sender.role === "reader") return reject("forbidden", "You may read this space and not write to it. Ask an owner.");
+  if (sender.role === "reader")
+    return reject("forbidden", "You may read this space and not write to it. Ask an owner.");
   const event = toCurrent(batch.core, decoded.value);
   if ("code" in event) return reject(event.code, event.message);
   if (decoded.value.schema !== undefined) batch.sawSchema(decoded.value.schema);
@@ -47,12 +72,17 @@ export function runEvent(batch: SpaceBatch, sender: Sender, decoded: Decoded<Wir
     throw error;
   };
   const accepted = (result: Json | undefined): Run => {
-    const computable = "ops" in event && event.ops === (decoded.value as OpsEvent).ops && !event.ops.some((op) => op.op === "deleteMany" && op.upTo !== undefined);
+    const computable =
+      "ops" in event &&
+      event.ops === (decoded.value as OpsEvent).ops &&
+      !event.ops.some((op) => op.op === "deleteMany" && op.upTo !== undefined);
     batch.accept(scope, { device: sender.device, user: sender.user, seq: identity.seq, computable });
     return { recorded: applied(scope, identity.id, result), written: writtenRows(scope) };
   };
   try {
-    const run = chain(prepare(batch, sender, scope, event, event !== decoded.value), () => ("ops" in event ? runOps(batch, sender, scope, event.ops) : runAction(batch, sender, scope, event)));
+    const run = chain(prepare(batch, sender, scope, event, event !== decoded.value), () =>
+      "ops" in event ? runOps(batch, sender, scope, event.ops) : runAction(batch, sender, scope, event),
+    );
     return run instanceof Promise ? run.then(accepted, failed) : accepted(run);
   } catch (error) {
     return failed(error);
@@ -67,13 +97,20 @@ class DeferredError extends Error {
 }
 
 /** Brings an event to the server's schema version; the newer ones were refused before. */
-function toCurrent(core: Core, event: Effective): Effective | { readonly code: string; readonly message: string } {
+function toCurrent(
+  core: Core,
+  event: Effective,
+): Effective | { readonly code: string; readonly message: string } {
   if ("ops" in event) {
     // One create alone is in nobody's way; most events are that.
-    const conflict = event.ops.length === 1 && event.ops[0]?.op === "create" ? undefined : opsConflict(event.ops);
+    const conflict =
+      event.ops.length === 1 && event.ops[0]?.op === "create" ? undefined : opsConflict(event.ops);
     if (conflict) return { code: "invalid", message: conflict };
     if (event.ops.length > 3 && JSON.stringify(event.ops).length > limits.maxBatchBytes) {
-      return { code: "too_large", message: `The event has more than ${limits.maxBatchBytes} bytes. Split it.` };
+      return {
+        code: "too_large",
+        message: `The event has more than ${limits.maxBatchBytes} bytes. Split it.`,
+      };
     }
   }
   const { schema } = core;
@@ -87,16 +124,25 @@ function toCurrent(core: Core, event: Effective): Effective | { readonly code: s
 }
 
 /** Checks what the event expects and whether it may. @param migrated whether it may name other rows than those that were loaded. */
-function prepare(batch: SpaceBatch, sender: Sender, scope: EventScope, event: Effective, migrated: boolean): MaybePromise<void> {
+function prepare(
+  batch: SpaceBatch,
+  sender: Sender,
+  scope: EventScope,
+  event: Effective,
+  migrated: boolean,
+): MaybePromise<void> {
   return chain(migrated ? batch.working.load(namedKeys(event)) : undefined, () =>
-    chain(checkExpectations(batch, sender, event), () => (batch.core.authorize ? authorize(batch, sender, scope, event) : undefined)),
+    chain(checkExpectations(batch, sender, event), () =>
+      batch.core.authorize ? authorize(batch, sender, scope, event) : undefined,
+    ),
   );
 }
 
 /** The rows that an event names; those of a whole request are loaded before the first of its events runs. */
 export function namedKeys(event: Effective): RecordKey[] {
   const keys: RecordKey[] = (event.expect ?? []).map(([domain, key]) => ({ domain, key }));
-  if ("ops" in event) for (const op of event.ops) for (const key of keysOf(op)) keys.push({ domain: op.domain, key });
+  if ("ops" in event)
+    for (const op of event.ops) for (const key of keysOf(op)) keys.push({ domain: op.domain, key });
   return keys;
 }
 
@@ -106,28 +152,44 @@ function checkExpectations(batch: SpaceBatch, sender: Sender, event: Effective):
   const expectations = event.expect ?? noExpectations;
   if ("ops" in event) {
     for (const op of event.ops) {
-      if (op.op !== "restore" || expectations.some(([domain, key]) => domain === op.domain && key === op.key)) continue;
-      throw new RejectedError("expectation_failed", `A restore of ${op.key} needs an expect on the version of its tombstone.`);
+      if (op.op !== "restore" || expectations.some(([domain, key]) => domain === op.domain && key === op.key))
+        continue;
+      throw new RejectedError(
+        "expectation_failed",
+        `A restore of ${op.key} needs an expect on the version of its tombstone.`,
+      );
     }
   }
   return eachInTurn(expectations, ([domain, key, expected]: Expectation) => {
     const version = batch.working.slot(domain, key).current?.version ?? 0;
     return chain(typeof expected === "number" ? expected : sender.indexOf(expected.seq), (wanted) => {
       if (wanted === version) return;
-      const why = wanted === undefined ? `event ${JSON.stringify(expected)} did not produce one` : `${wanted} was expected`;
+      const why =
+        wanted === undefined
+          ? `event ${JSON.stringify(expected)} did not produce one`
+          : `${wanted} was expected`;
       throw new RejectedError("expectation_failed", `${domain} ${key} is at version ${version}, and ${why}.`);
     });
   });
 }
 
-function runOps(batch: SpaceBatch, sender: Sender, scope: EventScope, ops: readonly Op[]): MaybePromise<undefined> {
+function runOps(
+  batch: SpaceBatch,
+  sender: Sender,
+  scope: EventScope,
+  ops: readonly Op[],
+): MaybePromise<undefined> {
   return chain(
     eachInTurn(ops, (op) => {
       if (op.op === "create" || op.op === "put" || op.op === "restore") checkQuota(batch);
       return applyOp(batch.working, scope, op, sender.wasRejected);
     }),
     () => {
-      if (batch.isBeyondDomains(scope)) throw new RejectedError("invalid", `A space has at most ${limits.maxDomains} domains, and this would make more.`);
+      if (batch.isBeyondDomains(scope))
+        throw new RejectedError(
+          "invalid",
+          `A space has at most ${limits.maxDomains} domains, and this would make more.`,
+        );
       return chain(settleRelations(batch.working, scope), () => undefined);
     },
   );
@@ -135,36 +197,70 @@ function runOps(batch: SpaceBatch, sender: Sender, scope: EventScope, ops: reado
 
 function checkQuota(batch: SpaceBatch): void {
   if (batch.rows < batch.core.limits.maxRowsPerSpace) return;
-  throw new DeferredError({ code: "quota_exceeded", message: `The space holds ${batch.rows} records, which is all that it may. Delete something, or raise the quota.` });
+  throw new DeferredError({
+    code: "quota_exceeded",
+    message: `The space holds ${batch.rows} records, which is all that it may. Delete something, or raise the quota.`,
+  });
 }
 
-async function authorize(batch: SpaceBatch, sender: Sender, scope: EventScope, event: Effective): Promise<void> {
+async function authorize(
+  batch: SpaceBatch,
+  sender: Sender,
+  scope: EventScope,
+  event: Effective,
+): Promise<void> {
   const reading = new RecordTransaction(batch.working, scope, undefined);
   let allowed: boolean;
   try {
-    const decision = batch.core.authorize?.({ space: sender.space, user: { id: sender.user }, role: sender.role, event, tx: reading.tx }) ?? true;
+    const decision =
+      batch.core.authorize?.({
+        space: sender.space,
+        user: { id: sender.user },
+        role: sender.role,
+        event,
+        tx: reading.tx,
+      }) ?? true;
     allowed = await withinBudget(batch.core, Promise.resolve(decision));
     reading.close();
   } catch (error) {
     if (rejectionCode(error) !== undefined) throw error;
-    batch.core.logger.error("authorize failed; the event is deferred", { space: sender.space, event: event.id, error });
-    throw new DeferredError({ code: "busy", message: "The server could not decide whether this is allowed. The event is kept and sent again.", retryAfterMs: 5_000 });
+    batch.core.logger.error("authorize failed; the event is deferred", {
+      space: sender.space,
+      event: event.id,
+      error,
+    });
+    throw new DeferredError({
+      code: "busy",
+      message: "The server could not decide whether this is allowed. The event is kept and sent again.",
+      retryAfterMs: 5_000,
+    });
   }
   if (!allowed) throw new RejectedError("forbidden", "The server does not allow that.");
 }
 
-async function runAction(batch: SpaceBatch, sender: Sender, scope: EventScope, event: ActionEvent): Promise<Json | undefined> {
+async function runAction(
+  batch: SpaceBatch,
+  sender: Sender,
+  scope: EventScope,
+  event: ActionEvent,
+): Promise<Json | undefined> {
   const { core } = batch;
   const declared = core.schema?.action(event.action);
   const own = core.actions.get(event.action);
-  if (!declared && !own) throw new RejectedError("unknown_action", `The server has no action ${event.action}. Update the server or the client.`);
+  if (!declared && !own)
+    throw new RejectedError(
+      "unknown_action",
+      `The server has no action ${event.action}. Update the server or the client.`,
+    );
   const args = declared?.validate(event.args) ?? { ok: true as const, value: event.args };
-  if (!args.ok) throw new RejectedError("invalid", `The arguments of ${event.action}: ${describeIssues(args.issues)}`);
+  if (!args.ok)
+    throw new RejectedError("invalid", `The arguments of ${event.action}: ${describeIssues(args.issues)}`);
   checkQuota(batch);
   const { context, newKey } = actionContext(event.id, sender.user);
   const writing = new RecordTransaction(batch.working, scope, newKey);
   try {
-    const call = async (): Promise<unknown> => (own ? own(writing.tx, args.value as Json, context) : declared?.run(writing.tx, args.value, context));
+    const call = async (): Promise<unknown> =>
+      own ? own(writing.tx, args.value as Json, context) : declared?.run(writing.tx, args.value, context);
     const result = await withinBudget(core, call());
     await writing.finish();
     await settleRelations(batch.working, scope);
@@ -172,7 +268,10 @@ async function runAction(batch: SpaceBatch, sender: Sender, scope: EventScope, e
   } catch (error) {
     writing.abandon();
     if (rejectionCode(error) !== undefined || error instanceof DeferredError) throw error;
-    throw new RejectedError("action_failed", `${event.action}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new RejectedError(
+      "action_failed",
+      `${event.action}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -180,7 +279,8 @@ function toResult(action: string, value: unknown): Json | undefined {
   if (value === undefined) return undefined;
   const text = JSON.stringify(value) as string | undefined;
   const decoded = text === undefined ? undefined : decode(jsonDecoder, JSON.parse(text));
-  if (!decoded?.ok || (text as string).length > limits.maxRecordBytes) throw new RejectedError("action_failed", `${action} returned something that is not JSON, or too large.`);
+  if (!decoded?.ok || (text as string).length > limits.maxRecordBytes)
+    throw new RejectedError("action_failed", `${action} returned something that is not JSON, or too large.`);
   return decoded.value;
 }
 
@@ -190,7 +290,9 @@ function applied(scope: EventScope, id: string, result: Json | undefined): Recor
     index: scope.index,
     modifiedAt: scope.modifiedAt,
     ...(scope.stamp === id ? {} : { eff: scope.stamp }),
-    ...(scope.superseded.length === 0 ? {} : { superseded: scope.superseded.map(({ domain, key, field, by }) => ({ domain, key, field, by })) }),
+    ...(scope.superseded.length === 0
+      ? {}
+      : { superseded: scope.superseded.map(({ domain, key, field, by }) => ({ domain, key, field, by })) }),
     ...(result === undefined ? {} : { result }),
   };
 }

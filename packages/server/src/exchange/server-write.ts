@@ -19,7 +19,11 @@ export interface ServerWrite<R> {
  * Writes to a space as the server: one event of its own, beside those of devices and in the same order.
  * @throws LandfallError with the code that an event would have been rejected with; or what `change` threw.
  */
-export async function writeAsServer<R>(core: Core, space: string, change: (tx: AnyTx) => R | Promise<R>): Promise<ServerWrite<R>> {
+export async function writeAsServer<R>(
+  core: Core,
+  space: string,
+  change: (tx: AnyTx) => R | Promise<R>,
+): Promise<ServerWrite<R>> {
   try {
     for (;;) {
       const done = await core.storage.write(space, (transaction) => writeOnce(core, transaction, change));
@@ -27,20 +31,32 @@ export async function writeAsServer<R>(core: Core, space: string, change: (tx: A
       await core.storage.write(space, (transaction) => upgradeSpace(core, transaction));
     }
   } catch (error) {
-    if (error instanceof TransactionLostError) throw new LandfallError("unavailable", error.message, { retryAfterMs: 1_000, cause: error });
+    if (error instanceof TransactionLostError)
+      throw new LandfallError("unavailable", error.message, { retryAfterMs: 1_000, cause: error });
     const code = rejectionCode(error);
     if (code === undefined) throw error;
     // A code of the app's own has no place in the closed list; its words say what it is.
-    throw new LandfallError(codeEntry(code) ? (code as Code) : "invalid", codeEntry(code) ? (error as Error).message : `${code}: ${(error as Error).message}`, { cause: error });
+    throw new LandfallError(
+      codeEntry(code) ? (code as Code) : "invalid",
+      codeEntry(code) ? (error as Error).message : `${code}: ${(error as Error).message}`,
+      { cause: error },
+    );
   }
 }
 
-async function writeOnce<R>(core: Core, transaction: SpaceTransaction, change: (tx: AnyTx) => R | Promise<R>): Promise<ServerWrite<R> | "upgrade"> {
+async function writeOnce<R>(
+  core: Core,
+  transaction: SpaceTransaction,
+  change: (tx: AnyTx) => R | Promise<R>,
+): Promise<ServerWrite<R> | "upgrade"> {
   const opened = await transaction.open("server", "");
   if (!opened) throw spaceNotFound();
   if (needsUpgrade(core, opened.state)) return "upgrade";
   if (core.schema && opened.state.schema > core.schema.version) {
-    throw new RejectedError("schema_unsupported", `The space's records are of schema version ${opened.state.schema}, and this server has ${core.schema.version}. Update it.`);
+    throw new RejectedError(
+      "schema_unsupported",
+      `The space's records are of schema version ${opened.state.schema}, and this server has ${core.schema.version}. Update it.`,
+    );
   }
   const batch = new SpaceBatch(core, transaction, opened);
   const scope = batch.beginOwn();
@@ -54,7 +70,8 @@ async function writeOnce<R>(core: Core, transaction: SpaceTransaction, change: (
     })(),
   );
   await settleRelations(batch.working, scope);
-  if (scope.changes.size === 0) return { index: opened.state.head, modifiedAt: opened.state.modifiedAt, result };
+  if (scope.changes.size === 0)
+    return { index: opened.state.head, modifiedAt: opened.state.modifiedAt, result };
   batch.accept(scope, { device: "server", user: "", seq: 0, computable: false });
   await batch.save({ writer: opened.writer ?? serverWriter(scope.modifiedAt) });
   return { index: scope.index, modifiedAt: scope.modifiedAt, result };

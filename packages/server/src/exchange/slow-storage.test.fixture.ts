@@ -5,7 +5,8 @@ function slowly<T extends object>(target: T): T {
   return new Proxy(target, {
     get(object, name) {
       const member = Reflect.get(object, name) as unknown;
-      if (typeof member !== "function" || name === "publish") return typeof member === "function" ? member.bind(object) : member;
+      if (typeof member !== "function" || name === "publish")
+        return typeof member === "function" ? member.bind(object) : member;
       return async (...parameters: unknown[]) => {
         await Promise.resolve();
         return (member as (...all: unknown[]) => unknown).apply(object, parameters);

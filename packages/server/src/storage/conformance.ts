@@ -14,7 +14,10 @@ export interface ConformanceRunner {
  * What every storage must do (DESIGN §7), as tests of whichever runner is given.
  * @param make gives a fresh, empty storage; the suite closes it.
  */
-export function storageConformance({ describe, test }: ConformanceRunner, make: () => Storage | Promise<Storage>): void {
+export function storageConformance(
+  { describe, test }: ConformanceRunner,
+  make: () => Storage | Promise<Storage>,
+): void {
   const withStorage = (name: string, body: (storage: Storage) => Promise<void>): void =>
     test(name, async () => {
       const storage = await make();

@@ -12,11 +12,13 @@ import { SqliteSnapshot } from "./sqlite-snapshot.js";
  * @throws Error that says what is wrong with the file, and what to do.
  */
 export async function inspectFile(file: string): Promise<readonly SpaceInspection[]> {
-  if (!existsSync(file)) throw new Error(`There is no file ${file}. A server makes it when it starts; name the one that it uses.`);
+  if (!existsSync(file))
+    throw new Error(`There is no file ${file}. A server makes it when it starts; name the one that it uses.`);
   const database = new (loadSqlite())(file);
   try {
     database.exec("PRAGMA busy_timeout=5000; PRAGMA query_only=ON");
-    if (checkFormat(database, file) === 0) throw new Error(`${file} is empty: no server has written to it yet.`);
+    if (checkFormat(database, file) === 0)
+      throw new Error(`${file} is empty: no server has written to it yet.`);
     database.exec("BEGIN");
     const snapshot = new SqliteSnapshot(new Statements(database));
     const inspections: SpaceInspection[] = [];

@@ -22,7 +22,13 @@ export function packOutcomes(outcomes: OutcomeChunk["outcomes"]): PackedChunk {
 }
 
 /** The outcomes of a chunk whose seqs lie in [from, to]. */
-export function unpackOutcomes(firstSeq: number, ids: string, bodies: string | null, from: number, to: number): StoredOutcome[] {
+export function unpackOutcomes(
+  firstSeq: number,
+  ids: string,
+  bodies: string | null,
+  from: number,
+  to: number,
+): StoredOutcome[] {
   const lines = bodies?.split("\n");
   const outcomes: StoredOutcome[] = [];
   const count = ids.length / idLength;

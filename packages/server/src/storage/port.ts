@@ -155,7 +155,11 @@ export interface SpaceTransaction {
   scan(range: ScanRange): MaybePromise<readonly StoredRecord[]>;
   lookup(domain: string, name: string, values: readonly string[]): MaybePromise<readonly LookupEntry[]>;
   /** The outcomes of a writer's seqs `from` to `to`, in order of seq. */
-  outcomes(writer: { readonly generation: string; readonly device: string; readonly user: string }, from: number, to: number): MaybePromise<readonly StoredOutcome[]>;
+  outcomes(
+    writer: { readonly generation: string; readonly device: string; readonly user: string },
+    from: number,
+    to: number,
+  ): MaybePromise<readonly StoredOutcome[]>;
   /** Those of the ids that the space has seen. */
   knownEvents(ids: readonly string[]): MaybePromise<readonly KnownEvent[]>;
   save(changes: SpaceChanges): MaybePromise<void>;
@@ -198,17 +202,39 @@ export interface Page {
 
 /** A consistent view of everything, as of one commit. */
 export interface Snapshot {
-  space(space: string, user: string): MaybePromise<{ readonly state: SpaceState; readonly role: Role | "former" | undefined } | undefined>;
+  space(
+    space: string,
+    user: string,
+  ): MaybePromise<{ readonly state: SpaceState; readonly role: Role | "former" | undefined } | undefined>;
   domains(space: string): MaybePromise<readonly DomainState[]>;
-  writer(space: string, generation: string, device: string, user: string): MaybePromise<WriterState | undefined>;
+  writer(
+    space: string,
+    generation: string,
+    device: string,
+    user: string,
+  ): MaybePromise<WriterState | undefined>;
   /** Newest first. */
   generations(space: string): MaybePromise<readonly GenerationStart[]>;
   page(request: PageRequest): MaybePromise<Page>;
-  rows(space: string, domain: string, keys: readonly string[], keysOnly: boolean): MaybePromise<readonly PageRow[]>;
+  rows(
+    space: string,
+    domain: string,
+    keys: readonly string[],
+    keysOnly: boolean,
+  ): MaybePromise<readonly PageRow[]>;
   /** The newest version of a domain that was written at or before a time. */
   versionAt(space: string, domain: string, modifiedAt: number): MaybePromise<number>;
   members(space: string): MaybePromise<readonly MemberState[]>;
-  memberships(user: string): MaybePromise<readonly { readonly space: string; readonly role: Role; readonly state: SpaceState; readonly members: number }[]>;
+  memberships(
+    user: string,
+  ): MaybePromise<
+    readonly {
+      readonly space: string;
+      readonly role: Role;
+      readonly state: SpaceState;
+      readonly members: number;
+    }[]
+  >;
   spaces(): MaybePromise<readonly string[]>;
   writers(space: string, generation: string): MaybePromise<readonly WriterState[]>;
 }

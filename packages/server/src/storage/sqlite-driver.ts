@@ -4,7 +4,10 @@ export type SqlValue = string | number | null;
 
 /** What the storage uses of the API that `node:sqlite` and its stand-in share. */
 export interface SqliteStatement {
-  run(...parameters: SqlValue[]): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint };
+  run(...parameters: SqlValue[]): {
+    readonly changes: number | bigint;
+    readonly lastInsertRowid: number | bigint;
+  };
   get(...parameters: SqlValue[]): unknown;
   all(...parameters: SqlValue[]): unknown[];
   iterate(...parameters: SqlValue[]): Iterable<unknown>;
@@ -35,9 +38,12 @@ export function loadSqlite(): SqliteDriver {
     process.emitWarning = emitWarning;
   }
   try {
-    return (createRequire(import.meta.url)("@photostructure/sqlite") as { DatabaseSync: SqliteDriver }).DatabaseSync;
+    return (createRequire(import.meta.url)("@photostructure/sqlite") as { DatabaseSync: SqliteDriver })
+      .DatabaseSync;
   } catch (cause) {
-    throw new Error("This Node has no SQLite. Use Node 22.13 or later, or install @photostructure/sqlite.", { cause });
+    throw new Error("This Node has no SQLite. Use Node 22.13 or later, or install @photostructure/sqlite.", {
+      cause,
+    });
   }
 }
 
@@ -52,7 +58,10 @@ export class ListStatement {
     this.#statement.setReturnArrays?.(true);
   }
 
-  run(...parameters: SqlValue[]): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint } {
+  run(...parameters: SqlValue[]): {
+    readonly changes: number | bigint;
+    readonly lastInsertRowid: number | bigint;
+  } {
     return this.#statement.run(...parameters);
   }
 
@@ -104,7 +113,9 @@ export class Statements {
     let at = 0;
     for (const size of [50, 10, 1]) {
       if (rows.length - at < size) continue;
-      const statement = this.of(`${head} VALUES ${Array.from({ length: size }, () => one).join(",")} ${tail}`);
+      const statement = this.of(
+        `${head} VALUES ${Array.from({ length: size }, () => one).join(",")} ${tail}`,
+      );
       for (; rows.length - at >= size; at += size) {
         const parameters: SqlValue[] = [];
         for (let i = at; i < at + size; i++) parameters.push(...(rows[i] as readonly SqlValue[]));

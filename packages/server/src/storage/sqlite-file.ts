@@ -22,7 +22,10 @@ function takeLock(Driver: SqliteDriver, file: string): SqliteDatabase {
   } catch (cause) {
     lock.close();
     if (resultCode(cause) !== busy) throw cause;
-    throw new Error(`The data file ${file} is in use by another server. Stop that one, or use another file; several servers need PostgreSQL.`, { cause });
+    throw new Error(
+      `The data file ${file} is in use by another server. Stop that one, or use another file; several servers need PostgreSQL.`,
+      { cause },
+    );
   }
   return lock;
 }
@@ -40,7 +43,9 @@ export function checkFormat(database: SqliteDatabase, file: string): number {
     throw new Error(`${file} is an SQLite file, but not a Landfall server's. Name another file.`);
   }
   if (version > migrations.length) {
-    throw new Error(`${file} has data format ${version}, and this server knows formats up to ${migrations.length}. Run the newer server that wrote it.`);
+    throw new Error(
+      `${file} has data format ${version}, and this server knows formats up to ${migrations.length}. Run the newer server that wrote it.`,
+    );
   }
   return version;
 }
@@ -94,12 +99,20 @@ export function openFile(Driver: SqliteDriver, file: string, options: SqliteOpti
   } catch (cause) {
     close();
     if (resultCode(cause) === undefined) throw cause;
-    throw new Error(`The data file ${file} cannot be opened (${String(cause)}). Check its place and rights; if it is damaged, restore a backup.`, { cause });
+    throw new Error(
+      `The data file ${file} cannot be opened (${String(cause)}). Check its place and rights; if it is damaged, restore a backup.`,
+      { cause },
+    );
   }
 }
 
 function configure(database: SqliteDatabase, { maxBytes }: SqliteOptions): void {
   // FULL: an answer leaves after an fsync (rule 2). A larger WAL than the default makes checkpoints, which sync twice, rarer.
-  database.exec("PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY");
-  if (maxBytes !== undefined) database.exec(`PRAGMA max_page_count=${Math.max(1, Math.floor(maxBytes / pragma(database, "page_size")))}`);
+  database.exec(
+    "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY",
+  );
+  if (maxBytes !== undefined)
+    database.exec(
+      `PRAGMA max_page_count=${Math.max(1, Math.floor(maxBytes / pragma(database, "page_size")))}`,
+    );
 }

@@ -150,14 +150,21 @@ export class GroupCommit {
     } catch {
       // SQLite has rolled back already.
     }
-    const error = new TransactionLostError(`The storage could not commit (${String(cause)}); nothing of it was kept. See to its disk, then it goes on by itself.`, { cause });
+    const error = new TransactionLostError(
+      `The storage could not commit (${String(cause)}); nothing of it was kept. See to its disk, then it goes on by itself.`,
+      { cause },
+    );
     for (const job of jobs) job.reject(error);
   }
 }
 
 /** One commit for each space and generation, events in index order. */
 function toCommits(done: readonly Done[]): SpaceCommit[] {
-  const commits: { readonly space: string; readonly generation: string; readonly events: CommittedEvent[] }[] = [];
+  const commits: {
+    readonly space: string;
+    readonly generation: string;
+    readonly events: CommittedEvent[];
+  }[] = [];
   for (const { job, published } of done) {
     for (const { generation, events } of published) {
       const open = commits.find((commit) => commit.space === job.space && commit.generation === generation);

@@ -1,12 +1,22 @@
 import type { Page, PageRequest, PageRow, Snapshot } from "./port.js";
 import type { SqlValue, Statements } from "./sqlite-driver.js";
-import { readDomains, readGenerations, readMembers, readMemberships, readSpace, readSpaceIds, readWriter, readWriters } from "./sqlite-rows.js";
+import {
+  readDomains,
+  readGenerations,
+  readMembers,
+  readMemberships,
+  readSpace,
+  readSpaceIds,
+  readWriter,
+  readWriters,
+} from "./sqlite-rows.js";
 
 /** A row as wire JSON (DESIGN §5.3), put together from texts: identifiers need no escaping, and fields and stamps are stored as JSON. */
 const wholeRow = `'{"domain":"'||domain||'","key":"'||key||'","version":'||version||',"modifiedAt":'||modified_at||CASE WHEN fields IS NULL THEN ',"deleted":true}' ELSE ',"fields":'||fields||',"stamps":'||stamps||'}' END`;
 const keyOnly = `'{"domain":"'||domain||'","key":"'||key||'","version":'||version||',"modifiedAt":'||modified_at||CASE WHEN fields IS NULL THEN ',"deleted":true}' ELSE '}' END`;
 
-const columns = (keysOnly: boolean): string => `version, modified_at, domain, key, ${keysOnly ? keyOnly : wholeRow} AS text`;
+const columns = (keysOnly: boolean): string =>
+  `version, modified_at, domain, key, ${keysOnly ? keyOnly : wholeRow} AS text`;
 
 function toRow([version, modifiedAt, domain, key, text]: readonly SqlValue[]): PageRow {
   return { version, modifiedAt, domain, key, text } as PageRow;
@@ -51,14 +61,18 @@ export class SqliteSnapshot implements Snapshot {
   versionAt(space: string, domain: string, modifiedAt: number): number {
     // Times rise with versions, so the newest version of its time is the first that a walk back meets.
     const row = this.statements
-      .of("SELECT version FROM records WHERE space=? AND domain=? AND modified_at<=? ORDER BY version DESC LIMIT 1")
+      .of(
+        "SELECT version FROM records WHERE space=? AND domain=? AND modified_at<=? ORDER BY version DESC LIMIT 1",
+      )
       .get(space, domain, modifiedAt);
     return row ? (row[0] as number) : 0;
   }
 
   rows(space: string, domain: string, keys: readonly string[], keysOnly: boolean): readonly PageRow[] {
     return this.statements
-      .of(`SELECT ${columns(keysOnly)} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN records ON space=? AND domain=? AND key=wanted ORDER BY version`)
+      .of(
+        `SELECT ${columns(keysOnly)} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN records ON space=? AND domain=? AND key=wanted ORDER BY version`,
+      )
       .all(JSON.stringify(keys), space, domain)
       .map(toRow);
   }
@@ -81,17 +95,27 @@ export class SqliteSnapshot implements Snapshot {
     }
     const last = rows.at(-1);
     if (!more || !last) return { rows, more: false };
-    return { rows, more: domains.some(({ domain, after }) => this.#goesOn(space, domain, Math.max(after, last.version))) };
+    return {
+      rows,
+      more: domains.some(({ domain, after }) => this.#goesOn(space, domain, Math.max(after, last.version))),
+    };
   }
 
   /** Rows of all domains merged by version: SQLite walks one index range for each. */
   #inOrder({ space, domains, keysOnly = false }: PageRequest): Iterable<readonly SqlValue[]> {
     const one = `SELECT ${columns(keysOnly)} FROM records WHERE space=? AND domain=? AND version>?`;
-    const sql = domains.length === 1 ? `${one} ORDER BY version` : `${domains.map(() => one).join(" UNION ALL ")} ORDER BY 1`;
+    const sql =
+      domains.length === 1
+        ? `${one} ORDER BY version`
+        : `${domains.map(() => one).join(" UNION ALL ")} ORDER BY 1`;
     return this.statements.of(sql).iterate(...domains.flatMap(({ domain, after }) => [space, domain, after]));
   }
 
   #goesOn(space: string, domain: string, after: number): boolean {
-    return this.statements.of("SELECT 1 FROM records WHERE space=? AND domain=? AND version>? LIMIT 1").get(space, domain, after) !== undefined;
+    return (
+      this.statements
+        .of("SELECT 1 FROM records WHERE space=? AND domain=? AND version>? LIMIT 1")
+        .get(space, domain, after) !== undefined
+    );
   }
 }

@@ -2,15 +2,43 @@ import { limits } from "@landfall/protocol";
 import type { CommittedEvent } from "../engine-types.js";
 import { packOutcomes, unpackOutcomes } from "./outcome-chunk.js";
 import type {
-  GenerationStart, KnownEvent, LookupEntry, MemberState, OpenedSpace, RecordKey, ScanRange, SpaceChanges, SpaceState, SpaceTransaction, StoredOutcome, StoredRecord, WriterState,
+  GenerationStart,
+  KnownEvent,
+  LookupEntry,
+  MemberState,
+  OpenedSpace,
+  RecordKey,
+  ScanRange,
+  SpaceChanges,
+  SpaceState,
+  SpaceTransaction,
+  StoredOutcome,
+  StoredRecord,
+  WriterState,
 } from "./port.js";
 import type { SqlValue, Statements } from "./sqlite-driver.js";
 import { readDomains, readMembers, readSpace, readWriter } from "./sqlite-rows.js";
 
 const recordColumns = "domain, key, version, modified_at, created_at, fields, stamps";
 
-function toRecord([domain, key, version, modifiedAt, createdAt, fields, stamps]: readonly SqlValue[]): StoredRecord {
-  return { domain, key, version, modifiedAt, createdAt, fields: fields ?? undefined, stamps: stamps ?? undefined } as StoredRecord;
+function toRecord([
+  domain,
+  key,
+  version,
+  modifiedAt,
+  createdAt,
+  fields,
+  stamps,
+]: readonly SqlValue[]): StoredRecord {
+  return {
+    domain,
+    key,
+    version,
+    modifiedAt,
+    createdAt,
+    fields: fields ?? undefined,
+    stamps: stamps ?? undefined,
+  } as StoredRecord;
 }
 
 /** Outcomes of one chunk at most: a request's events. */
@@ -50,9 +78,19 @@ export class SqliteTransaction implements SpaceTransaction {
       if (!found) return undefined;
       this.#generation = found.state.generation;
       this.#openedAt = this.#savedAt = found.state.modifiedAt;
-      const writer = readWriter(this.statements, { space: this.space, generation: this.#generation, device, user });
+      const writer = readWriter(this.statements, {
+        space: this.space,
+        generation: this.#generation,
+        device,
+        user,
+      });
       this.#writer = writer?.number;
-      return { ...found, domains: readDomains(this.statements, this.space), writer: writer?.state, commitModifiedAt: this.commitModifiedAt };
+      return {
+        ...found,
+        domains: readDomains(this.statements, this.space),
+        writer: writer?.state,
+        commitModifiedAt: this.commitModifiedAt,
+      };
     });
   }
 
@@ -67,7 +105,9 @@ export class SqliteTransaction implements SpaceTransaction {
       const found: StoredRecord[] = [];
       for (const [domain, of] of byDomain) {
         const rows = this.statements
-          .of(`SELECT ${recordColumns} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN records ON space=? AND domain=? AND key=wanted`)
+          .of(
+            `SELECT ${recordColumns} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN records ON space=? AND domain=? AND key=wanted`,
+          )
           .all(JSON.stringify(of), this.space, domain);
         for (const row of rows) found.push(toRecord(row));
       }
@@ -75,10 +115,17 @@ export class SqliteTransaction implements SpaceTransaction {
     });
   }
 
-  scan({ domain, upTo = Number.MAX_SAFE_INTEGER, afterKey = "", limit = -1 }: ScanRange): readonly StoredRecord[] {
+  scan({
+    domain,
+    upTo = Number.MAX_SAFE_INTEGER,
+    afterKey = "",
+    limit = -1,
+  }: ScanRange): readonly StoredRecord[] {
     return this.#use(() =>
       this.statements
-        .of(`SELECT ${recordColumns} FROM records WHERE space=? AND domain=? AND key>? AND version<=? AND fields IS NOT NULL ORDER BY key LIMIT ?`)
+        .of(
+          `SELECT ${recordColumns} FROM records WHERE space=? AND domain=? AND key>? AND version<=? AND fields IS NOT NULL ORDER BY key LIMIT ?`,
+        )
         .all(this.space, domain, afterKey, upTo, limit)
         .map(toRecord),
     );
@@ -87,21 +134,31 @@ export class SqliteTransaction implements SpaceTransaction {
   lookup(domain: string, name: string, values: readonly string[]): readonly LookupEntry[] {
     return this.#use(() =>
       this.statements
-        .of("SELECT lookups.value, lookups.key FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN lookups ON space=? AND domain=? AND name=? AND lookups.value=wanted")
+        .of(
+          "SELECT lookups.value, lookups.key FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN lookups ON space=? AND domain=? AND name=? AND lookups.value=wanted",
+        )
         .all(JSON.stringify(values), this.space, domain, name)
         .map(([value, key]) => ({ domain, name, value, key }) as LookupEntry),
     );
   }
 
-  outcomes(writer: { readonly generation: string; readonly device: string; readonly user: string }, from: number, to: number): readonly StoredOutcome[] {
+  outcomes(
+    writer: { readonly generation: string; readonly device: string; readonly user: string },
+    from: number,
+    to: number,
+  ): readonly StoredOutcome[] {
     return this.#use(() => {
       const found = readWriter(this.statements, { space: this.space, ...writer });
       if (!found) return [];
       // The chunk of the last one may end after it, by less than a request has events.
       const chunks = this.statements
-        .of("SELECT first_seq, ids, bodies FROM outcomes WHERE writer=? AND last_seq BETWEEN ? AND ? AND first_seq<=? ORDER BY last_seq")
+        .of(
+          "SELECT first_seq, ids, bodies FROM outcomes WHERE writer=? AND last_seq BETWEEN ? AND ? AND first_seq<=? ORDER BY last_seq",
+        )
         .all(found.number, from, to + maxChunk, to);
-      return chunks.flatMap(([firstSeq, ids, bodies]) => unpackOutcomes(firstSeq as number, ids as string, bodies as string | null, from, to));
+      return chunks.flatMap(([firstSeq, ids, bodies]) =>
+        unpackOutcomes(firstSeq as number, ids as string, bodies as string | null, from, to),
+      );
     });
   }
 
@@ -123,17 +180,32 @@ export class SqliteTransaction implements SpaceTransaction {
       this.statements.insert(
         "INSERT INTO domains(space, domain, head, count, digest, horizon)",
         "ON CONFLICT DO UPDATE SET head=excluded.head, count=excluded.count, digest=excluded.digest, horizon=excluded.horizon",
-        (changes.domains ?? []).map(({ domain, head, count, sum, horizon }) => [this.space, domain, head, count, sum, horizon]),
+        (changes.domains ?? []).map(({ domain, head, count, sum, horizon }) => [
+          this.space,
+          domain,
+          head,
+          count,
+          sum,
+          horizon,
+        ]),
       );
       if (changes.writer) this.#saveWriter(changes.writer);
       this.#saveRecords(changes.records ?? []);
       for (const { domain, name, value, key } of changes.lookupsRemoved ?? []) {
-        this.statements.of("DELETE FROM lookups WHERE space=? AND domain=? AND name=? AND value=? AND key=?").run(this.space, domain, name, value, key);
+        this.statements
+          .of("DELETE FROM lookups WHERE space=? AND domain=? AND name=? AND value=? AND key=?")
+          .run(this.space, domain, name, value, key);
       }
       this.statements.insert(
         "INSERT INTO lookups(space, domain, name, value, key)",
         "ON CONFLICT DO NOTHING",
-        (changes.lookupsAdded ?? []).map(({ domain, name, value, key }) => [this.space, domain, name, value, key]),
+        (changes.lookupsAdded ?? []).map(({ domain, name, value, key }) => [
+          this.space,
+          domain,
+          name,
+          value,
+          key,
+        ]),
       );
       if (changes.outcomes) this.#saveOutcomes(changes.outcomes);
     });
@@ -153,8 +225,12 @@ export class SqliteTransaction implements SpaceTransaction {
 
   pruneTombstones(domain: string, upTo: number): void {
     this.#use(() => {
-      this.statements.of("DELETE FROM records WHERE space=? AND domain=? AND version<=? AND fields IS NULL").run(this.space, domain, upTo);
-      this.statements.of("UPDATE domains SET horizon=max(horizon, ?) WHERE space=? AND domain=?").run(upTo, this.space, domain);
+      this.statements
+        .of("DELETE FROM records WHERE space=? AND domain=? AND version<=? AND fields IS NULL")
+        .run(this.space, domain, upTo);
+      this.statements
+        .of("UPDATE domains SET horizon=max(horizon, ?) WHERE space=? AND domain=?")
+        .run(upTo, this.space, domain);
     });
   }
 
@@ -169,7 +245,9 @@ export class SqliteTransaction implements SpaceTransaction {
   saveMember({ user, role, since }: MemberState): void {
     this.#use(() =>
       this.statements
-        .of("INSERT INTO members(space, user, role, since) VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET role=excluded.role, since=excluded.since")
+        .of(
+          "INSERT INTO members(space, user, role, since) VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET role=excluded.role, since=excluded.since",
+        )
         .run(this.space, user, role ?? null, since),
     );
   }
@@ -197,21 +275,47 @@ export class SqliteTransaction implements SpaceTransaction {
          ON CONFLICT DO UPDATE SET generation=excluded.generation, head=excluded.head, received_ms=excluded.received_ms, received_counter=excluded.received_counter,
            modified_at=excluded.modified_at, schema=excluded.schema, lookups=excluded.lookups`,
       )
-      .run(this.space, state.generation, state.head, state.receivedMs, state.receivedCounter, state.modifiedAt, state.schema, state.lookups);
+      .run(
+        this.space,
+        state.generation,
+        state.head,
+        state.receivedMs,
+        state.receivedCounter,
+        state.modifiedAt,
+        state.schema,
+        state.lookups,
+      );
     this.#savedAt = state.modifiedAt;
   }
 
   #saveWriter(writer: WriterState): void {
-    const values = [writer.lastSeq, writer.acked, writer.expired, JSON.stringify(writer.rejectedCreates), writer.seenAt, writer.cursor];
+    const values = [
+      writer.lastSeq,
+      writer.acked,
+      writer.expired,
+      JSON.stringify(writer.rejectedCreates),
+      writer.seenAt,
+      writer.cursor,
+    ];
     if (this.#writer === undefined) {
       const { lastInsertRowid } = this.statements
-        .of("INSERT INTO writers(last_seq, acked, expired, rejected_creates, seen_at, cursor, space, generation, device, user) VALUES (?,?,?,?,?,?,?,?,?,?)")
+        .of(
+          "INSERT INTO writers(last_seq, acked, expired, rejected_creates, seen_at, cursor, space, generation, device, user) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        )
         .run(...values, this.space, this.#generation, writer.device, writer.user);
       this.#writer = Number(lastInsertRowid);
       return;
     }
-    this.statements.of("UPDATE outcomes SET bodies=NULL WHERE writer=? AND last_seq<=? AND bodies IS NOT NULL AND last_seq>(SELECT expired FROM writers WHERE writer=?)").run(this.#writer, writer.expired, this.#writer);
-    this.statements.of("UPDATE writers SET last_seq=?, acked=?, expired=?, rejected_creates=?, seen_at=?, cursor=? WHERE writer=?").run(...values, this.#writer);
+    this.statements
+      .of(
+        "UPDATE outcomes SET bodies=NULL WHERE writer=? AND last_seq<=? AND bodies IS NOT NULL AND last_seq>(SELECT expired FROM writers WHERE writer=?)",
+      )
+      .run(this.#writer, writer.expired, this.#writer);
+    this.statements
+      .of(
+        "UPDATE writers SET last_seq=?, acked=?, expired=?, rejected_creates=?, seen_at=?, cursor=? WHERE writer=?",
+      )
+      .run(...values, this.#writer);
   }
 
   #saveRecords(records: readonly StoredRecord[]): void {
@@ -220,15 +324,29 @@ export class SqliteTransaction implements SpaceTransaction {
       `ON CONFLICT(space, domain, key) DO UPDATE SET version=excluded.version, modified_at=excluded.modified_at, created_at=excluded.created_at,
          writer=excluded.writer, fields=excluded.fields, stamps=excluded.stamps`,
       records.map(({ domain, key, version, modifiedAt, createdAt, fields, stamps }) => [
-        this.space, domain, key, version, modifiedAt, createdAt, this.#known(), fields ?? null, stamps ?? null,
+        this.space,
+        domain,
+        key,
+        version,
+        modifiedAt,
+        createdAt,
+        this.#known(),
+        fields ?? null,
+        stamps ?? null,
       ]),
     );
   }
 
   #saveOutcomes({ outcomes, fresh }: NonNullable<SpaceChanges["outcomes"]>): void {
     const { firstSeq, lastSeq, ids, bodies } = packOutcomes(outcomes);
-    this.statements.of("INSERT INTO outcomes(writer, last_seq, first_seq, ids, bodies) VALUES (?,?,?,?,?)").run(this.#known(), lastSeq, firstSeq, ids, bodies);
-    this.statements.insert("INSERT INTO events(space, id, writer, seq)", "", fresh.map(({ id, seq }) => [this.space, id, this.#known(), seq]));
+    this.statements
+      .of("INSERT INTO outcomes(writer, last_seq, first_seq, ids, bodies) VALUES (?,?,?,?,?)")
+      .run(this.#known(), lastSeq, firstSeq, ids, bodies);
+    this.statements.insert(
+      "INSERT INTO events(space, id, writer, seq)",
+      "",
+      fresh.map(({ id, seq }) => [this.space, id, this.#known(), seq]),
+    );
   }
 
   #known(): number {
@@ -239,9 +357,15 @@ export class SqliteTransaction implements SpaceTransaction {
   #wipe(head: number): void {
     this.statements.of("DELETE FROM records WHERE space=?").run(this.space);
     this.statements.of("DELETE FROM lookups WHERE space=?").run(this.space);
-    this.statements.of("DELETE FROM outcomes WHERE writer IN (SELECT writer FROM writers WHERE space=?)").run(this.space);
+    this.statements
+      .of("DELETE FROM outcomes WHERE writer IN (SELECT writer FROM writers WHERE space=?)")
+      .run(this.space);
     this.statements.of("DELETE FROM events WHERE space=?").run(this.space);
     this.statements.of("DELETE FROM writers WHERE space=?").run(this.space);
-    this.statements.of("UPDATE domains SET head=?, count=0, digest='00000000000000000000000000000000', horizon=? WHERE space=?").run(head, head, this.space);
+    this.statements
+      .of(
+        "UPDATE domains SET head=?, count=0, digest='00000000000000000000000000000000', horizon=? WHERE space=?",
+      )
+      .run(head, head, this.space);
   }
 }

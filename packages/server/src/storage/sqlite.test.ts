@@ -87,7 +87,11 @@ describe("group commit", () => {
     const event = { index: 1, modifiedAt: 10, by: "d1", user: "ann", seq: 1, domains: [], rows: undefined };
     const start = (space: string): Promise<void> =>
       group.write(space, async (transaction) => {
-        await transaction.startGeneration({ generation: "g1", reason: "created", parent: undefined, at: 0 }, stateAt(0), false);
+        await transaction.startGeneration(
+          { generation: "g1", reason: "created", parent: undefined, at: 0 },
+          stateAt(0),
+          false,
+        );
         transaction.publish("g1", [event]);
       });
     const lose = group.write("s2", () => {
@@ -95,7 +99,10 @@ describe("group commit", () => {
       throw new Error("database or disk is full");
     });
     for (const result of await Promise.allSettled([start("s1"), lose, start("s3")])) {
-      expect(result).toMatchObject({ status: "rejected", reason: { name: "TransactionLostError", message: expect.stringContaining("disk is full") as string } });
+      expect(result).toMatchObject({
+        status: "rejected",
+        reason: { name: "TransactionLostError", message: expect.stringContaining("disk is full") as string },
+      });
     }
     expect([group.lostGroups, group.commits, told]).toEqual([1, 0, []]);
     await start("s1");

@@ -9,7 +9,10 @@ import { SqliteSnapshot } from "./sqlite-snapshot.js";
 /** The storage of one embedded server, with doors that only operators and tests use. */
 export interface SqliteStorage extends Storage {
   /** Gives a space another generation, as a restore does (DESIGN rule 12). Rows stay as they are, unless it is wiped. */
-  setGeneration(space: string, start: Omit<GenerationStart, "parent"> & { readonly parent?: string }): Promise<void>;
+  setGeneration(
+    space: string,
+    start: Omit<GenerationStart, "parent"> & { readonly parent?: string },
+  ): Promise<void>;
   /** Drops a domain's tombstones up to a version, and remembers that they are gone. */
   pruneTombstones(space: string, domain: string, upToVersion: number): Promise<void>;
   /** Copies everything, as of one moment, into a new file. */
@@ -24,14 +27,18 @@ export type { SqliteOptions } from "./sqlite-file.js";
  *
  * @throws Error that says what is wrong with the file, and what to do.
  */
-export function sqlite(file: string, options: SqliteOptions & { readonly schedule?: Schedule } = {}): SqliteStorage {
+export function sqlite(
+  file: string,
+  options: SqliteOptions & { readonly schedule?: Schedule } = {},
+): SqliteStorage {
   const { writer, reader, close } = openFile(loadSqlite(), file, options);
   const listeners = new Set<(commit: SpaceCommit) => void>();
   const group = new GroupCommit(writer, options.schedule ?? setImmediate, (commit) => {
     for (const listener of listeners) listener(commit);
   });
   const reading = new Reading(reader, reader === writer ? group : undefined);
-  const write = <T>(space: string, batch: (transaction: SpaceTransaction) => MaybePromise<T>): Promise<T> => group.write(space, batch);
+  const write = <T>(space: string, batch: (transaction: SpaceTransaction) => MaybePromise<T>): Promise<T> =>
+    group.write(space, batch);
   let closing: Promise<void> | undefined;
   return {
     write,
@@ -40,10 +47,21 @@ export function sqlite(file: string, options: SqliteOptions & { readonly schedul
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    stats: (): StorageStats => ({ commits: group.commits, batches: group.batches, largestGroup: group.largestGroup, lostGroups: group.lostGroups }),
-    close: () => (closing ??= group.close().then(() => reading.close()).then(close)),
-    setGeneration: (space, start) => write(space, (transaction) => startGeneration(transaction, space, start)),
-    pruneTombstones: (space, domain, upTo) => write(space, (transaction) => transaction.pruneTombstones(domain, upTo)),
+    stats: (): StorageStats => ({
+      commits: group.commits,
+      batches: group.batches,
+      largestGroup: group.largestGroup,
+      lostGroups: group.lostGroups,
+    }),
+    close: () =>
+      (closing ??= group
+        .close()
+        .then(() => reading.close())
+        .then(close)),
+    setGeneration: (space, start) =>
+      write(space, (transaction) => startGeneration(transaction, space, start)),
+    pruneTombstones: (space, domain, upTo) =>
+      write(space, (transaction) => transaction.pruneTombstones(domain, upTo)),
     async backup(target) {
       await group.quiet;
       // Writing another file counts as writing, which the reader is kept from otherwise.
@@ -57,11 +75,19 @@ export function sqlite(file: string, options: SqliteOptions & { readonly schedul
   };
 }
 
-async function startGeneration(transaction: SpaceTransaction, space: string, start: Parameters<SqliteStorage["setGeneration"]>[1]): Promise<void> {
+async function startGeneration(
+  transaction: SpaceTransaction,
+  space: string,
+  start: Parameters<SqliteStorage["setGeneration"]>[1],
+): Promise<void> {
   const opened = await transaction.open("", "");
   if (!opened) throw new Error(`There is no space ${space}, so it has no generation to change.`);
   const parent = start.parent ?? opened.state.generation;
-  await transaction.startGeneration({ ...start, parent }, { ...opened.state, generation: start.generation }, start.reason === "wiped");
+  await transaction.startGeneration(
+    { ...start, parent },
+    { ...opened.state, generation: start.generation },
+    start.reason === "wiped",
+  );
 }
 
 /** Snapshots on one connection, one after another. */

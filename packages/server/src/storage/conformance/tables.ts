@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { type WithStorage, emptySum, makeSpace, opened, recordAt, save, stateAt, writerAt } from "./sample.js";
+import {
+  type WithStorage,
+  emptySum,
+  makeSpace,
+  opened,
+  recordAt,
+  save,
+  stateAt,
+  writerAt,
+} from "./sample.js";
 
 export function describeTables(test: WithStorage): void {
   test("§7: a space that is not there opens as nothing, for writes and for reads", async (storage) => {
@@ -7,7 +16,13 @@ export function describeTables(test: WithStorage): void {
     assert.equal(await storage.read((snapshot) => snapshot.space("s1", "ann")), undefined);
     await makeSpace(storage);
     const found = await storage.write("s1", (transaction) => transaction.open("d1", "ann"));
-    assert.deepEqual(found, { state: stateAt(0), role: "owner", domains: [], writer: undefined, commitModifiedAt: undefined });
+    assert.deepEqual(found, {
+      state: stateAt(0),
+      role: "owner",
+      domains: [],
+      writer: undefined,
+      commitModifiedAt: undefined,
+    });
   });
 
   test("rule 8: a former member is told apart from a stranger", async (storage) => {
@@ -20,12 +35,24 @@ export function describeTables(test: WithStorage): void {
     await setRole("bob", "writer");
     await setRole("eve", "writer");
     await setRole("bob", undefined);
-    const roles = await storage.read(async (snapshot) => Promise.all(["ann", "bob", "eve", "zed"].map(async (user) => (await snapshot.space("s1", user))?.role)));
+    const roles = await storage.read(async (snapshot) =>
+      Promise.all(["ann", "bob", "eve", "zed"].map(async (user) => (await snapshot.space("s1", user))?.role)),
+    );
     assert.deepEqual(roles, ["owner", "former", "writer", undefined]);
-    assert.deepEqual(await storage.read((snapshot) => snapshot.members("s1")), [{ user: "ann", role: "owner", since: 1 }, { user: "bob", role: undefined, since: 7 }, { user: "eve", role: "writer", since: 7 }]);
+    assert.deepEqual(await storage.read((snapshot) => snapshot.members("s1")), [
+      { user: "ann", role: "owner", since: 1 },
+      { user: "bob", role: undefined, since: 7 },
+      { user: "eve", role: "writer", since: 7 },
+    ]);
     await makeSpace(storage, "s0", "eve");
     const memberships = await storage.read((snapshot) => snapshot.memberships("eve"));
-    assert.deepEqual(memberships.map(({ space, role, members, state }) => [space, role, members, state.generation]), [["s0", "owner", 1, "g1"], ["s1", "writer", 2, "g1"]]);
+    assert.deepEqual(
+      memberships.map(({ space, role, members, state }) => [space, role, members, state.generation]),
+      [
+        ["s0", "owner", 1, "g1"],
+        ["s1", "writer", 2, "g1"],
+      ],
+    );
     assert.deepEqual(await storage.read((snapshot) => snapshot.memberships("bob")), []);
     assert.deepEqual(await storage.read((snapshot) => snapshot.spaces()), ["s0", "s1"]);
   });
@@ -33,12 +60,44 @@ export function describeTables(test: WithStorage): void {
   test("§5.4: domains keep head, count, digest and horizon; clearing tombstones moves the horizon and nothing else", async (storage) => {
     await makeSpace(storage);
     const domain = { domain: "a", head: 3, count: 1, sum: "0123456789abcdef0123456789abcdef", horizon: 0 };
-    await save(storage, { space: stateAt(3), domains: [domain, { ...domain, domain: "b" }], records: [recordAt("a", "k1", 1), recordAt("a", "k2", 2, null), recordAt("a", "k3", 3, null), recordAt("b", "k2", 2, null)] });
+    await save(storage, {
+      space: stateAt(3),
+      domains: [domain, { ...domain, domain: "b" }],
+      records: [
+        recordAt("a", "k1", 1),
+        recordAt("a", "k2", 2, null),
+        recordAt("a", "k3", 3, null),
+        recordAt("b", "k2", 2, null),
+      ],
+    });
     await storage.write("s1", (transaction) => transaction.pruneTombstones("a", 2));
     await storage.write("s1", (transaction) => transaction.pruneTombstones("a", 1));
-    const [domains, page] = await storage.read(async (snapshot) => [await snapshot.domains("s1"), await snapshot.page({ space: "s1", domains: [{ domain: "a", after: 0 }, { domain: "b", after: 0 }], limit: 9, maxBytes: 1e6 })] as const);
-    assert.deepEqual([...domains].sort((x, y) => (x.domain < y.domain ? -1 : 1)), [{ ...domain, horizon: 2 }, { ...domain, domain: "b" }]);
-    assert.deepEqual(page.rows.map(({ key }) => key), ["k1", "k2", "k3"]);
+    const [domains, page] = await storage.read(
+      async (snapshot) =>
+        [
+          await snapshot.domains("s1"),
+          await snapshot.page({
+            space: "s1",
+            domains: [
+              { domain: "a", after: 0 },
+              { domain: "b", after: 0 },
+            ],
+            limit: 9,
+            maxBytes: 1e6,
+          }),
+        ] as const,
+    );
+    assert.deepEqual(
+      [...domains].sort((x, y) => (x.domain < y.domain ? -1 : 1)),
+      [
+        { ...domain, horizon: 2 },
+        { ...domain, domain: "b" },
+      ],
+    );
+    assert.deepEqual(
+      page.rows.map(({ key }) => key),
+      ["k1", "k2", "k3"],
+    );
   });
 
   test("rule 12: a wipe empties a space and keeps its members and domains; generations are remembered, newest first", async (storage) => {
@@ -46,31 +105,81 @@ export function describeTables(test: WithStorage): void {
     const domain = { domain: "a", head: 1, count: 1, sum: "0123456789abcdef0123456789abcdef", horizon: 0 };
     const id = "018f6c00-0000-7000-8000-000000000001";
     const outcomes = { outcomes: [{ seq: 1, id, body: "[1,1]" }], fresh: [{ seq: 1, id }] };
-    await save(storage, { space: stateAt(1), domains: [domain], writer: writerAt(1), records: [recordAt("a", "k1", 1)], lookupsAdded: [{ domain: "a", key: "k1", name: "parent", value: "p" }], outcomes });
+    await save(storage, {
+      space: stateAt(1),
+      domains: [domain],
+      writer: writerAt(1),
+      records: [recordAt("a", "k1", 1)],
+      lookupsAdded: [{ domain: "a", key: "k1", name: "parent", value: "p" }],
+      outcomes,
+    });
     await storage.write("s1", async (transaction) => {
       await opened(transaction);
-      await transaction.startGeneration({ generation: "g2", reason: "wiped", parent: "g1", at: 1 }, { ...stateAt(2), generation: "g2" }, true);
+      await transaction.startGeneration(
+        { generation: "g2", reason: "wiped", parent: "g1", at: 1 },
+        { ...stateAt(2), generation: "g2" },
+        true,
+      );
     });
     const found = await storage.write("s1", async (transaction) => {
       const space = await opened(transaction);
-      return { space, records: await transaction.records([{ domain: "a", key: "k1" }]), known: await transaction.knownEvents([id]), looked: await transaction.lookup("a", "parent", ["p"]) };
+      return {
+        space,
+        records: await transaction.records([{ domain: "a", key: "k1" }]),
+        known: await transaction.knownEvents([id]),
+        looked: await transaction.lookup("a", "parent", ["p"]),
+      };
     });
-    assert.deepEqual(found, { space: { state: { ...stateAt(2), generation: "g2" }, role: "owner", domains: [{ domain: "a", head: 2, count: 0, sum: emptySum, horizon: 2 }], writer: undefined, commitModifiedAt: undefined }, records: [], known: [], looked: [] });
+    assert.deepEqual(found, {
+      space: {
+        state: { ...stateAt(2), generation: "g2" },
+        role: "owner",
+        domains: [{ domain: "a", head: 2, count: 0, sum: emptySum, horizon: 2 }],
+        writer: undefined,
+        commitModifiedAt: undefined,
+      },
+      records: [],
+      known: [],
+      looked: [],
+    });
     const history = await storage.read((snapshot) => snapshot.generations("s1"));
-    assert.deepEqual(history, [{ generation: "g2", reason: "wiped", parent: "g1", at: 1 }, { generation: "g1", reason: "created", parent: undefined, at: 0 }]);
+    assert.deepEqual(history, [
+      { generation: "g2", reason: "wiped", parent: "g1", at: 1 },
+      { generation: "g1", reason: "created", parent: undefined, at: 0 },
+    ]);
   });
 
   test("rule 12: a restore keeps rows and ids, and begins the writers anew", async (storage) => {
     await makeSpace(storage);
     const id = "018f6c00-0000-7000-8000-000000000001";
-    await save(storage, { space: stateAt(1), writer: writerAt(1), records: [recordAt("a", "k1", 1)], outcomes: { outcomes: [{ seq: 1, id, body: "[1,1]" }], fresh: [{ seq: 1, id }] } });
+    await save(storage, {
+      space: stateAt(1),
+      writer: writerAt(1),
+      records: [recordAt("a", "k1", 1)],
+      outcomes: { outcomes: [{ seq: 1, id, body: "[1,1]" }], fresh: [{ seq: 1, id }] },
+    });
     await storage.write("s1", async (transaction) => {
       await opened(transaction);
-      await transaction.startGeneration({ generation: "g2", reason: "restored", parent: "g1", at: 1 }, { ...stateAt(1), generation: "g2" }, false);
+      await transaction.startGeneration(
+        { generation: "g2", reason: "restored", parent: "g1", at: 1 },
+        { ...stateAt(1), generation: "g2" },
+        false,
+      );
     });
-    const found = await storage.write("s1", async (transaction) => ({ writer: (await opened(transaction)).writer, known: await transaction.knownEvents([id]), records: await transaction.records([{ domain: "a", key: "k1" }]) }));
-    assert.deepEqual(found, { writer: undefined, known: [{ id, generation: "g1", device: "d1", user: "ann", seq: 1 }], records: [recordAt("a", "k1", 1)] });
-    assert.deepEqual((await storage.read((snapshot) => snapshot.writers("s1", "g1"))).map(({ lastSeq }) => lastSeq), [1]);
+    const found = await storage.write("s1", async (transaction) => ({
+      writer: (await opened(transaction)).writer,
+      known: await transaction.knownEvents([id]),
+      records: await transaction.records([{ domain: "a", key: "k1" }]),
+    }));
+    assert.deepEqual(found, {
+      writer: undefined,
+      known: [{ id, generation: "g1", device: "d1", user: "ann", seq: 1 }],
+      records: [recordAt("a", "k1", 1)],
+    });
+    assert.deepEqual(
+      (await storage.read((snapshot) => snapshot.writers("s1", "g1"))).map(({ lastSeq }) => lastSeq),
+      [1],
+    );
     assert.deepEqual(await storage.read((snapshot) => snapshot.writers("s1", "g2")), []);
   });
 }

@@ -7,7 +7,15 @@ async function someTurns(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
-const event = (index: number): CommittedEvent => ({ index, modifiedAt: index * 10, by: "d1", user: "ann", seq: index, domains: [], rows: undefined });
+const event = (index: number): CommittedEvent => ({
+  index,
+  modifiedAt: index * 10,
+  by: "d1",
+  user: "ann",
+  seq: index,
+  domains: [],
+  rows: undefined,
+});
 
 export function describeTransactions(test: WithStorage): void {
   describeBatches(test);
@@ -23,8 +31,13 @@ function describeBatches(test: WithStorage): void {
       return 42;
     });
     assert.equal(value, 42);
-    const page = await storage.read((snapshot) => snapshot.page({ space: "s1", domains: [{ domain: "a", after: 0 }], limit: 10, maxBytes: 1e6 }));
-    assert.deepEqual(page.rows.map(({ key }) => key), ["k1"]);
+    const page = await storage.read((snapshot) =>
+      snapshot.page({ space: "s1", domains: [{ domain: "a", after: 0 }], limit: 10, maxBytes: 1e6 }),
+    );
+    assert.deepEqual(
+      page.rows.map(({ key }) => key),
+      ["k1"],
+    );
   });
 
   test("rule 2: a batch that throws leaves nothing, and its neighbours in the same commit stand", async (storage) => {
@@ -39,7 +52,10 @@ function describeBatches(test: WithStorage): void {
     const standing = save(storage, { space: stateAt(1), records: [recordAt("a", "k2", 1)] }, "s2");
     await assert.rejects(failing, RangeError);
     await standing;
-    const [first, second] = await storage.read(async (snapshot) => [await snapshot.space("s1", "ann"), await snapshot.space("s2", "ann")]);
+    const [first, second] = await storage.read(async (snapshot) => [
+      await snapshot.space("s1", "ann"),
+      await snapshot.space("s2", "ann"),
+    ]);
     assert.equal(first?.state.head, 0);
     assert.equal(second?.state.head, 1);
   });
@@ -68,7 +84,6 @@ function describeBatches(test: WithStorage): void {
     });
     assert.ok([0, 2].includes((await reading) as number));
   });
-
 }
 
 function describeCommits(test: WithStorage): void {
@@ -98,7 +113,10 @@ function describeCommits(test: WithStorage): void {
         const { state } = await opened(transaction);
         await transaction.save({ space: stateAt(state.head + 1) });
         transaction.publish("g1", [event(index)]);
-        assert.equal(heard.some(({ events }) => events.some((told) => told.index === index)), false);
+        assert.equal(
+          heard.some(({ events }) => events.some((told) => told.index === index)),
+          false,
+        );
       });
     const failing = storage.write("s1", async (transaction) => {
       transaction.publish("g1", [event(99)]);
@@ -107,8 +125,14 @@ function describeCommits(test: WithStorage): void {
     await Promise.all([publish("s1", 1), failing.catch(() => undefined), publish("s2", 2), publish("s1", 3)]);
     stop();
     await publish("s1", 4);
-    assert.deepEqual(heard.filter(({ space }) => space === "s1").flatMap(({ events }) => events.map(({ index }) => index)), [1, 3]);
-    assert.deepEqual(heard.filter(({ space }) => space === "s2").flatMap(({ events }) => events.map(({ index }) => index)), [2]);
+    assert.deepEqual(
+      heard.filter(({ space }) => space === "s1").flatMap(({ events }) => events.map(({ index }) => index)),
+      [1, 3],
+    );
+    assert.deepEqual(
+      heard.filter(({ space }) => space === "s2").flatMap(({ events }) => events.map(({ index }) => index)),
+      [2],
+    );
     assert.ok(heard.every(({ events, generation }) => events.length > 0 && generation === "g1"));
   });
 
