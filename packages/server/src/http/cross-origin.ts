@@ -19,9 +19,11 @@ export function crossOriginHeaders(
   origin: string | undefined,
 ): Reply["headers"] {
   if (policy === false) return {};
+  // Who is no page sends no origin, and needs none of this; answers are never cached, so none can be taken for another.
+  if (origin === undefined) return policy.origins === "*" ? {} : { vary: "origin" };
   if (policy.origins === "*")
     return { "access-control-allow-origin": "*", "access-control-expose-headers": exposed };
-  if (origin === undefined || !policy.origins.includes(origin)) return { vary: "origin" };
+  if (!policy.origins.includes(origin)) return { vary: "origin" };
   return { "access-control-allow-origin": origin, "access-control-expose-headers": exposed, vary: "origin" };
 }
 

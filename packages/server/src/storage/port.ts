@@ -225,9 +225,7 @@ export interface Snapshot {
   /** The newest version of a domain that was written at or before a time. */
   versionAt(space: string, domain: string, modifiedAt: number): MaybePromise<number>;
   members(space: string): MaybePromise<readonly MemberState[]>;
-  memberships(
-    user: string,
-  ): MaybePromise<
+  memberships(user: string): MaybePromise<
     readonly {
       readonly space: string;
       readonly role: Role;
