@@ -33,3 +33,28 @@ it("rules 3 and 8: an inbox item that is retried twice at once is written once",
   expect(theirs.note.get("n1")?.votes).toBe(1);
   expect(theirs.inbox.current).toEqual([]);
 });
+
+it("rule 7: a restore that came too late is retried on the tombstone that stands by then", async () => {
+  const ann = place.device();
+  const site = await ann.open();
+  site.note.create({ text: "first" }, { key: "n1" });
+  site.note.delete("n1");
+  await ann.client.sync();
+  const other = place.device();
+  const theirs = await other.open();
+  await other.client.sync();
+  ann.offline();
+  site.note.restore("n1", { text: "mine" });
+  theirs.note.restore("n1", { text: "theirs" });
+  await other.client.sync();
+  theirs.note.delete("n1");
+  await other.client.sync();
+  ann.online();
+  await ann.client.sync();
+  const [item] = site.inbox.current;
+  expect(item).toMatchObject({ kind: "rejected", code: "expectation_failed" });
+  const { settled } = site.inbox.retry(item?.id ?? "");
+  await ann.client.sync();
+  expect(await settled).toMatchObject({ status: "applied" });
+  expect(site.note.get("n1")?.text).toBe("mine");
+});

@@ -1,7 +1,7 @@
-import { type Fields, type Json, type RandomPort, randomIdentifier } from "@landfall/protocol";
+import { type Fields, type Json, type Op, type RandomPort, randomIdentifier } from "@landfall/protocol";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
-import type { Receipt } from "./receipt.js";
+import type { NewEvent, Receipt } from "./receipt.js";
 import type { SpaceSession } from "./space-session.js";
 import { dropItem } from "./space-store.js";
 
@@ -51,7 +51,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
         .filter((item) => item.event?.id === event.id && item.kind !== "superseded")
         .map((item) => item.id);
       const receipt = event.ops
-        ? session.writeOps(event.ops)
+        ? session.writeOps(event.ops, restoredFrom(session, event.ops))
         : session.write({ action: event.action, args: event.args ?? null });
       dealtWith(receipt, siblings);
       return receipt;
@@ -107,6 +107,15 @@ function place(item: InboxItem): { readonly domain: string; readonly key: string
 
 function triedFields(item: InboxItem): Fields {
   return item.field === undefined ? ((item.tried ?? {}) as Fields) : { [item.field]: item.tried as Json };
+}
+
+/** What a restore must expect: the tombstone that stands now (DESIGN rule 7). Other conditions a retry gives up. */
+function restoredFrom(session: SpaceSession, ops: readonly Op[]): NewEvent["expect"] {
+  const restored = ops.flatMap((op) => (op.op === "restore" ? [op] : []));
+  if (restored.length === 0) return undefined;
+  return restored.map(
+    ({ domain, key }) => [domain, key, session.replica.baseRow(domain, key)?.version ?? 0] as const,
+  );
 }
 
 /** Counters and sets are not written over: only their own ops change them. */
