@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { bundleSize } from "./bundle.mjs";
 import { drivers } from "./drivers.mjs";
 import { withContexts } from "./harness/context.mjs";
 import { runInterleaved, summarize } from "./harness/run.mjs";
@@ -11,7 +10,7 @@ import { workloads } from "./workloads/all.mjs";
 
 const usage = `npm run bench [-- options]
 
-  --only W1,W3      only these workloads (${workloads.map((workload) => workload.id).join(", ")}, bundle)
+  --only W1,W3      only these workloads (${workloads.map((workload) => workload.id).join(", ")})
   --runs N          runs on each side, interleaved (default 5); medians are compared
   --json FILE       also write every figure of every run to a file
   --sides A,B       only these sides (${drivers.map((driver) => driver.name).join(", ")})
@@ -50,19 +49,12 @@ export async function main(argv) {
   const { runs, json } = options;
   /** @type {import("./harness/run.mjs").Row[]} */
   const rows = await withContexts((contextFor) => measure(contextFor, options));
-  const bundle = options.only.has("bundle") ? await bundleSize() : undefined;
-  if (bundle !== undefined)
-    process.stdout.write(
-      `\nbundle  The client with IndexedDB storage, minified and gzipped\n${bundle.text}\n`,
-    );
-
   const missed = rows.filter((row) => row.verdict === "miss").map((row) => `${row.workload} ${row.label}`);
-  if (bundle?.verdict === "miss") missed.push("bundle size");
   process.stdout.write(
     missed.length === 0 ? "\nNo target was missed.\n" : `\nMissed: ${missed.join("; ")}.\n`,
   );
   if (json !== undefined)
-    writeFileSync(json, `${JSON.stringify({ machine: machine(), runs, rows, bundle }, null, 2)}\n`);
+    writeFileSync(json, `${JSON.stringify({ machine: machine(), runs, rows }, null, 2)}\n`);
   return options.check && missed.length > 0 ? 1 : 0;
 }
 
@@ -88,7 +80,11 @@ function readOptions(argv) {
   if (!Number.isInteger(runs) || runs < 1)
     throw new Error(`--runs must be a whole number from 1, not "${values.runs}".`);
   return {
-    only: choose("--only", values.only, [...workloads.map((workload) => workload.id), "bundle"]),
+    only: choose(
+      "--only",
+      values.only,
+      workloads.map((workload) => workload.id),
+    ),
     sides: choose(
       "--sides",
       values.sides,

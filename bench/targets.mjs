@@ -32,6 +32,8 @@ export const targets = {
   "W6.visibleP99Ms": { below: 0.5 },
   "W6.reopenMs": { below: 150 },
 
+  "bundle.bytes": { max: 20_480 },
+
   // Ten times the pending events over the same touched records: the same work, and some for the larger maps.
   "W7.pendingGrowth": { max: 2 },
   // Ten times the touched records: at most ten times the work.
