@@ -56,6 +56,7 @@ function compareLists(a: readonly unknown[], b: readonly unknown[]): number {
 export function compareBy<Fields extends object>(
   orderBy: OrderBy<Fields> = "key",
 ): (a: Fields & Queried, b: Fields & Queried) => number {
+  if (orderBy === "key") return byKey;
   const steps: readonly (readonly [string, "asc" | "desc"])[] =
     typeof orderBy === "string" ? [[orderBy, "asc"]] : orderBy;
   return (a, b) => {
@@ -63,6 +64,9 @@ export function compareBy<Fields extends object>(
       const apart = compareValues(a[field as keyof typeof a], b[field as keyof typeof b]);
       if (apart !== 0) return direction === "desc" ? -apart : apart;
     }
-    return compareValues(a.key, b.key);
+    return byKey(a, b);
   };
 }
+
+/** The order that most queries have; a live one looks places up by it at every write. */
+const byKey = (a: Queried, b: Queried): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
