@@ -189,7 +189,7 @@ export const clientFaults: readonly Fault[] = [
     rule: "rule 3",
     file: outbox,
     find: "...(was ? { was } : {})",
-    replace: "",
+    replace: "...{}",
     test: installation("the copy goes on as a new device; nothing is lost, doubled or refused"),
     why: "The copy's writes are refused as somebody else's.",
   },
