@@ -91,7 +91,6 @@ class FakeSpace implements SyncedSpace {
     }
     return Promise.resolve({
       moreToFetch: this.stuck,
-      moreToSend: this.sendable > 0,
       ...(this.deferMs === undefined ? {} : { retryAfterMs: this.deferMs }),
     });
   }

@@ -501,7 +501,7 @@ describe("the loop", () => {
     let ends = 0;
     space("a").end = () => {
       ends += 1;
-      return Promise.resolve({ moreToFetch: false, moreToSend: false });
+      return Promise.resolve({ moreToFetch: false });
     };
     await time.advance(10);
     loop.removeSpace("a");

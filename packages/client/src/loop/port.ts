@@ -21,8 +21,6 @@ export interface SpacePart {
 export interface Landing {
   /** Rows are left to fetch. */
   readonly moreToFetch: boolean;
-  /** Events are left to send that are not waiting for something else. */
-  readonly moreToSend: boolean;
   /** An event was deferred: nothing is sent again before this has passed. */
   readonly retryAfterMs?: number;
 }

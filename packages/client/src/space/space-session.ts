@@ -257,12 +257,11 @@ export class SpaceSession implements SyncedSpace {
 
   async end(end: AnswerEnd): Promise<Landing> {
     const staging = this.#staging;
-    if (!staging) return { moreToFetch: false, moreToSend: false };
+    if (!staging) return { moreToFetch: false };
     staging.end(end);
     const retryAfterMs = staging.deferredForMs;
     if (!end.more) await this.#land(staging);
-    const moreToSend = retryAfterMs === undefined && this.sendable > 0;
-    return { moreToFetch: end.more, moreToSend, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+    return { moreToFetch: end.more, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
 
   broken(): void {
