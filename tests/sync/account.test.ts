@@ -48,6 +48,8 @@ describe("data made before signing in", () => {
     site.note.increment("n2", { votes: 1 });
     await own.saved;
     expect(device.client.status).toMatchObject({ state: "signed-out", pending: { count: 3 } });
+    // Two clocks agree to within a round trip, so what is to be later is clearly later.
+    await new Promise((resolve) => setTimeout(resolve, 100));
     theirs.note.update("n1", { text: "the account's, later" });
     await other.client.sync();
     who.user = "ann";
