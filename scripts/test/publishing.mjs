@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { cacheFolder, root, runNode, runNpm } from "../child.mjs";
 import { fromExit, sum } from "./outcome.mjs";
 
@@ -12,7 +12,7 @@ export async function checkPublishing() {
   const folder = `${cacheFolder}/tarballs`;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const packages = readdirSync(`${root}/packages`);
+  const packages = readdirSync(`${root}/packages`).filter((name) => !isPrivate(name));
   const pack = await runNpm([
     "pack",
     "--pack-destination",
@@ -28,4 +28,9 @@ export async function checkPublishing() {
     outcomes.push(fromExit(await runNode("node_modules/@arethetypeswrong/cli/dist/index.js", args)));
   }
   return sum(outcomes);
+}
+
+/** @param {string} name of a folder under `packages/` */
+function isPrivate(name) {
+  return JSON.parse(readFileSync(`${root}/packages/${name}/package.json`, "utf8")).private === true;
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import { expect, test } from "vitest";
-import { entriesOf, packageNames, readManifest } from "./packages.js";
+import { entriesOf, packageNames, privatePackageNames, readManifest } from "./packages.js";
 import { importsOf, isTest, readFiles, root } from "./source-files.js";
 
 /** Which packages a package may import: arrows point one way, from the surface to the core. */
@@ -12,7 +12,15 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   client: ["protocol", "schema"],
   react: ["protocol", "schema", "client"],
   cli: ["protocol", "schema", "client", "server"],
+  simulation: ["protocol", "schema", "client", "server"],
 };
+
+/**
+ * The packages that may import a source file of the engine by its path, as tests may. The simulated world stands
+ * where a platform would, below the entries: it joins the engine's parts at their ports, and none of them may be
+ * made public for its sake.
+ */
+const insiders: readonly string[] = ["simulation"];
 
 /** The only files of packages for browsers that may use Node, each with its reason. */
 const nodeFiles: Readonly<Record<string, string>> = {
@@ -25,7 +33,11 @@ const entries = new Set(packageNames.flatMap((name) => entriesOf(name).map(({ sp
 const packageOf = (path: string) => path.split("/")[1] ?? "";
 
 test("every package has its place in the layers", () => {
-  expect(packageNames).toEqual(Object.keys(arrows).toSorted());
+  expect([...packageNames, ...privatePackageNames].toSorted()).toEqual(Object.keys(arrows).toSorted());
+});
+
+test("only a package that is not published may reach behind the entries of others", () => {
+  expect(insiders).toEqual(privatePackageNames);
 });
 
 test("packages import only the packages below them", () => {
@@ -40,7 +52,8 @@ test("packages import only the packages below them", () => {
 
 test("packages are imported by entries that they export", () => {
   const outside = readFiles(["bench", "examples", "scripts"], [".ts", ".tsx", ".mjs"]);
-  const wrong = [...files, ...outside].flatMap((file) =>
+  const bound = files.filter(({ path }) => !insiders.includes(packageOf(path)));
+  const wrong = [...bound, ...outside].flatMap((file) =>
     importsOf(file)
       .filter((name) => name.startsWith("@landfall/") && !entries.has(name))
       .map((name) => `${file.path} imports ${name}, which no package exports`),
@@ -48,13 +61,14 @@ test("packages are imported by entries that they export", () => {
   expect(wrong).toEqual([]);
 });
 
-test("tests across packages import entries, or a source file by its path", () => {
+test("tests across packages, and the simulation, import entries, or a source file by its path", () => {
   const isSource = (name: string) => {
     const [, folder = "", ...rest] = name.split("/");
     const stem = `${root}packages/${folder}/src/${rest.join("/")}`;
     return existsSync(`${stem}.ts`) || existsSync(`${stem}.tsx`);
   };
-  const wrong = readFiles(["tests"], [".ts", ".tsx"]).flatMap((file) =>
+  const inside = files.filter(({ path }) => insiders.includes(packageOf(path)));
+  const wrong = [...readFiles(["tests"], [".ts", ".tsx"]), ...inside].flatMap((file) =>
     importsOf(file)
       .filter((name) => name.startsWith("@landfall/") && !entries.has(name) && !isSource(name))
       .map((name) => `${file.path} imports ${name}`),
@@ -117,7 +131,7 @@ test("what a package imports at run time is in its dependencies", () => {
 
 test("packages for browsers use Node only where it is said", () => {
   const using = files
-    .filter(({ path }) => !isTest(path) && !["server", "cli"].includes(packageOf(path)))
+    .filter(({ path }) => !isTest(path) && !["server", "cli", "simulation"].includes(packageOf(path)))
     .filter((file) => importsOf(file).some((name) => name.startsWith("node:")))
     .map(({ path }) => path);
   expect(using.toSorted()).toEqual(Object.keys(nodeFiles).toSorted());

@@ -23,8 +23,14 @@ export interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
-/** The names of the folders under `packages/`. */
-export const packageNames: readonly string[] = readdirSync(`${root}packages`).toSorted();
+const folders: readonly string[] = readdirSync(`${root}packages`).toSorted();
+const isPrivate = (name: string): boolean => readManifest(`packages/${name}`).private === true;
+
+/** The names of the folders under `packages/` that are published. */
+export const packageNames: readonly string[] = folders.filter((name) => !isPrivate(name));
+
+/** The names of those that are there for this workspace alone, and have no entries. */
+export const privatePackageNames: readonly string[] = folders.filter(isPrivate);
 
 export function readManifest(folder: string): Manifest {
   return JSON.parse(readFileSync(`${root}${folder}/package.json`, "utf8")) as Manifest;

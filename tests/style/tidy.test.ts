@@ -181,7 +181,9 @@ test("there are no enums: a union of strings says the same and leaves no code", 
 });
 
 test("every source file is reached from an entry of its package", () => {
-  const byPath = new Map(sources.map((source) => [source.path, source]));
+  // What is not published has no entries; knip finds what nothing uses there.
+  const published = sources.filter(({ path }) => packageNames.includes(path.split("/")[1] ?? ""));
+  const byPath = new Map(published.map((source) => [source.path, source]));
   const reached = new Set<string>();
   const reach = (path: string) => {
     const source = byPath.get(path);
