@@ -6,7 +6,7 @@ const runEvent = "packages/server/src/exchange/run-event.ts";
 const applyOp = "packages/server/src/apply/apply-op.ts";
 const batch = "packages/server/src/apply/space-batch.ts";
 const snapshot = "packages/server/src/storage/sqlite-snapshot.ts";
-const group = "packages/server/src/storage/sqlite-group.ts";
+const group = "packages/server/src/storage/group-commit.ts";
 
 const world = {
   file: "tests/faults/exchange.test.ts",
@@ -202,8 +202,8 @@ export const serverFaults: readonly Fault[] = [
     name: "answer-before-the-commit",
     rule: "rule 2",
     file: group,
-    find: 'this.database.exec("RELEASE batch"); if',
-    replace: 'this.database.exec("RELEASE batch"); job.resolve(value as never); if',
+    find: "this.connection.keep(); if",
+    replace: "this.connection.keep(); job.resolve(value as never); if",
     test: disk(
       "what was acknowledged is there, what was not is deferred and nowhere, and it goes on when there is room",
     ),
@@ -213,8 +213,9 @@ export const serverFaults: readonly Fault[] = [
     name: "news-before-the-commit",
     rule: "rule 2",
     file: group,
-    find: 'this.database.exec("COMMIT");',
-    replace: 'for (const commit of toCommits(done)) this.committed(commit); this.database.exec("COMMIT");',
+    find: "const committed = this.connection.commit();",
+    replace:
+      "for (const commit of toCommits(done)) this.committed(commit); const committed = this.connection.commit();",
     test: disk(
       "what was acknowledged is there, what was not is deferred and nowhere, and it goes on when there is room",
     ),
@@ -224,8 +225,8 @@ export const serverFaults: readonly Fault[] = [
     name: "group-goes-on-after-its-rollback",
     rule: "rule 2",
     file: group,
-    find: 'this.database.exec("ROLLBACK TO batch; RELEASE batch");',
-    replace: 'try { this.database.exec("ROLLBACK TO batch; RELEASE batch"); } catch { /* gone */ }',
+    find: "this.connection.undo();",
+    replace: "try { this.connection.undo(); } catch { /* gone */ }",
     test: disk(
       "what was acknowledged is there, what was not is deferred and nowhere, and it goes on when there is room",
     ),

@@ -1,5 +1,6 @@
 import { limits } from "@landfall/protocol";
 import type { CommittedEvent } from "../engine-types.js";
+import type { BatchTransaction } from "./group-commit.js";
 import { packOutcomes, unpackOutcomes } from "./outcome-chunk.js";
 import type {
   GenerationStart,
@@ -11,7 +12,6 @@ import type {
   ScanRange,
   SpaceChanges,
   SpaceState,
-  SpaceTransaction,
   StoredOutcome,
   StoredRecord,
   WriterState,
@@ -45,8 +45,7 @@ function toRecord([
 const maxChunk = 10 * limits.maxEventsPerRequest;
 
 /** One batch inside the group's transaction and a savepoint of its own. */
-export class SqliteTransaction implements SpaceTransaction {
-  /** What the batch told of, for the listeners. */
+export class SqliteTransaction implements BatchTransaction {
   readonly published: { readonly generation: string; readonly events: CommittedEvent[] }[] = [];
   #openedAt: number | undefined;
   #savedAt: number | undefined;
@@ -61,12 +60,10 @@ export class SqliteTransaction implements SpaceTransaction {
     private readonly commitModifiedAt: number | undefined,
   ) {}
 
-  /** The `modifiedAt` that the batch gave the space, or undefined where it left it as it was. */
   get movedTo(): number | undefined {
     return this.#savedAt === this.#openedAt ? undefined : this.#savedAt;
   }
 
-  /** Ends the batch. @throws what a statement failed with, even if the batch went on as if nothing had happened. */
   end(): void {
     this.#over = true;
     if (this.#failure) throw this.#failure.error;

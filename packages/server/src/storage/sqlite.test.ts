@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { storageConformance } from "./conformance.js";
 import { makeSpace, opened, recordAt, save, stateAt } from "./conformance/sample.js";
+import { GroupCommit } from "./group-commit.js";
+import { SqliteConnection } from "./sqlite-connection.js";
 import { loadSqlite } from "./sqlite-driver.js";
-import { GroupCommit } from "./sqlite-group.js";
 import { migrations } from "./sqlite-schema.js";
 import { sqlite } from "./sqlite.js";
 
@@ -83,7 +84,9 @@ describe("group commit", () => {
     const database = new Driver(":memory:");
     for (const step of migrations) database.exec(step);
     const told: unknown[] = [];
-    const group = new GroupCommit(database, setImmediate, (commit) => told.push(commit));
+    const group = new GroupCommit(new SqliteConnection(database), setImmediate, (commit) =>
+      told.push(commit),
+    );
     const event = { index: 1, modifiedAt: 10, by: "d1", user: "ann", seq: 1, domains: [], rows: undefined };
     const start = (space: string): Promise<void> =>
       group.write(space, async (transaction) => {

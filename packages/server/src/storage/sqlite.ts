@@ -1,9 +1,10 @@
 import type { SpaceCommit } from "../engine-types.js";
 import type { MaybePromise } from "../maybe-promise.js";
+import { GroupCommit, type GroupConnection, type Schedule } from "./group-commit.js";
 import type { GenerationStart, Snapshot, SpaceTransaction, Storage, StorageStats } from "./port.js";
 import { type SqliteDatabase, Statements, loadSqlite } from "./sqlite-driver.js";
+import { SqliteConnection } from "./sqlite-connection.js";
 import { type SqliteOptions, openFile } from "./sqlite-file.js";
-import { GroupCommit, type Schedule } from "./sqlite-group.js";
 import { SqliteSnapshot } from "./sqlite-snapshot.js";
 
 /** The storage of one embedded server, with doors that only operators and tests use. */
@@ -29,11 +30,16 @@ export type { SqliteOptions } from "./sqlite-file.js";
  */
 export function sqlite(
   file: string,
-  options: SqliteOptions & { readonly schedule?: Schedule } = {},
+  options: SqliteOptions & {
+    readonly schedule?: Schedule;
+    /** Puts something around the connection that writes: how a test crashes at a commit, or fails it. */
+    readonly around?: (connection: GroupConnection) => GroupConnection;
+  } = {},
 ): SqliteStorage {
   const { writer, reader, close } = openFile(loadSqlite(), file, options);
   const listeners = new Set<(commit: SpaceCommit) => void>();
-  const group = new GroupCommit(writer, options.schedule ?? setImmediate, (commit) => {
+  const { schedule = setImmediate, around = (connection: GroupConnection) => connection } = options;
+  const group = new GroupCommit(around(new SqliteConnection(writer)), schedule, (commit) => {
     for (const listener of listeners) listener(commit);
   });
   const reading = new Reading(reader, reader === writer ? group : undefined);

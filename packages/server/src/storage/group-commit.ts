@@ -1,9 +1,34 @@
 import type { CommittedEvent, SpaceCommit } from "../engine-types.js";
 import type { MaybePromise } from "../maybe-promise.js";
 import { type SpaceTransaction, TransactionLostError } from "./port.js";
-import type { SqliteDatabase } from "./sqlite-driver.js";
-import { Statements } from "./sqlite-driver.js";
-import { SqliteTransaction } from "./sqlite-transaction.js";
+
+/** What one batch of a group does, in a savepoint of its own. */
+export interface BatchTransaction extends SpaceTransaction {
+  /** What the batch told of, for the listeners. */
+  readonly published: readonly {
+    readonly generation: string;
+    readonly events: readonly CommittedEvent[];
+  }[];
+  /** The `modifiedAt` that the batch gave the space, or undefined where it left it as it was. */
+  readonly movedTo: number | undefined;
+  /** Ends the batch. @throws what a statement failed with, even if the batch went on as if nothing had happened. */
+  end(): void;
+}
+
+/** The connection of an embedded database that writes: one transaction at a time, savepoints in it. */
+export interface GroupConnection {
+  begin(): MaybePromise<void>;
+  /** Sets a savepoint and gives what a batch does from there on. */
+  batch(space: string, commitModifiedAt: number | undefined): BatchTransaction;
+  /** Keeps what the batch did since its savepoint. */
+  keep(): void;
+  /** Undoes what the batch did since its savepoint. @throws when the whole transaction is gone already. */
+  undo(): void;
+  /** All of it is durable when this returns. @throws when nothing of it was kept. */
+  commit(): MaybePromise<void>;
+  /** Undoes the whole transaction, if it still stands. */
+  rollback(): void;
+}
 
 interface Job {
   readonly space: string;
@@ -16,7 +41,7 @@ interface Job {
 interface Done {
   readonly job: Job;
   readonly value: unknown;
-  readonly published: SqliteTransaction["published"];
+  readonly published: BatchTransaction["published"];
 }
 
 /** Batches in one commit at most: what comes later should not wait for ever, and reads come between commits. */
@@ -34,19 +59,16 @@ export class GroupCommit {
   batches = 0;
   largestGroup = 0;
   lostGroups = 0;
-  readonly #statements: Statements;
   readonly #queue: Job[] = [];
   #running: Promise<void> | undefined;
   #scheduled = false;
   #closed = false;
 
   constructor(
-    private readonly database: SqliteDatabase,
+    private readonly connection: GroupConnection,
     private readonly schedule: Schedule,
     private readonly committed: (commit: SpaceCommit) => void,
-  ) {
-    this.#statements = new Statements(database);
-  }
+  ) {}
 
   write<T>(space: string, batch: (transaction: SpaceTransaction) => MaybePromise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new Error("The storage is closed."));
@@ -88,13 +110,15 @@ export class GroupCommit {
     const done: Done[] = [];
     const commitTimes = new Map<string, number>();
     try {
-      this.database.exec("BEGIN IMMEDIATE");
+      const begun = this.connection.begin();
+      if (begun) await begun;
       for (const job of jobs) {
         const going = this.#runJob(job, commitTimes);
         const finished = going instanceof Promise ? await going : going;
         if (finished) done.push(finished);
       }
-      this.database.exec("COMMIT");
+      const committed = this.connection.commit();
+      if (committed) await committed;
     } catch (cause) {
       this.#lose(jobs, cause);
       return;
@@ -111,21 +135,20 @@ export class GroupCommit {
 
   /** Runs one batch in a savepoint. @throws when the transaction is gone. @returns undefined for a batch that failed alone. */
   #runJob(job: Job, commitTimes: Map<string, number>): MaybePromise<Done | undefined> {
-    this.database.exec("SAVEPOINT batch");
-    const transaction = new SqliteTransaction(this.#statements, job.space, commitTimes.get(job.space));
+    const transaction = this.connection.batch(job.space, commitTimes.get(job.space));
     const succeed = (value: unknown): Done | undefined => {
       try {
         transaction.end();
       } catch (error) {
         return fail(error);
       }
-      this.database.exec("RELEASE batch");
+      this.connection.keep();
       if (transaction.movedTo !== undefined) commitTimes.set(job.space, transaction.movedTo);
       return { job, value, published: transaction.published };
     };
     const fail = (error: unknown): undefined => {
       try {
-        this.database.exec("ROLLBACK TO batch; RELEASE batch");
+        this.connection.undo();
       } catch {
         // A full disk rolls back everything, savepoints too: the group is lost, and this is why.
         throw error;
@@ -145,11 +168,7 @@ export class GroupCommit {
   /** Nothing of the group stands, not even what had been carried out: all of it may be sent again. */
   #lose(jobs: readonly Job[], cause: unknown): void {
     this.lostGroups += 1;
-    try {
-      this.database.exec("ROLLBACK");
-    } catch {
-      // SQLite has rolled back already.
-    }
+    this.connection.rollback();
     const error = new TransactionLostError(
       `The storage could not commit (${String(cause)}); nothing of it was kept. See to its disk, then it goes on by itself.`,
       { cause },
@@ -169,7 +188,7 @@ function toCommits(done: readonly Done[]): SpaceCommit[] {
     for (const { generation, events } of published) {
       const open = commits.find((commit) => commit.space === job.space && commit.generation === generation);
       if (open) open.events.push(...events);
-      else commits.push({ space: job.space, generation, events });
+      else commits.push({ space: job.space, generation, events: [...events] });
     }
   }
   return commits;
