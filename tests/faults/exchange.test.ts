@@ -82,7 +82,8 @@ async function take(world: World, now: Step): Promise<void> {
       return;
     }
     case "prune":
-      return world.storage.pruneTombstones(space, now.domain, Math.max(0, world.history.head - now.back));
+      await world.storage.pruneTombstones(space, now.domain, Math.max(0, world.history.head - now.back));
+      return;
     case "restart":
       return world.restart(at);
     case "reload":

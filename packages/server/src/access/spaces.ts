@@ -32,7 +32,7 @@ export async function createSpace(
       lookups: core.lookupDeclaration,
     };
     await transaction.startGeneration(
-      { generation, reason: "created", parent: undefined, at: 0 },
+      { generation, reason: "created", parent: undefined, at: 0, startedAt: now },
       state,
       false,
     );
@@ -70,7 +70,7 @@ export async function wipeSpace(
       lookups: core.lookupDeclaration,
     };
     await transaction.startGeneration(
-      { generation, reason: "wiped", parent: state.generation, at: state.head },
+      { generation, reason: "wiped", parent: state.generation, at: state.head, startedAt: modifiedAt },
       wiped,
       true,
     );

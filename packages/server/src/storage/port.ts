@@ -104,6 +104,8 @@ export interface GenerationStart {
   readonly parent: string | undefined;
   /** The index at which it parts from its parent. */
   readonly at: number;
+  /** When it began, in milliseconds of the server's clock; 0 where nobody has said. */
+  readonly startedAt: number;
 }
 
 export interface MemberState {
@@ -168,8 +170,11 @@ export interface SpaceTransaction {
   save(changes: SpaceChanges): MaybePromise<void>;
   /** Makes the space, or gives it a new generation. `wipe` drops rows, outcomes, ids and writers first; domains stay, empty. */
   startGeneration(start: GenerationStart, state: SpaceState, wipe: boolean): MaybePromise<void>;
-  /** Drops tombstones of a domain up to a version. */
-  pruneTombstones(domain: string, upTo: number): MaybePromise<void>;
+  /**
+   * Drops a domain's tombstones up to a version, the oldest first, and puts the horizon there, unless it is further.
+   * @param limit how many at most; all unless said. @returns how many.
+   */
+  pruneTombstones(domain: string, upTo: number, limit?: number): MaybePromise<number>;
   /** Drops all lookups of the space, to be built anew. */
   clearLookups(): MaybePromise<void>;
   members(): MaybePromise<readonly MemberState[]>;
@@ -227,6 +232,12 @@ export interface Snapshot {
   ): MaybePromise<readonly PageRow[]>;
   /** The newest version of a domain that was written at or before a time. */
   versionAt(space: string, domain: string, modifiedAt: number): MaybePromise<number>;
+  /** A domain's oldest tombstones, in order of version. */
+  tombstones(
+    space: string,
+    domain: string,
+    limit: number,
+  ): MaybePromise<readonly { readonly version: number; readonly modifiedAt: number }[]>;
   members(space: string): MaybePromise<readonly MemberState[]>;
   memberships(user: string): MaybePromise<
     readonly {

@@ -86,11 +86,13 @@ export function readWriters(
 
 export function readGenerations(statements: Statements, space: string): readonly GenerationStart[] {
   return statements
-    .of("SELECT generation, reason, parent, at FROM generations WHERE space=? ORDER BY number DESC")
+    .of(
+      "SELECT generation, reason, parent, at, started_at FROM generations WHERE space=? ORDER BY number DESC",
+    )
     .all(space)
     .map(
-      ([generation, reason, parent, at]) =>
-        ({ generation, reason, parent: parent ?? undefined, at }) as GenerationStart,
+      ([generation, reason, parent, at, startedAt]) =>
+        ({ generation, reason, parent: parent ?? undefined, at, startedAt }) as GenerationStart,
     );
 }
 

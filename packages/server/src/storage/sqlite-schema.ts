@@ -50,4 +50,8 @@ export const migrations: readonly string[] = [
     PRIMARY KEY(space, id)
   ) WITHOUT ROWID, STRICT;
   `,
+  `
+  ALTER TABLE generations ADD COLUMN started_at INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX tombstones ON records(space, domain, version) WHERE fields IS NULL;
+  `,
 ];

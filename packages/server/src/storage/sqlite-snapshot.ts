@@ -68,6 +68,15 @@ export class SqliteSnapshot implements Snapshot {
     return row ? (row[0] as number) : 0;
   }
 
+  tombstones(space: string, domain: string, limit: number): ReturnType<Snapshot["tombstones"]> {
+    return this.statements
+      .of(
+        "SELECT version, modified_at FROM records WHERE space=? AND domain=? AND fields IS NULL ORDER BY version LIMIT ?",
+      )
+      .all(space, domain, limit)
+      .map(([version, modifiedAt]) => ({ version: version as number, modifiedAt: modifiedAt as number }));
+  }
+
   rows(space: string, domain: string, keys: readonly string[], keysOnly: boolean): readonly PageRow[] {
     return this.statements
       .of(

@@ -212,22 +212,25 @@ export class SqliteTransaction implements BatchTransaction {
     this.#use(() => {
       if (wipe) this.#wipe(state.head);
       this.statements
-        .of("INSERT INTO generations(space, generation, reason, parent, at) VALUES (?,?,?,?,?)")
-        .run(this.space, start.generation, start.reason, start.parent ?? null, start.at);
+        .of("INSERT INTO generations(space, generation, reason, parent, at, started_at) VALUES (?,?,?,?,?,?)")
+        .run(this.space, start.generation, start.reason, start.parent ?? null, start.at, start.startedAt);
       this.#saveState(state);
       this.#generation = start.generation;
       this.#writer = undefined;
     });
   }
 
-  pruneTombstones(domain: string, upTo: number): void {
-    this.#use(() => {
-      this.statements
-        .of("DELETE FROM records WHERE space=? AND domain=? AND version<=? AND fields IS NULL")
-        .run(this.space, domain, upTo);
+  pruneTombstones(domain: string, upTo: number, limit = -1): number {
+    return this.#use(() => {
+      const { changes } = this.statements
+        .of(
+          "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE space=? AND domain=? AND version<=? AND fields IS NULL ORDER BY version LIMIT ?)",
+        )
+        .run(this.space, domain, upTo, limit);
       this.statements
         .of("UPDATE domains SET horizon=max(horizon, ?) WHERE space=? AND domain=?")
         .run(upTo, this.space, domain);
+      return Number(changes);
     });
   }
 

@@ -7,7 +7,7 @@ import { makeSpace, opened, recordAt, save, stateAt } from "./conformance/sample
 import { GroupCommit } from "./group-commit.js";
 import { SqliteConnection } from "./sqlite-connection.js";
 import { loadSqlite } from "./sqlite-driver.js";
-import { migrations } from "./sqlite-schema.js";
+import { applicationId, migrations } from "./sqlite-schema.js";
 import { sqlite } from "./sqlite.js";
 
 const folder = (): string => mkdtempSync(join(tmpdir(), "landfall-"));
@@ -57,6 +57,25 @@ describe("the data file", () => {
     await sqlite(join(folder(), "d.db")).close();
   });
 
+  test("§7: a file of every older format is brought to the newest, with what it holds", async () => {
+    const Driver = loadSqlite();
+    for (let format = 1; format < migrations.length; format++) {
+      const file = join(folder(), "a.db");
+      const old = new Driver(file);
+      for (const step of migrations.slice(0, format)) old.exec(step);
+      old.exec(
+        `INSERT INTO spaces VALUES ('s1','g1',0,0,0,0,0,'{}'); INSERT INTO generations(space, generation, reason, at) VALUES ('s1','g1','created',0);
+         PRAGMA application_id=${applicationId}; PRAGMA user_version=${format}`,
+      );
+      old.close();
+      const storage = sqlite(file);
+      const start = { generation: "g1", reason: "created", parent: undefined, at: 0, startedAt: 0 };
+      expect(await storage.read((snapshot) => snapshot.generations("s1"))).toEqual([start]);
+      expect(await storage.read((snapshot) => snapshot.tombstones("s1", "a", 1))).toEqual([]);
+      await storage.close();
+    }
+  });
+
   test("§7: a backup is the whole of one moment, and opens as a data file", async () => {
     const place = folder();
     const storage = sqlite(join(place, "a.db"));
@@ -91,7 +110,7 @@ describe("group commit", () => {
     const start = (space: string): Promise<void> =>
       group.write(space, async (transaction) => {
         await transaction.startGeneration(
-          { generation: "g1", reason: "created", parent: undefined, at: 0 },
+          { generation: "g1", reason: "created", parent: undefined, at: 0, startedAt: 5 },
           stateAt(0),
           false,
         );

@@ -12,10 +12,10 @@ export interface SqliteStorage extends Storage {
   /** Gives a space another generation, as a restore does (DESIGN rule 12). Rows stay as they are, unless it is wiped. */
   setGeneration(
     space: string,
-    start: Omit<GenerationStart, "parent"> & { readonly parent?: string },
+    start: Pick<GenerationStart, "generation" | "reason" | "at"> & Partial<GenerationStart>,
   ): Promise<void>;
-  /** Drops a domain's tombstones up to a version, and remembers that they are gone. */
-  pruneTombstones(space: string, domain: string, upToVersion: number): Promise<void>;
+  /** Drops a domain's tombstones up to a version, and remembers that they are gone. @returns how many. */
+  pruneTombstones(space: string, domain: string, upToVersion: number): Promise<number>;
   /** Copies everything, as of one moment, into a new file. */
   backup(file: string): Promise<void>;
 }
@@ -90,7 +90,7 @@ async function startGeneration(
   if (!opened) throw new Error(`There is no space ${space}, so it has no generation to change.`);
   const parent = start.parent ?? opened.state.generation;
   await transaction.startGeneration(
-    { ...start, parent },
+    { startedAt: 0, ...start, parent },
     { ...opened.state, generation: start.generation },
     start.reason === "wiped",
   );

@@ -56,7 +56,7 @@ export async function makeSpace(storage: Storage, space = "s1", owner = "ann"): 
   await storage.write(space, async (transaction) => {
     await transaction.open("d1", owner);
     await transaction.startGeneration(
-      { generation: "g1", reason: "created", parent: undefined, at: 0 },
+      { generation: "g1", reason: "created", parent: undefined, at: 0, startedAt: 5 },
       stateAt(0),
       false,
     );

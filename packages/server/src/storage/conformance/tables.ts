@@ -100,6 +100,53 @@ export function describeTables(test: WithStorage): void {
     );
   });
 
+  test("rule 7: tombstones are cleared away the oldest first, so many at a time; live rows stay, and other domains", async (storage) => {
+    await makeSpace(storage);
+    const domain = { domain: "a", head: 9, count: 1, sum: emptySum, horizon: 0 };
+    await save(storage, {
+      space: stateAt(9),
+      domains: [domain, { ...domain, domain: "b" }],
+      records: [
+        recordAt("a", "k1", 1, null),
+        recordAt("a", "k9", 2, null),
+        recordAt("a", "k2", 3),
+        recordAt("a", "k3", 4, null),
+        recordAt("a", "k4", 4, null),
+        recordAt("b", "k1", 1, null),
+      ],
+    });
+    const oldest = (limit: number): Promise<readonly object[]> =>
+      storage.read((snapshot) => snapshot.tombstones("s1", "a", limit));
+    assert.deepEqual(await oldest(2), [
+      { version: 1, modifiedAt: 10 },
+      { version: 2, modifiedAt: 20 },
+    ]);
+    const prune = (upTo: number, limit: number): Promise<number> =>
+      storage.write("s1", (transaction) => transaction.pruneTombstones("a", upTo, limit));
+    assert.equal(await prune(2, 1), 1);
+    assert.deepEqual(await oldest(1), [{ version: 2, modifiedAt: 20 }]);
+    assert.equal(await prune(4, 2), 2);
+    assert.deepEqual(await oldest(9), [{ version: 4, modifiedAt: 40 }]);
+    assert.equal(await prune(4, 5), 1);
+    assert.equal(await prune(3, 5), 0);
+    const domains = await storage.read((snapshot) => snapshot.domains("s1"));
+    assert.deepEqual(
+      new Map(domains.map((each) => [each.domain, each.horizon])),
+      new Map([
+        ["a", 4],
+        ["b", 0],
+      ]),
+    );
+    const { rows } = await storage.read((snapshot) =>
+      snapshot.page({ space: "s1", domains: [{ domain: "a", after: 0 }], limit: 9, maxBytes: 1e6 }),
+    );
+    assert.deepEqual(
+      rows.map(({ key }) => key),
+      ["k2"],
+    );
+    assert.equal((await storage.read((snapshot) => snapshot.tombstones("s1", "b", 9))).length, 1);
+  });
+
   test("rule 12: a wipe empties a space and keeps its members and domains; generations are remembered, newest first", async (storage) => {
     await makeSpace(storage);
     const domain = { domain: "a", head: 1, count: 1, sum: "0123456789abcdef0123456789abcdef", horizon: 0 };
@@ -116,7 +163,7 @@ export function describeTables(test: WithStorage): void {
     await storage.write("s1", async (transaction) => {
       await opened(transaction);
       await transaction.startGeneration(
-        { generation: "g2", reason: "wiped", parent: "g1", at: 1 },
+        { generation: "g2", reason: "wiped", parent: "g1", at: 1, startedAt: 5 },
         { ...stateAt(2), generation: "g2" },
         true,
       );
@@ -144,8 +191,8 @@ export function describeTables(test: WithStorage): void {
     });
     const history = await storage.read((snapshot) => snapshot.generations("s1"));
     assert.deepEqual(history, [
-      { generation: "g2", reason: "wiped", parent: "g1", at: 1 },
-      { generation: "g1", reason: "created", parent: undefined, at: 0 },
+      { generation: "g2", reason: "wiped", parent: "g1", at: 1, startedAt: 5 },
+      { generation: "g1", reason: "created", parent: undefined, at: 0, startedAt: 5 },
     ]);
   });
 
@@ -161,7 +208,7 @@ export function describeTables(test: WithStorage): void {
     await storage.write("s1", async (transaction) => {
       await opened(transaction);
       await transaction.startGeneration(
-        { generation: "g2", reason: "restored", parent: "g1", at: 1 },
+        { generation: "g2", reason: "restored", parent: "g1", at: 1, startedAt: 5 },
         { ...stateAt(1), generation: "g2" },
         false,
       );

@@ -1,0 +1,6 @@
+export {
+  type RestorePorts,
+  type RestoredSpace,
+  startRestoredGeneration,
+  startRestoredGenerations,
+} from "./operations/restored-generation.js";
