@@ -208,6 +208,40 @@ export interface Page {
   readonly more: boolean;
 }
 
+/** Rows one after another, however many: a storage reads them as they are asked for. */
+export type Rows<T> = Iterable<T> | AsyncIterable<T>;
+
+/** A lookup, with the fields of the live record that it names; undefined where there is none. */
+export interface HeldLookup extends LookupEntry {
+  readonly fields: string | undefined;
+}
+
+/** @property writer its place in the list of writers. */
+export interface HeldOutcome extends StoredOutcome {
+  readonly writer: number;
+}
+
+/** Where an id was seen first. @property writer its place in the list of writers; -1 where it is not there. */
+export interface HeldEvent {
+  readonly id: string;
+  readonly seq: number;
+  readonly writer: number;
+}
+
+/** Everything that is kept of a space beside what the snapshot gives whole: for verification. */
+export interface SpaceContents {
+  /** Of all generations; the others name a writer by its place in this list. */
+  readonly writers: readonly (WriterState & { readonly generation: string })[];
+  /** Records and tombstones of all domains, in order of version. */
+  records(): Rows<StoredRecord>;
+  /** In order of domain, name and value. */
+  lookups(): Rows<HeldLookup>;
+  /** In order of writer and seq. */
+  outcomes(): Rows<HeldOutcome>;
+  /** In order of writer and seq. */
+  events(): Rows<HeldEvent>;
+}
+
 /** A consistent view of everything, as of one commit. */
 export interface Snapshot {
   space(
@@ -249,6 +283,7 @@ export interface Snapshot {
   >;
   spaces(): MaybePromise<readonly string[]>;
   writers(space: string, generation: string): MaybePromise<readonly WriterState[]>;
+  contents(space: string): MaybePromise<SpaceContents>;
 }
 
 /** Thrown by `write` when the batch's transaction was lost as a whole, as by a full disk: nothing of it was kept, and it may be tried again. */

@@ -6,6 +6,7 @@ import type {
   OpenedSpace,
   RejectedCreate,
   SpaceState,
+  StoredRecord,
   WriterState,
 } from "./port.js";
 import type { SqlValue, Statements } from "./sqlite-driver.js";
@@ -25,6 +26,28 @@ function toState([
   lookups,
 ]: Columns): SpaceState {
   return { generation, head, receivedMs, receivedCounter, modifiedAt, schema, lookups } as SpaceState;
+}
+
+export const recordColumns = "domain, key, version, modified_at, created_at, fields, stamps";
+
+export function toRecord([
+  domain,
+  key,
+  version,
+  modifiedAt,
+  createdAt,
+  fields,
+  stamps,
+]: Columns): StoredRecord {
+  return {
+    domain,
+    key,
+    version,
+    modifiedAt,
+    createdAt,
+    fields: fields ?? undefined,
+    stamps: stamps ?? undefined,
+  } as StoredRecord;
 }
 
 /** The space, with what the user is in it. */
@@ -50,9 +73,18 @@ export function readDomains(statements: Statements, space: string): readonly Dom
     .map(([domain, head, count, sum, horizon]) => ({ domain, head, count, sum, horizon }) as DomainState);
 }
 
-const writerColumns = "device, user, last_seq, acked, expired, rejected_creates, seen_at, cursor";
+export const writerColumns = "device, user, last_seq, acked, expired, rejected_creates, seen_at, cursor";
 
-function toWriter([device, user, lastSeq, acked, expired, rejected, seenAt, cursor]: Columns): WriterState {
+export function toWriter([
+  device,
+  user,
+  lastSeq,
+  acked,
+  expired,
+  rejected,
+  seenAt,
+  cursor,
+]: Columns): WriterState {
   const rejectedCreates = JSON.parse(rejected as string) as readonly RejectedCreate[];
   return { device, user, lastSeq, acked, expired, rejectedCreates, seenAt, cursor } as WriterState;
 }

@@ -1,4 +1,5 @@
-import type { Page, PageRequest, PageRow, Snapshot } from "./port.js";
+import type { Page, PageRequest, PageRow, Snapshot, SpaceContents } from "./port.js";
+import { readContents } from "./sqlite-contents.js";
 import type { SqlValue, Statements } from "./sqlite-driver.js";
 import {
   readDomains,
@@ -56,6 +57,10 @@ export class SqliteSnapshot implements Snapshot {
 
   spaces(): ReturnType<Snapshot["spaces"]> {
     return readSpaceIds(this.statements);
+  }
+
+  contents(space: string): SpaceContents {
+    return readContents(this.statements, space);
   }
 
   versionAt(space: string, domain: string, modifiedAt: number): number {

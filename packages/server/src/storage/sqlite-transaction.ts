@@ -16,30 +16,8 @@ import type {
   StoredRecord,
   WriterState,
 } from "./port.js";
-import type { SqlValue, Statements } from "./sqlite-driver.js";
-import { readDomains, readMembers, readSpace, readWriter } from "./sqlite-rows.js";
-
-const recordColumns = "domain, key, version, modified_at, created_at, fields, stamps";
-
-function toRecord([
-  domain,
-  key,
-  version,
-  modifiedAt,
-  createdAt,
-  fields,
-  stamps,
-]: readonly SqlValue[]): StoredRecord {
-  return {
-    domain,
-    key,
-    version,
-    modifiedAt,
-    createdAt,
-    fields: fields ?? undefined,
-    stamps: stamps ?? undefined,
-  } as StoredRecord;
-}
+import type { Statements } from "./sqlite-driver.js";
+import { readDomains, readMembers, readSpace, readWriter, recordColumns, toRecord } from "./sqlite-rows.js";
 
 /** Outcomes of one chunk at most: a request's events. */
 const maxChunk = 10 * limits.maxEventsPerRequest;

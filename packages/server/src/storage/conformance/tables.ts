@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Rows } from "../port.js";
 import {
   type WithStorage,
   emptySum,
@@ -194,6 +195,72 @@ export function describeTables(test: WithStorage): void {
       { generation: "g2", reason: "wiped", parent: "g1", at: 1, startedAt: 5 },
       { generation: "g1", reason: "created", parent: undefined, at: 0, startedAt: 5 },
     ]);
+  });
+
+  test("§7: all that a space holds can be read, in order; writers of older generations too, and nothing of other spaces", async (storage) => {
+    await makeSpace(storage);
+    await makeSpace(storage, "s2");
+    const id = (seq: number): string => `018f6c00-0000-7000-8000-${String(seq).padStart(12, "0")}`;
+    const chunk = (from: number, to: number): NonNullable<Parameters<typeof save>[1]["outcomes"]> => {
+      const outcomes = Array.from({ length: to - from + 1 }, (_, i) => ({
+        seq: from + i,
+        id: id(from + i),
+        body: `[${from + i},1]`,
+      }));
+      return { outcomes, fresh: outcomes.map(({ seq, id: own }) => ({ seq, id: own })).toReversed() };
+    };
+    const lookup = { domain: "a", key: "k2", name: "unique:v", value: "[2]" };
+    await save(storage, {
+      space: stateAt(4),
+      writer: writerAt(2),
+      records: [recordAt("b", "k3", 3), recordAt("a", "k2", 2), recordAt("a", "k4", 4, null)],
+      lookupsAdded: [{ ...lookup, key: "k4", value: "[4]" }, lookup],
+      outcomes: chunk(1, 2),
+    });
+    await save(storage, { writer: writerAt(3, { expired: 2 }), outcomes: chunk(3, 3) });
+    await save(storage, { records: [recordAt("a", "k9", 9)] }, "s2");
+    await storage.write("s1", async (transaction) => {
+      await opened(transaction);
+      await transaction.startGeneration(
+        { generation: "g2", reason: "restored", parent: "g1", at: 4, startedAt: 5 },
+        { ...stateAt(4), generation: "g2" },
+        false,
+      );
+      await opened(transaction);
+      await transaction.save({ writer: writerAt(0, { device: "d2" }) });
+    });
+    const held = await storage.read(async (snapshot) => {
+      const contents = await snapshot.contents("s1");
+      const all = async <T>(rows: Rows<T>): Promise<T[]> => {
+        const list: T[] = [];
+        for await (const row of rows) list.push(row);
+        return list;
+      };
+      return {
+        writers: contents.writers,
+        records: await all(contents.records()),
+        lookups: await all(contents.lookups()),
+        outcomes: await all(contents.outcomes()),
+        events: await all(contents.events()),
+      };
+    });
+    assert.deepEqual(held, {
+      writers: [
+        { ...writerAt(3, { expired: 2 }), generation: "g1" },
+        { ...writerAt(0, { device: "d2" }), generation: "g2" },
+      ],
+      records: [recordAt("a", "k2", 2), recordAt("b", "k3", 3), recordAt("a", "k4", 4, null)],
+      lookups: [
+        { ...lookup, fields: '{"v":2}' },
+        { ...lookup, key: "k4", value: "[4]", fields: undefined },
+      ],
+      outcomes: [
+        { seq: 1, id: id(1), body: undefined, writer: 0 },
+        { seq: 2, id: id(2), body: undefined, writer: 0 },
+        { seq: 3, id: id(3), body: "[3,1]", writer: 0 },
+      ],
+      events: [1, 2, 3].map((seq) => ({ id: id(seq), seq, writer: 0 })),
+    });
   });
 
   test("rule 12: a restore keeps rows and ids, and begins the writers anew", async (storage) => {
