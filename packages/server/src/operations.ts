@@ -4,3 +4,7 @@ export {
   startRestoredGeneration,
   startRestoredGenerations,
 } from "./operations/restored-generation.js";
+export { type FindingCode, type Findings, type VerifyFinding, findingCodes } from "./operations/findings.js";
+export { type VerifyOptions, type VerifyReport, verify } from "./operations/verify.js";
+export { type Progress } from "./operations/verify-records.js";
+export { verifyFile } from "./storage/verify-file.js";

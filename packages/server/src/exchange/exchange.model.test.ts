@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { TestDevice, type TestEvent, type World, addMember, world } from "./device.test.fixture.js";
+import { verify } from "../operations/verify.js";
 import { sqlite } from "../storage/sqlite.js";
 import { NaiveReplica } from "./naive-replica.test.fixture.js";
 import { slowStorage } from "./slow-storage.test.fixture.js";
@@ -143,6 +144,7 @@ async function play(
   }
   const now = await truth(here);
   for (const replica of replicas) expect(replica.live()).toEqual(now.rows);
+  expect((await storage.read((snapshot) => verify(snapshot))).findings).toEqual([]);
   await here.engine.close();
 }
 
@@ -241,6 +243,7 @@ async function playAndReplay(draw: Draw, steps: number): Promise<void> {
   expect(
     new Map(rows.map((row) => [`${row.domain}/${row.key}`, { ...(row as { fields: object }).fields }])),
   ).toEqual(replayed);
+  expect((await here.storage.read((snapshot) => verify(snapshot))).findings).toEqual([]);
   await here.engine.close();
 }
 
