@@ -100,6 +100,7 @@ export type Entry =
   | AnswerArrived
   | Commit
   | GenerationStarted
+  | Pruned
   | ServerStarted
   | ServerEnded
   | FaultsOver
@@ -378,6 +379,14 @@ export interface GenerationStarted extends At {
   readonly reason: "created" | "wiped" | "restored" | "rolledBack";
   /** The index up to which it agrees with its parent. */
   readonly forkedAt: number;
+}
+
+/** The server has forgotten the tombstones of a domain up to a version. */
+export interface Pruned extends At {
+  readonly type: "pruned";
+  readonly space: string;
+  readonly domain: string;
+  readonly upTo: number;
 }
 
 export interface ServerStarted extends At {
