@@ -2,9 +2,6 @@ import type { Role } from "@landfall/protocol";
 import type { CommittedEvent, SpaceCommit } from "../engine-types.js";
 import type { MaybePromise } from "../maybe-promise.js";
 
-export type { CommittedEvent, SpaceCommit } from "../engine-types.js";
-export type { MaybePromise } from "../maybe-promise.js";
-
 /** A space as its row has it. All of it moves only under the space's lock (DESIGN rule 4). */
 export interface SpaceState {
   readonly generation: string;
