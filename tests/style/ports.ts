@@ -6,6 +6,30 @@ interface PortFile {
 
 /** The only files in which a package touches the world (DESIGN rule 11). */
 export const ports: Readonly<Record<string, PortFile>> = {
+  "packages/cli/src/conformance.ts": {
+    uses: ["Date.now", "performance"],
+    reason: "hands the machine's clocks to the conformance kit",
+  },
+  "packages/cli/src/conformance/caller.ts": {
+    uses: ["fetch"],
+    reason: "the conformance kit asks a server over HTTP",
+  },
+  "packages/cli/src/conformance/checks/requests.ts": {
+    uses: ["node:crypto"],
+    reason: "forges a token's signature; no randomness is drawn",
+  },
+  "packages/cli/src/conformance/row-digest.ts": {
+    uses: ["node:crypto"],
+    reason: "hashes rows apart from packages/protocol; no randomness is drawn",
+  },
+  "packages/cli/src/conformance/socket-end.ts": {
+    uses: ["setTimeout"],
+    reason: "waits no longer for a server than it says",
+  },
+  "packages/cli/src/conformance/stamps.ts": {
+    uses: ["node:crypto"],
+    reason: "names and tails that nobody else has, on a server that others use too",
+  },
   "packages/cli/src/doctor.ts": {
     uses: ["fetch", "setTimeout"],
     reason: "asks a server as a client would; a command, which no engine part imports",

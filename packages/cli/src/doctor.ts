@@ -1,6 +1,6 @@
 import { decode, infoAnswer, problemDecoder, protocolVersion, socketProtocol } from "@landfall/protocol";
 import { WebSocket } from "ws";
-import { CommandError } from "./command-error.js";
+import { serverAddress } from "./server-address.js";
 
 /** One check of `landfall doctor`. */
 export interface Finding {
@@ -162,15 +162,7 @@ export async function doctor(options: {
   readonly token: string;
   readonly now: () => number;
 }): Promise<readonly Finding[]> {
-  let url: URL;
-  try {
-    url = new URL(options.url);
-  } catch {
-    throw new CommandError(
-      `${JSON.stringify(options.url)} is not an address. Give one such as http://localhost:4400.`,
-    );
-  }
-  const checks = new Doctor(url.href.replace(/\/+$/, ""), options.token, options.now);
+  const checks = new Doctor(serverAddress(options.url), options.token, options.now);
   if ((await checks.reach()) && (await checks.strangers()) && (await checks.signIn())) await checks.socket();
   return checks.findings;
 }

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { CommandError } from "./command-error.js";
+import { type ConformanceOptions, conformance, describeReport } from "./conformance.js";
 import { doctor } from "./doctor.js";
 import { describeInspection, inspect } from "./inspect.js";
 import { type DevOptions, type ServeOptions, type Terminal, dev, serve } from "./serve.js";
@@ -77,7 +78,28 @@ function program(terminal: Terminal): Command {
       terminal.print(json ? JSON.stringify({ findings }, null, 2) : lines.join("\n"));
       if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
     });
+  addConformance(landfall, terminal);
   return landfall;
+}
+
+function addConformance(landfall: Command, terminal: Terminal): void {
+  landfall
+    .command("conformance")
+    .argument("<url>", "address of the server, of any make")
+    .description("ask a server all that the protocol says, over HTTP and the socket alone, and report")
+    .addOption(option("token").makeOptionMandatory())
+    .addOption(option("secondToken"))
+    .addOption(option("only"))
+    .addOption(option("json"))
+    .addHelpText(
+      "after",
+      "\nIt works in spaces of its own with unguessable ids, and empties them afterwards.\n\nExamples:\n  landfall conformance http://localhost:4400 --token dev:ann --second-token dev:bob\n  landfall conformance http://localhost:4400 --token dev:ann --only socket,digest/content",
+    )
+    .action(async (url: string, options: Omit<ConformanceOptions, "url"> & { readonly json?: true }) => {
+      const report = await conformance({ ...options, url });
+      terminal.print(options.json ? JSON.stringify(report, null, 2) : describeReport(report));
+      if (report.failed > 0) process.exitCode = 1;
+    });
 }
 
 /** Runs the command. Exit status 0 when done, 1 when it failed or found something wrong, as usage errors do. */

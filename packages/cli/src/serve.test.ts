@@ -6,27 +6,13 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { doctor } from "./doctor.js";
 import { describeInspection, inspect } from "./inspect.js";
 import { dev, serve } from "./serve.js";
+import { testTerminal } from "./terminal.fixture.js";
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "landfall-cli-"));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** A terminal whose person asks to stop when the test does. */
-function testTerminal() {
-  const lines: string[] = [];
-  let stop!: () => void;
-  const stopped = new Promise<void>((resolve) => (stop = resolve));
-  let started!: (url: string) => void;
-  const url = new Promise<string>((resolve) => (started = resolve));
-  const print = (line: string): void => {
-    lines.push(line);
-    const said = /http:\/\/[\d.]+:\d+/.exec(line);
-    if (said) started(said[0]);
-  };
-  return { terminal: { print, stop: stopped }, lines, url, stop };
-}
 
 const devOptions = { port: 0, host: "127.0.0.1", maxSocketsPerAddress: 256 };
 

@@ -50,6 +50,11 @@ const declared = {
   },
   url: { flag: "--url <url>", help: "address of the server" },
   token: { flag: "--token <token>", help: "token to sign in with" },
+  secondToken: {
+    flag: "--second-token <token>",
+    help: "token of another user: what strangers and members may do is asked only with one",
+  },
+  only: { flag: "--only <checks>", help: "checks or groups of checks to run, with commas between them" },
   space: { flag: "--space <id>", help: "space to look at" },
   json: { flag: "--json", help: "print JSON" },
 } as const satisfies { readonly [name: string]: Setting<string | number> };
