@@ -55,6 +55,10 @@ export const ports: Readonly<Record<string, PortFile>> = {
     ],
     reason: "the client's ports on the platform that it runs on",
   },
+  "packages/simulation/src/model/digest.ts": {
+    uses: ["node:crypto"],
+    reason: "the model hashes with another SHA-256 than the product; no randomness is drawn",
+  },
   "packages/client/src/storage/indexeddb.ts": {
     uses: ["indexedDB"],
     reason: "the storage of browsers",

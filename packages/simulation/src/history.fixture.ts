@@ -27,7 +27,8 @@ export function stampOf(ms: number, device: number, counter = 0): Stamp {
 
 export const who = (device: string, run = 1): Who => ({ device, tab: `${device}.a`, run });
 
-export type Loose<T> = { -readonly [K in keyof T]: Loose<T[K]> };
+/** Something of a history that a test may change. */
+export type Loose<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * A history written by hand, step by step; each method is what one part of the world would have written down.
@@ -184,7 +185,7 @@ function shownOf(
   const show = (name: string, fields: Fields, $: Seen["$"]): void => {
     const [domain, key] = name.split("/") as [string, string];
     const whole = completeFields(fields, schema.domains[domain]);
-    (domains[domain] ??= []).push({ ...whole, key, $ } as Seen);
+    (domains[domain] ??= []).push({ ...whole, key, $ });
   };
   for (const name of new Set([...state.keys(), ...Object.keys(pending)])) {
     const row = state.get(name);
@@ -240,11 +241,11 @@ export function verdict(history: History, name?: string): readonly Violation[] {
 /** The history with some entry changed, or taken out where `change` gives undefined. */
 export function altered(
   history: History,
-  change: (entry: Loose<Entry>, position: number) => Entry | Loose<Entry> | undefined,
+  change: (entry: Entry, position: number) => Entry | undefined,
 ): History {
   const entries = history.entries.flatMap((entry, position) => {
-    const copy = change(structuredClone(entry) as Loose<Entry>, position);
-    return copy === undefined ? [] : [copy as Entry];
+    const copy = change(structuredClone(entry), position);
+    return copy === undefined ? [] : [copy];
   });
   return { ...history, entries };
 }
