@@ -140,6 +140,15 @@ export function text(maxChars: number): Decoder<string> {
   );
 }
 
+/** Bytes, at most so many, as base64url; whether the text is the only one for them is seen when it is read. */
+export function base64url(maxBytes: number): Decoder<string> {
+  return scalar(
+    `base64url${maxBytes}`,
+    (v) => typeof v === "string" && v.length <= Math.ceil((maxBytes * 4) / 3) && /^[\w-]*$/.test(v),
+    `base64url of at most ${maxBytes} bytes`,
+  );
+}
+
 export function literal<const T extends string | number | boolean>(expected: T): Decoder<T> {
   return scalar(JSON.stringify(expected), (v) => v === expected, JSON.stringify(expected));
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import * as answer from "./exchange-answer.js";
 import * as event from "./event-decoder.js";
 import * as info from "./info.js";
+import * as reconcile from "./reconcile-message.js";
 import * as request from "./exchange-request.js";
 import * as socket from "./socket-message.js";
 import { type Decoder, decode } from "./decode.js";
@@ -14,7 +15,7 @@ interface Golden {
 }
 
 const folder = new URL("../golden/v1/", import.meta.url);
-const decoders: Readonly<Record<string, unknown>> = { ...answer, ...event, ...info, ...request, ...socket };
+const decoders: Readonly<Record<string, unknown>> = { ...answer, ...event, ...info, ...reconcile, ...request, ...socket };
 const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
 const golden = new Map(
   files.map((name) => [name, JSON.parse(readFileSync(new URL(name, folder), "utf8")) as Golden]),
@@ -26,6 +27,7 @@ const fromClient = new Set([
   "opDecoder",
   "eventDecoder",
   "exchangeRequest",
+  "reconcileRequest",
   "socketHello",
   "socketAuth",
   "socketWatch",

@@ -1,4 +1,5 @@
 export * from "./action-context.js";
+export * from "./base64url.js";
 export * from "./clock.js";
 export * from "./codes.js";
 export * from "./declaration.js";
@@ -23,6 +24,10 @@ export * from "./op.js";
 export * from "./ops-conflict.js";
 export * from "./ports.js";
 export * from "./protocol-version.js";
+export { Reconciliation, answerFrame } from "./reconcile.js";
+export { decodeFrame } from "./reconcile-frame.js";
+export { type ReconcileItem, ReconcileItems } from "./reconcile-items.js";
+export * from "./reconcile-message.js";
 export * from "./rejected-error.js";
 export * from "./row.js";
 export * from "./socket-message.js";

@@ -51,4 +51,10 @@ export const limits = {
   maxDeltaBytes: 16_384,
   /** Rows of a delta: what is more is fetched, where it is paged. */
   maxDeltaRows: 20,
+  /** Bytes of one frame of a reconciliation: a few thousand fingerprints, which is more than a difference that is worth finding needs. */
+  maxReconcileFrameBytes: 65_536,
+  /** Rows that one request of a reconciliation wants, by what differs and again by keys: what differs by more is fetched as a whole. */
+  maxReconcileRows: 1_000,
+  /** Requests of one reconciliation: each narrows what differs to a sixteenth, so that more means that it does not come to an end. */
+  maxReconcileRounds: 12,
 } as const;

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import * as answer from "./exchange-answer.js";
 import * as event from "./event-decoder.js";
 import * as info from "./info.js";
+import * as reconcile from "./reconcile-message.js";
 import * as request from "./exchange-request.js";
 import * as socket from "./socket-message.js";
 import { type CodeEntry, codes } from "./codes.js";
@@ -16,7 +17,7 @@ const source = readFileSync(new URL("limits.ts", import.meta.url), "utf8");
 
 /** `exchange-request` on the page is `exchangeRequest` in the code, `op` is `opDecoder`. */
 const decoders = new Map<string, Decoder<unknown>>();
-for (const [name, member] of Object.entries({ ...answer, ...event, ...info, ...request, ...socket })) {
+for (const [name, member] of Object.entries({ ...answer, ...event, ...info, ...reconcile, ...request, ...socket })) {
   if (typeof member !== "object" || member === null || !("shape" in member)) continue;
   decoders.set(
     name.replace(/Decoder$/, "").replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),

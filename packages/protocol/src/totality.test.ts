@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as answer from "./exchange-answer.js";
+import * as reconcile from "./reconcile-message.js";
 import * as request from "./exchange-request.js";
 import * as event from "./event-decoder.js";
 import * as info from "./info.js";
@@ -9,7 +10,7 @@ import { limits } from "./limits.js";
 
 // Every decoder of the package, found by what it is.
 const decoders = new Map<string, Decoder<unknown>>();
-for (const module of [answer, request, event, info, socket] as readonly Record<string, unknown>[]) {
+for (const module of [answer, request, reconcile, event, info, socket] as readonly Record<string, unknown>[]) {
   for (const [name, member] of Object.entries(module)) {
     if (typeof member === "object" && member !== null && "shape" in member && name !== "eventIdentityDecoder")
       decoders.set(name, member as Decoder<unknown>);

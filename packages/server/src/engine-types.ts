@@ -1,4 +1,4 @@
-import type { ExchangeRequest, Fields, Info, Role, SetMember } from "@landfall/protocol";
+import type { ExchangeRequest, Fields, Info, ReconcileRequest, Role, SetMember } from "@landfall/protocol";
 import type { Query } from "@landfall/schema";
 
 /** Who a request comes from, as the authentication says. */
@@ -179,6 +179,8 @@ export interface Engine {
   /** The answer as NDJSON in chunks of several lines, each chunk ending in a line feed; lines as protocol's `streamLine`. Pulling is the backpressure. */
   exchangeStream(user: User, request: ExchangeRequest, signal?: AbortSignal): AsyncIterable<string>;
   rows(user: User, query: RowsQuery): Promise<RowsPage>;
+  /** One round of a reconciliation, the answer as JSON text (DESIGN §10). @throws LandfallError */
+  reconcile(user: User, request: ReconcileRequest): Promise<string>;
   info(user: User): Promise<Info>;
   spaces(user: User): Promise<readonly SpaceSummary[]>;
   /** Makes a space owned by the caller; without an id the server makes one that cannot be guessed. @throws not_available */

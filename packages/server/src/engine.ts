@@ -15,6 +15,8 @@ import type {
 } from "./engine-types.js";
 import { Exchange } from "./exchange/exchange.js";
 import { pullRows } from "./exchange/plain-pull.js";
+import { reconcile } from "./exchange/reconcile.js";
+import { ReconcileIndexes } from "./exchange/reconcile-index.js";
 import { writeAsServer } from "./exchange/server-write.js";
 import { spaceNotFound } from "./landfall-error.js";
 import { type MaybePromise, chain } from "./maybe-promise.js";
@@ -25,6 +27,7 @@ import type { Snapshot, SpaceState } from "./storage/port.js";
 export function createEngine(options: EngineOptions): Engine {
   const core = makeCore(options);
   const exchange = new Exchange(core);
+  const indexes = new ReconcileIndexes(core);
   const commits = new Listeners<SpaceCommit>(core);
   const memberships = new Listeners<MembershipChange>(core);
   core.storage.onCommit((commit) => commits.tell(commit));
@@ -32,6 +35,11 @@ export function createEngine(options: EngineOptions): Engine {
     exchange: (user, request, signal) => exchange.answer(user, request, signal),
     exchangeStream: (user, request, signal) => exchange.stream(user, request, signal),
     rows: (user, query) => rows(core, user, query),
+    async reconcile(user, request) {
+      const { text, rows: sent } = await reconcile(core, indexes, user, request);
+      exchange.counts.rowsSent += sent;
+      return text;
+    },
     info: (user) => info(core, user),
     spaces: (user) => listSpaces(core, user),
     async createSpace(user, space) {

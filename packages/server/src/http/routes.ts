@@ -3,6 +3,7 @@ import type { Call } from "./call.js";
 import { exchange } from "./endpoints/exchange.js";
 import { healthz, metrics, readyz } from "./endpoints/health.js";
 import { listMembers, removeMember, setMember } from "./endpoints/members.js";
+import { reconcile } from "./endpoints/reconcile.js";
 import { rows } from "./endpoints/rows.js";
 import { createSpace, info, listSpaces, wipeSpace } from "./endpoints/spaces.js";
 import type { Endpoint } from "./service.js";
@@ -25,6 +26,7 @@ const addresses: { readonly [address: string]: { readonly [method: string]: Endp
   "/metrics": { GET: metrics },
   "/v1/exchange": { POST: exchange },
   "/v1/info": { GET: info },
+  "/v1/reconcile": { POST: reconcile },
   [socketPath]: { GET: socket },
   "/v1/spaces": { GET: listSpaces, POST: createSpace },
   "/v1/spaces/:space": { DELETE: wipeSpace },

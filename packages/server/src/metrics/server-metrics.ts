@@ -19,6 +19,10 @@ export class ServerMetrics {
     "landfall_exchanges_total",
     "Exchanges by result: ok, or the code of the refusal.",
   );
+  readonly reconciles = new Counter(
+    "landfall_reconciles_total",
+    "Rounds of reconciliation by result: ok, or the code of the refusal.",
+  );
   readonly socketsRefused = new Counter(
     "landfall_sockets_refused_total",
     "Sockets that were refused or cut off, by reason.",
@@ -43,6 +47,7 @@ export class ServerMetrics {
       this.requests,
       this.durations,
       this.exchanges,
+      this.reconciles,
       this.socketsRefused,
       this.pokes,
       this.deltas,

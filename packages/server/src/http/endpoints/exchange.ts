@@ -1,8 +1,9 @@
-import { type ExchangeRequest, decode, exchangeRequest, protocolVersion } from "@landfall/protocol";
+import { exchangeRequest } from "@landfall/protocol";
 import { LandfallError } from "../../landfall-error.js";
 import { readJson } from "../body.js";
 import { jsonReply } from "../call.js";
 import { negotiate } from "../negotiate.js";
+import { readRequest } from "../read-request.js";
 import type { Endpoint } from "../service.js";
 
 /** `POST /v1/exchange`: one request of the write–read loop, answered whole or as a stream of lines (DESIGN §6). */
@@ -10,7 +11,7 @@ export const exchange: Endpoint = async (service, call) => {
   try {
     const user = await service.authenticate(call);
     const format = negotiate(call.header("accept"));
-    const request = readRequest(await readJson(call, service.body));
+    const request = readRequest(exchangeRequest, await readJson(call, service.body));
     if (format === "json") {
       const text = await service.engine.exchange(user, request, call.signal());
       service.metrics.exchanges.add(1, { result: "ok" });
@@ -24,20 +25,6 @@ export const exchange: Endpoint = async (service, call) => {
     throw error;
   }
 };
-
-/** @throws LandfallError `protocol_unsupported`, `invalid_request` */
-function readRequest(value: unknown): ExchangeRequest {
-  const version = (value as { protocol?: unknown } | null)?.protocol;
-  if (typeof version === "number" && version !== protocolVersion) {
-    throw new LandfallError(
-      "protocol_unsupported",
-      `The request speaks protocol ${version}, this server speaks ${protocolVersion}. Update whichever is older.`,
-    );
-  }
-  const decoded = decode(exchangeRequest, value);
-  if (!decoded.ok) throw new LandfallError("invalid_request", decoded.message);
-  return decoded.value;
-}
 
 /** Waits for the first chunk, so that what is refused at once is a refusal and not a stream that breaks off. */
 async function begun(stream: AsyncIterable<string>): Promise<AsyncIterable<string>> {
