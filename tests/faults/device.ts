@@ -11,6 +11,8 @@ import {
   type ExchangeRequest,
   HybridClock,
   type Op,
+  type ReconcileAnswer,
+  type ReconcileRequest,
   type Row,
   type ServerMessage,
   type TimerPort,
@@ -65,6 +67,9 @@ export class Device {
   more = false;
   /** What the server has answered, piece by piece. */
   readonly answers: string[] = [];
+  /** The server's end of a reconciliation; none unless a test gives one. */
+  reconcile: (request: ReconcileRequest) => Promise<ReconcileAnswer> = () =>
+    Promise.reject(new Error("There is no server to reconcile with."));
   /** The term that this process leads under. */
   term = 1;
   #clock: HybridClock;
@@ -137,12 +142,14 @@ export class Device {
       forkDevice: (session) =>
         forkSessions([session], session, `${device.id}-copy`, [], () => (device.id += "-copy")),
       createSpace: () => Promise.resolve("Spaces are not created here."),
+      reconcile: (request) => device.reconcile(request),
       term: () => device.term,
       fenced: () => undefined,
       stored: () => undefined,
       unstored: () => false,
       publish: () => undefined,
       wake: () => undefined,
+      changed: () => undefined,
       report: (code) => void device.reports.push(code),
     };
   }

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SqliteStorage } from "@landfall/server/storage/sqlite";
 import { sqlite } from "@landfall/server/storage/sqlite";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { decodeText, reconcileAnswer } from "@landfall/protocol";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Device, type ServerEnd } from "./device.js";
 import { bareEngine, count, counted, create, space, today, user } from "./requests.js";
 
@@ -123,8 +124,13 @@ describe("rule 12: another generation", () => {
 
 describe("rule 10: a difference", () => {
   it("rule 10: is found, reported and mended by itself", async () => {
-    const { server } = await serve(sqlite(":memory:"));
+    const { server, engine } = await serve(sqlite(":memory:"));
     const device = await make("d1", 1);
+    device.reconcile = async (request) => {
+      const answer = decodeText(reconcileAnswer, await engine.reconcile(user, request));
+      if (!answer.ok) throw new Error(answer.message);
+      return answer.value;
+    };
     await device.write([create("k")]);
     await sync(device, server);
     const [entry] = await device.storage.entries("rows", space);
@@ -134,10 +140,13 @@ describe("rule 10: a difference", () => {
     expect(device.view("a", "k")?.["n"]).toBe(666);
     await sync(device, server);
     device.timers.run();
-    expect(device.reports).toEqual(["digest_differs"]);
+    await vi.waitFor(() => expect(device.reports).toEqual(["digest_differs", "repaired"]));
+    expect(device.view("a", "k")?.["n"]).toBe(0);
+    await device.restart();
+    expect(device.view("a", "k")?.["n"]).toBe(0);
     await sync(device, server);
     device.timers.run();
-    expect(device.view("a", "k")?.["n"]).toBe(0);
-    expect(device.reports).toEqual(["digest_differs"]);
+    expect(device.reports).toEqual(["digest_differs", "repaired"]);
+    expect(kinds(device)).toEqual([]);
   });
 });

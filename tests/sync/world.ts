@@ -69,6 +69,8 @@ export interface Device {
   /** What is sent stops before the server, or its answer after it, until the device thaws. */
   freeze(where: "before" | "after"): void;
   thaw(): void;
+  /** From here on the server refuses what is asked at this address. */
+  refuse(path: string): void;
   /** How many exchanges this device has begun. */
   readonly exchanges: number;
 }
@@ -143,6 +145,7 @@ export function openPlace({
         deafen: () => network.turn("deaf"),
         freeze: network.freeze,
         thaw: network.thaw,
+        refuse: network.refuse,
         get exchanges() {
           return network.exchanges;
         },
@@ -170,7 +173,9 @@ function openNetwork(begin: Reach, reach: (url: string, init: RequestInit) => Pr
   const frozen = { before: Promise.resolve(), after: Promise.resolve() };
   let thaw = (): void => {};
   let exchanges = 0;
+  let refused: string | undefined;
   return {
+    refuse: (path: string) => (refused = path),
     freeze: (where: "before" | "after") => {
       frozen[where] = new Promise((resolve) => (thaw = resolve));
     },
@@ -184,6 +189,8 @@ function openNetwork(begin: Reach, reach: (url: string, init: RequestInit) => Pr
     },
     async fetch(url: string, init: RequestInit): Promise<Response> {
       if (url.endsWith("/v1/exchange")) exchanges += 1;
+      if (refused !== undefined && url.endsWith(refused))
+        return new Response('{"code":"too_large","title":"Too Large","status":413}', { status: 413 });
       if (state === "off") throw new TypeError("There is no network.");
       await frozen.before;
       const answer = await reach(url, init);

@@ -11,6 +11,8 @@ const space: SpaceStatus = {
   lastSyncedAt: synced,
   pending: 0,
   hasSynced: true,
+  repairing: [],
+  repairedRows: 0,
 };
 
 function status(change: Partial<ClientStatus> = {}, own: Partial<SpaceStatus> = {}): ClientStatus {

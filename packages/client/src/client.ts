@@ -393,6 +393,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       clockChange: () => client.#clockChange(),
       forkDevice: (session) => client.#forkDevice(session),
       createSpace: (space) => client.#createSpace(space),
+      reconcile: (request) => client.#session.authorized((token) => client.#remote.reconcile(request, token)),
       term: () => client.#term,
       fenced: () => client.#lead?.fenced(),
       stored: () => client.#status.storageProblem(client.#opened.problem),
@@ -402,6 +403,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
         client.#status.changed();
         if (client.#term !== undefined) client.#loop.wake();
       },
+      changed: () => client.#status.changed(),
       report: (code, message) => client.#report(code, message),
     };
   }

@@ -25,8 +25,12 @@ function keepSame(old: unknown, next: unknown): unknown {
   const same =
     entries.length === Object.keys(before).length &&
     entries.every(([name, value]) => Object.is(before[name], value));
-  return same ? old : Object.fromEntries(entries);
+  if (same) return old;
+  return Array.isArray(next) ? next : Object.fromEntries(entries);
 }
+
+const mendingReason = (domains: readonly string[]): string =>
+  `${domains.join(", ")} differed from the server's and is being mended.`;
 
 /** Puts the status together from the loop, the open spaces and the storage; a new object only when something differs. */
 export class StatusKeeper {
@@ -93,7 +97,7 @@ export class StatusKeeper {
     let bytes = 0;
     let oldestAt: number | null = null;
     let hasSynced = true;
-    for (const { space, outbox, meta } of this.#sessions()) {
+    for (const { space, outbox, meta, repairs } of this.#sessions()) {
       count += outbox.count;
       bytes += outbox.bytes;
       const oldest = outbox.oldestAt ?? null;
@@ -111,6 +115,9 @@ export class StatusKeeper {
         lastSyncedAt: sync.lastSyncedAt ?? meta.syncedAt ?? null,
         pending: outbox.count,
         hasSynced: synced,
+        reason: sync.reason || (repairs.running.length > 0 ? mendingReason(repairs.running) : ""),
+        repairing: repairs.running,
+        repairedRows: repairs.mendedRows,
       };
     }
     const newest = Object.values(spaces).reduce<number | null>(

@@ -20,6 +20,10 @@ export interface SpaceStatus extends SpaceSync {
   readonly pending: number;
   /** Whether the space has ever been whole on this device. */
   readonly hasSynced: boolean;
+  /** Domains that differed from the server's and are being mended. */
+  readonly repairing: readonly string[];
+  /** Rows that were mended since the space was opened. */
+  readonly repairedRows: number;
 }
 
 /** How the client is (DESIGN §8): one immutable object; a new one only when something changed. */

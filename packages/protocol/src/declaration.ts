@@ -8,7 +8,9 @@ import * as socket from "./socket-message.js";
 /** Every message of the protocol in one text; its hash is pinned to the version (see declaration.test.ts). */
 export function protocolDeclaration(): string {
   const lines: string[] = [];
-  for (const module of [request, answer, info, reconcile, socket] as readonly { readonly [name: string]: unknown }[]) {
+  for (const module of [request, answer, info, reconcile, socket] as readonly {
+    readonly [name: string]: unknown;
+  }[]) {
     for (const [name, member] of Object.entries(module)) {
       if (typeof member === "object" && member !== null && "shape" in member)
         lines.push(`${name} = ${(member as Decoder<unknown>).shape}`);

@@ -15,7 +15,14 @@ interface Golden {
 }
 
 const folder = new URL("../golden/v1/", import.meta.url);
-const decoders: Readonly<Record<string, unknown>> = { ...answer, ...event, ...info, ...reconcile, ...request, ...socket };
+const decoders: Readonly<Record<string, unknown>> = {
+  ...answer,
+  ...event,
+  ...info,
+  ...reconcile,
+  ...request,
+  ...socket,
+};
 const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
 const golden = new Map(
   files.map((name) => [name, JSON.parse(readFileSync(new URL(name, folder), "utf8")) as Golden]),

@@ -10,14 +10,28 @@ import { type CodeEntry, codes } from "./codes.js";
 import { type Decoder, decodeText } from "./decode.js";
 import type { Op, WireEvent } from "./op.js";
 import { limits } from "./limits.js";
+import { fromBase64Url, toBase64Url } from "./base64url.js";
+import { portableSha256, rowElement } from "./digest.js";
 import { opsConflict } from "./ops-conflict.js";
+import { Reconciliation, answerFrame } from "./reconcile.js";
+import { decodeFrame } from "./reconcile-frame.js";
+import { ReconcileItems } from "./reconcile-items.js";
+import type { ReconcileAnswer, ReconcileRequest } from "./reconcile-message.js";
+import type { RecordRow } from "./row.js";
 
 const page = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
 const source = readFileSync(new URL("limits.ts", import.meta.url), "utf8");
 
 /** `exchange-request` on the page is `exchangeRequest` in the code, `op` is `opDecoder`. */
 const decoders = new Map<string, Decoder<unknown>>();
-for (const [name, member] of Object.entries({ ...answer, ...event, ...info, ...reconcile, ...request, ...socket })) {
+for (const [name, member] of Object.entries({
+  ...answer,
+  ...event,
+  ...info,
+  ...reconcile,
+  ...request,
+  ...socket,
+})) {
   if (typeof member !== "object" || member === null || !("shape" in member)) continue;
   decoders.set(
     name.replace(/Decoder$/, "").replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
@@ -62,6 +76,37 @@ describe("docs/protocol.md", () => {
             expect(decodeText(event.eventDecoder, JSON.stringify(each))).toMatchObject({ ok: true });
       }
     }
+  });
+
+  it("rule 10: the reconciliation on the page is what the code does", () => {
+    const told = <T>(name: string): T[] =>
+      examples
+        .filter(({ decoder }) => decoder === name)
+        .map(({ texts }) => JSON.parse(texts[0] as string) as T);
+    const [p1] = told<RecordRow>("row").filter(({ key }) => key === "p1");
+    const [opening, wanting] = told<ReconcileRequest>("reconcile-request");
+    const [listing, sending] = told<ReconcileAnswer>("reconcile-answer");
+    const [p3] = sending?.rows as readonly RecordRow[];
+    const itemOf = (row: RecordRow) => ({
+      order: row.version,
+      id: row.key,
+      digest: rowElement(portableSha256, row),
+    });
+    const theirs = ReconcileItems.of([p1, p3].map((row) => itemOf(row as RecordRow)));
+    const answer = (request: ReconcileRequest | undefined) => {
+      const frame = decodeFrame(fromBase64Url(request?.frame ?? "") as Uint8Array);
+      if (!frame.ok) throw new Error(frame.message);
+      const end = theirs.find({ order: (request?.upTo ?? 0) + 1, id: "" });
+      const { frame: bytes, wanted } = answerFrame(portableSha256, theirs, end, frame.ranges);
+      return { frame: toBase64Url(bytes), wanted: wanted.map((position) => theirs.at(position).id) };
+    };
+    const asking = new Reconciliation(portableSha256, ReconcileItems.of([itemOf(p1 as RecordRow)]));
+    expect(toBase64Url(asking.next() as Uint8Array)).toBe(opening?.frame);
+    expect(answer(opening)).toEqual({ frame: listing?.frame, wanted: [] });
+    asking.take(fromBase64Url(listing?.frame ?? "") as Uint8Array);
+    expect(asking.next()).toBeUndefined();
+    expect(toBase64Url(asking.want(10) as Uint8Array)).toBe(wanting?.frame);
+    expect(answer(wanting)).toEqual({ frame: sending?.frame, wanted: ["p3"] });
   });
 
   it("has an example of every shape", () => {

@@ -1,4 +1,4 @@
 /** The version that `protocol` says in a request. One line a change:
- * 1 — readable records: exchange, plain pull, info, spaces and members, socket with pokes and deltas.
+ * 1 — readable records: exchange, plain pull, info, spaces and members, socket with pokes and deltas, reconciliation.
  */
 export const protocolVersion = 1;

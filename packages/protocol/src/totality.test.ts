@@ -10,7 +10,10 @@ import { limits } from "./limits.js";
 
 // Every decoder of the package, found by what it is.
 const decoders = new Map<string, Decoder<unknown>>();
-for (const module of [answer, request, reconcile, event, info, socket] as readonly Record<string, unknown>[]) {
+for (const module of [answer, request, reconcile, event, info, socket] as readonly Record<
+  string,
+  unknown
+>[]) {
   for (const [name, member] of Object.entries(module)) {
     if (typeof member === "object" && member !== null && "shape" in member && name !== "eventIdentityDecoder")
       decoders.set(name, member as Decoder<unknown>);
@@ -156,6 +159,7 @@ const words: Readonly<Record<string, readonly unknown[]>> = {
   "*": ["*"],
   stamp: stamps,
   member: ["", "é", 0, -1.5, true],
+  base64url65536: ["", "AAA", "AAIC0YOSEDno9nMpkDYu1e7Ik4E", "-_"],
   hex32: ["0".repeat(32), "0123456789abcdef0123456789abcdef"],
   json32: [null, true, 0, "", "😀", [], {}, [[[]]], { a: { b: [null] } }, { toString: 1, "": 2 }],
 };
@@ -169,6 +173,7 @@ const never: Readonly<Record<string, readonly unknown[]>> = {
   id: ["", ".", "..", "a/b", "x".repeat(129), "__proto__", "constructor", "é", 1, null],
   stamp: ["", "018F0000-0000-7000-8000-000000000001", "018f0000-0000-4000-8000-000000000001", 1, null],
   member: [null, [], {}, "\ud800", Infinity],
+  base64url65536: ["=", "AA==", "a b", "é", "+/", "A".repeat(87_383), 1, null, []],
   hex32: ["0".repeat(31), "0".repeat(33), "G".repeat(32), 0],
   json32: [
     "\udfff",

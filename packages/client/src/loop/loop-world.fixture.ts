@@ -224,6 +224,7 @@ function fakeRemote(server: FakeServer, time: VirtualTime): Remote {
   const pause = pauseOf(time);
   return {
     exchange: fakeExchange(server, time),
+    reconcile: () => Promise.reject(new Error("Nothing differs here.")),
     async info() {
       server.infos += 1;
       await pause(server.latencyMs);

@@ -5,6 +5,7 @@ import {
   decodeText,
   infoAnswer,
   problemDecoder,
+  reconcileAnswer,
 } from "@landfall/protocol";
 import type { NetPort } from "../ports.js";
 import { garbled, readStream, sound } from "./answer.js";
@@ -171,6 +172,8 @@ export function httpRemote(options: HttpRemoteOptions): Remote {
           return { backoffMs: waitMs(response, "landfall-backoff", clock) };
         },
       ),
+    reconcile: async (asked, token) =>
+      sound(decode(reconcileAnswer, await call("POST", "/v1/reconcile", token, asked))),
     info: async (token) => sound(decode(infoAnswer, await call("GET", "/v1/info", token))),
     call,
     ...(webSocket && {

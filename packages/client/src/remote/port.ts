@@ -2,6 +2,8 @@ import type {
   ExchangeRequest,
   Info,
   Outcome,
+  ReconcileAnswer,
+  ReconcileRequest,
   Row,
   ServerMessage,
   SpaceError,
@@ -97,6 +99,8 @@ export interface Remote {
     options: { token: string; signal?: AbortSignal },
   ): Promise<{ readonly backoffMs?: number }>;
   info(token: string): Promise<Info>;
+  /** One round of finding out in which rows a domain differs from the server's (DESIGN §10). @throws RemoteError */
+  reconcile(request: ReconcileRequest, token: string): Promise<ReconcileAnswer>;
   /** The small tables: spaces and members. `path` begins with `/v1/`. Resolves to the decoded JSON of a 2xx answer. */
   call(
     method: "GET" | "POST" | "PUT" | "DELETE",

@@ -24,6 +24,8 @@ export interface Cut {
   readonly reset: readonly string[];
   /** Rows newer than what base holds. */
   readonly rows: ReadonlyMap<string, ReadonlyMap<string, Row>>;
+  /** Rows that base had and the server never: keys by domain. */
+  readonly gone?: ReadonlyMap<string, readonly string[]>;
   readonly outcomes: readonly FinalOutcome[];
   readonly digests: { readonly [domain: string]: WireDigest };
 }

@@ -45,6 +45,13 @@ export class DigestKeeper {
     if (!digest.dirty.has(key)) digest.dirty.set(key, before);
   }
 
+  /** Counts a domain anew, from the rows that there are. */
+  recount(domain: string, keys: Iterable<string>): void {
+    const dirty = new Map<string, Row | undefined>();
+    for (const key of keys) dirty.set(key, undefined);
+    this.#domains.set(domain, { sum: new DigestSum(), dirty });
+  }
+
   #domain(name: string): DomainDigest {
     let digest = this.#domains.get(name);
     if (!digest) this.#domains.set(name, (digest = { sum: new DigestSum(), dirty: new Map() }));
@@ -55,12 +62,12 @@ export class DigestKeeper {
    * Compares with the server's digests when everything is hashed.
    *
    * @param isCurrent whether a domain's base still stands at the index that its digest names.
-   * @param differs told each domain that differs.
+   * @param tell told of each domain whether it agrees.
    */
   compare(
     theirs: { readonly [domain: string]: WireDigest },
     isCurrent: (domain: string, index: number) => boolean,
-    differs: (domain: string) => void,
+    tell: (domain: string, agrees: boolean) => void,
   ): void {
     this.#stop?.();
     const slice = (): void => {
@@ -71,8 +78,8 @@ export class DigestKeeper {
       this.#stop = undefined;
       for (const [domain, digest] of Object.entries(theirs)) {
         const { sum } = this.#domain(domain);
-        if (isCurrent(domain, digest.index) && (sum.count !== digest.count || sum.sum !== digest.sum))
-          differs(domain);
+        if (isCurrent(domain, digest.index))
+          tell(domain, sum.count === digest.count && sum.sum === digest.sum);
       }
     };
     this.#stop = this.#timers.after(quietMs, slice);

@@ -16,7 +16,7 @@ function isLost(row: Row, now: Row | undefined, { at }: Aside): boolean {
 }
 
 /** Whether two rows say the same, wherever their versions come from. */
-function sameContent(a: Row | undefined, b: Row): boolean {
+export function sameContent(a: Row | undefined, b: Row): boolean {
   if (!a || a.deleted || b.deleted) return Boolean(a?.deleted && b.deleted);
   return sameJson(a.fields, b.fields) && sameJson(a.stamps, b.stamps);
 }
@@ -28,16 +28,20 @@ export function lostItems(
   rowOf: (domain: string, key: string) => Row | undefined,
 ): InboxItem[] {
   if (!aside || cut.reset.length === 0) return [];
-  const lost = aside.rows.filter((row) => isLost(row, rowOf(row.domain, row.key), aside));
-  return lost.map((row) => ({
+  return aside.rows.filter((row) => isLost(row, rowOf(row.domain, row.key), aside)).map(lostItem);
+}
+
+/** What a person can do with a confirmed row that the server has not. */
+export function lostItem(row: Row): InboxItem {
+  return {
     id: `lost~${row.domain}~${row.key}~${row.version}`,
     kind: "lost",
     madeAt: row.modifiedAt,
     domain: row.domain,
     key: row.key,
     ...(row.deleted ? {} : { tried: row.fields }),
-    reason: "The server was restored from a backup without this version; it is kept here.",
+    reason: "The server does not have this version, though it had confirmed it; it is kept here.",
     row,
     choices: row.deleted ? ["dismiss"] : ["writeAgain", "keepCopy", "dismiss"],
-  }));
+  };
 }

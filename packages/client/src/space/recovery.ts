@@ -17,12 +17,8 @@ export async function recover(session: SpaceSession, error: SpaceError): Promise
     case "generation_changed":
       return newGeneration(session, error);
     case "cursor_ahead":
-      session.context.report(
-        "history_lost",
-        `The server has lost history of ${session.space}; it is read again, and what it lost is kept.`,
-      );
       // The head is where the server is by now, and may lie above the place where its history was cut.
-      keepAside(session, { at: error.head ?? Number.MAX_SAFE_INTEGER, exact: false });
+      historyLost(session, error.head);
       return { next: "again" };
     case "seq_gap":
       return seqGap(session, error.expected ?? 1);
@@ -99,6 +95,15 @@ async function leaveBase(
       message: reason,
     });
   session.context.publish(space, { type: "reload" });
+}
+
+/** The server turns out to lack what it had confirmed, and does not say where its history was cut. */
+export function historyLost(session: SpaceSession, at = Number.MAX_SAFE_INTEGER): void {
+  session.context.report(
+    "history_lost",
+    `The server has lost history of ${session.space}; it is read again, and what it lost is kept.`,
+  );
+  keepAside(session, { at, exact: false });
 }
 
 /** Rows that the server may have lost are kept aside, and every domain is fetched again; base stands meanwhile. */

@@ -1,4 +1,11 @@
-import type { ClockPort, HybridClock, Sha256, TimerPort } from "@landfall/protocol";
+import type {
+  ClockPort,
+  HybridClock,
+  ReconcileAnswer,
+  ReconcileRequest,
+  Sha256,
+  TimerPort,
+} from "@landfall/protocol";
 import type { PendingEvent } from "../replica/pending-event.js";
 import type { ReplicaRules } from "../replica/rules.js";
 import type { ClientStorage, StorageChange } from "../storage/port.js";
@@ -26,6 +33,8 @@ export interface SessionContext {
   forkDevice(session: SpaceSession): Promise<void>;
   /** Creates the space at the server. @returns why it cannot be had, or undefined. */
   createSpace(space: string): Promise<string | undefined>;
+  /** One round of a reconciliation with the server. @throws RemoteError or SyncError */
+  reconcile(request: ReconcileRequest): Promise<ReconcileAnswer>;
   /** The term that this tab leads under; undefined when it does not. */
   term(): number | undefined;
   /** The storage refused that term: another tab leads. */
@@ -38,6 +47,8 @@ export interface SessionContext {
   publish(space: string, news: SpaceNews): void;
   /** There is something to send. */
   wake(): void;
+  /** The status of the space is another. */
+  changed(): void;
   /** Something that a person who looks after the app should know. */
   report(code: string, message: string): void;
 }

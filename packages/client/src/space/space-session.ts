@@ -20,7 +20,10 @@ import type { InboxItem } from "./inbox-item.js";
 import { type KeptAside, lostItems } from "./lost-rows.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
-import { keepAside, recover } from "./recovery.js";
+import { type Mending, planMend } from "./mending.js";
+import { type DomainBase, findDifference } from "./repair.js";
+import { Repairs } from "./repairs.js";
+import { historyLost, keepAside, recover } from "./recovery.js";
 import { Saver } from "./saver.js";
 import { Serial } from "./serial.js";
 import type { SessionContext } from "./session-context.js";
@@ -54,7 +57,7 @@ export class SpaceSession implements SyncedSpace {
   readonly #serial = new Serial();
   readonly #saver: Saver;
   readonly #digests: DigestKeeper;
-  readonly #repairs = new Map<string, number>();
+  readonly repairs: Repairs;
   meta: ReplicaMeta;
   /** Domains that the client itself asks for anew. */
   readonly refetch = new Set<string>();
@@ -74,6 +77,15 @@ export class SpaceSession implements SyncedSpace {
       hash: context.hash,
       timers: context.timers,
       current: (domain, key) => this.replica.baseRow(domain, key),
+    });
+    this.repairs = new Repairs(context.timers, {
+      mend: (domain) => this.#mend(domain),
+      fetchAgain: (domain) => {
+        this.refetch.add(domain);
+        if (!this.#staging) context.wake();
+      },
+      report: (code, message) => context.report(code, `${space}: ${message}`),
+      changed: () => context.changed(),
     });
     this.replica.onBaseRow = (domain, key, before) => this.#digests.note(domain, key, before);
   }
@@ -329,24 +341,53 @@ export class SpaceSession implements SyncedSpace {
       this.#digests.compare(
         cut.digests,
         (domain, index) => !this.stopped && this.meta.cursors[domain] === index,
-        (domain) => this.#repair(domain),
+        (domain, agrees) => (agrees ? this.repairs.agrees(domain) : this.repairs.differs(domain)),
       );
     });
   }
 
-  /** A digest differs: the domain is fetched again and the difference reported (DESIGN rule 10). */
-  #repair(domain: string): void {
-    const tries = (this.#repairs.get(domain) ?? 0) + 1;
-    this.#repairs.set(domain, tries);
-    const again = tries <= 3;
-    this.context.report(
-      "digest_differs",
-      `${this.space}/${domain} differs from the server's; ${again ? "it is fetched again" : "fetching it again did not help"}.`,
-    );
-    if (!again) return;
-    this.refetch.add(domain);
-    if (this.#staging) return;
-    this.context.wake();
+  /** Finds out which rows of a domain differ from the server's, and puts the server's in their place in one cut. */
+  async #mend(domain: string): Promise<number | undefined> {
+    const base = await this.exclusively(async () => this.#standing(domain));
+    if (!base) return undefined;
+    const { theirs } = await findDifference(this.context, this.space, domain, base);
+    return this.exclusively(async () => {
+      if (this.#standing(domain)?.generation !== base.generation) return undefined;
+      const cursor = this.meta.cursors[domain] ?? 0;
+      const mending = planMend(base.rows, theirs, cursor, (key) => this.replica.baseRow(domain, key));
+      if (mending.unsettled) {
+        historyLost(this);
+        this.context.wake();
+        return undefined;
+      }
+      // The digest may be what is wrong: it is counted anew in any case.
+      this.#digests.recount(domain, this.replica.baseRows(domain).keys());
+      const count = mending.rows.size + mending.gone.length;
+      if (count > 0) await this.apply(this.#mendingCut(domain, mending), mending.items);
+      return count;
+    });
+  }
+
+  /** A domain of base that can be compared: not while all of it is being fetched anyway. */
+  #standing(domain: string): DomainBase | undefined {
+    const { generation, cursors } = this.meta;
+    if (this.stopped || generation === undefined || this.refetch.has(domain)) return undefined;
+    return { generation, cursor: cursors[domain] ?? 0, rows: new Map(this.replica.baseRows(domain)) };
+  }
+
+  #mendingCut(domain: string, { rows, gone }: Mending): Cut {
+    return {
+      generation: this.meta.generation as string,
+      head: this.meta.head,
+      // Rows up to the cursors are in base already, and so is what they say of own events.
+      lastSeq: 0,
+      cursors: this.meta.cursors,
+      reset: [],
+      rows: new Map([[domain, rows]]),
+      gone: new Map([[domain, gone]]),
+      outcomes: [],
+      digests: {},
+    };
   }
 
   // --- one step of base ---------------------------------------------------------------------------------
@@ -365,12 +406,12 @@ export class SpaceSession implements SyncedSpace {
   }
 
   /** Stores a cut, then shows it, then tells who waits (DESIGN rule 5). */
-  async apply(cut: Cut): Promise<void> {
+  async apply(cut: Cut, more: readonly InboxItem[] = []): Promise<void> {
     const rowOf = (domain: string, key: string): Row | undefined =>
       cut.rows.get(domain)?.get(key) ??
       (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
     const settlement = settle(cut, this.outbox, rowOf, (domain, key) => this.replica.baseRow(domain, key));
-    const items = [...settlement.items, ...lostItems(this.aside, cut, rowOf)];
+    const items = [...settlement.items, ...lostItems(this.aside, cut, rowOf), ...more];
     const { create: _created, recovering: _recovered, ...meta } = this.meta;
     const next: ReplicaMeta = {
       ...meta,
@@ -418,6 +459,8 @@ export class SpaceSession implements SyncedSpace {
       for (const key of this.replica.baseRows(domain).keys()) if (!rows.has(key)) rows.set(key, null);
       patch.set(domain, rows);
     }
+    for (const [domain, keys] of cut.gone ?? [])
+      patch.set(domain, new Map([...(patch.get(domain) ?? []), ...keys.map((key) => [key, null] as const)]));
     const remove = new Set([
       ...settlement.settled.keys(),
       ...settlement.confirmed,
@@ -568,6 +611,7 @@ export class SpaceSession implements SyncedSpace {
   async close(): Promise<void> {
     this.stopped = true;
     this.#digests.stop();
+    this.repairs.stop();
     await this.#serial.run(() => Promise.resolve());
     await this.saved();
   }

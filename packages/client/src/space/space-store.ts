@@ -125,7 +125,7 @@ export const dropLocal = (space: string, domain: string, key: string): StorageCh
 });
 
 /** The rows of a cut, as changes of the storage. */
-export function rowChanges(space: string, cut: Pick<Cut, "reset" | "rows">): StorageChange[] {
+export function rowChanges(space: string, cut: Pick<Cut, "reset" | "rows" | "gone">): StorageChange[] {
   const changes: StorageChange[] = cut.reset.map((domain) => ({
     type: "clear",
     table: "rows",
@@ -136,5 +136,7 @@ export function rowChanges(space: string, cut: Pick<Cut, "reset" | "rows">): Sto
     for (const [key, row] of rows)
       changes.push({ type: "put", table: "rows", space, a: domain, b: key, value: row });
   }
+  for (const [domain, keys] of cut.gone ?? [])
+    for (const key of keys) changes.push({ type: "delete", table: "rows", space, a: domain, b: key });
   return changes;
 }

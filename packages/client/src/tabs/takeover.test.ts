@@ -42,6 +42,7 @@ function openTab(
       return unreachable();
     },
     info: async () => unreachable(),
+    reconcile: async () => unreachable(),
     call: async () => unreachable(),
   };
   const channel = (name: string, receive: (message: unknown) => void): ChannelPort =>

@@ -212,6 +212,10 @@ test("a stranger gets byte for byte what he gets of a space that does not exist,
   const space = await newSpace("ann");
   await post(exchange(space, { events: [create(1, "p1")] }), "ann");
   const none = `${space.slice(0, -1)}${space.endsWith("x") ? "y" : "x"}`;
+  const reconcile = (name: string, more: object) => ({
+    ...{ protocol: 1, space: name, generation: "g", domain: "project", upTo: 0, frame: "" },
+    ...more,
+  });
   const attempts = (name: string): Promise<Answer>[] => [
     ask(`/v1/spaces/${name}`, { method: "DELETE", user: "eve" }),
     ask(`/v1/spaces/${name}/rows?domain=project`, { user: "eve" }),
@@ -228,6 +232,12 @@ test("a stranger gets byte for byte what he gets of a space that does not exist,
     post(exchange(name, { generation: "g", cursors: { project: 99 } }), "eve"),
     post(exchange(name, { events: [create(5, "x")] }), "eve"),
     post(exchange(name, {}), "eve", { accept: "application/x-ndjson" }),
+    ask("/v1/reconcile", { method: "POST", json: reconcile(name, {}), user: "eve" }),
+    ask("/v1/reconcile", {
+      method: "POST",
+      json: reconcile(name, { frame: "A", keys: ["p1"] }),
+      user: "eve",
+    }),
   ];
   const [real, unreal] = await Promise.all([Promise.all(attempts(space)), Promise.all(attempts(none))]);
   const shape = (answer: Answer) => ({
