@@ -15,6 +15,11 @@ const world = {
 };
 const installation = (title: string): Fault["test"] => ({ file: "tests/faults/installation.test.ts", title });
 const generations = (title: string): Fault["test"] => ({ file: "tests/faults/generations.test.ts", title });
+const mending = "packages/client/src/space/mending.ts";
+const mended = (title: string): Fault["test"] => ({
+  file: "packages/client/src/space/mending.test.ts",
+  title,
+});
 const rebaseModel = {
   file: "packages/client/src/replica/rebase.test.ts",
   title:
@@ -331,10 +336,63 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "difference-found-and-left",
     rule: "rule 10",
-    file: session,
-    find: "if (!again) return; this.refetch.add(domain);",
-    replace: "if (!again) return;",
+    file: mending,
+    find: "if (count > 0) await session.apply(",
+    replace: "if (count < 0) await session.apply(",
     test: generations("is found, reported and mended by itself"),
     why: "A damaged replica stays damaged.",
+  },
+  {
+    name: "mending-takes-rows-above-the-cursor",
+    rule: "rule 5",
+    file: mending,
+    find: "} else if (row.version <= cursor) {",
+    replace: "} else if (row.version <= cursor + Number.MAX_SAFE_INTEGER) {",
+    test: mended(
+      "what lies above the cursor comes with the next pull, and what has changed here meanwhile is left alone",
+    ),
+    why: "A view shows one half of an atomic write.",
+  },
+  {
+    name: "mending-undoes-what-came-meanwhile",
+    rule: "rule 5",
+    file: mending,
+    find: "if (standing !== compared.get(key)) continue;",
+    replace: "",
+    test: mended(
+      "what lies above the cursor comes with the next pull, and what has changed here meanwhile is left alone",
+    ),
+    why: "A late answer takes back what a delta had brought since.",
+  },
+  {
+    name: "mending-takes-older-rows",
+    rule: "rule 5",
+    file: mending,
+    find: "if (standing && standing.version > row.version) unsettled ??= key;",
+    replace: "if (false) unsettled ??= key;",
+    test: mended("a row of a higher version is never replaced: the server has lost history"),
+    why: "What a server lost is taken from the last who have it.",
+  },
+  {
+    name: "mending-drops-in-silence",
+    rule: "rule 8",
+    file: mending,
+    find: "if (!standing.deleted) items.push(lostItem(standing));",
+    replace: "",
+    test: mended("a row that the server never had goes, and is kept for people"),
+    why: "A record that a person saw as confirmed vanishes without a word.",
+  },
+  {
+    name: "mending-for-ever",
+    rule: "rule 10",
+    file: "packages/client/src/space/repairs.ts",
+    find: "if (repair.running || this.#stopped) return;",
+    replace: "if (repair.running || this.#stopped) return; repair.tries = 0;",
+    test: {
+      file: "packages/client/src/space/repairs.test.ts",
+      title:
+        "what mending does not help is fetched again, and what that does not help is left, and told once",
+    },
+    why: "A fault of one server makes every client ask without end.",
   },
 ];

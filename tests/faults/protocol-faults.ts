@@ -311,6 +311,30 @@ export const protocolFaults: readonly Fault[] = [
     why: "A deep value costs the stack of whoever walks it.",
   },
   {
+    name: "fingerprints-without-count",
+    rule: "rule 10",
+    file: "packages/protocol/src/reconcile.ts",
+    find: "view.setBigUint64(16, BigInt(count));",
+    replace: "",
+    test: {
+      file: "packages/protocol/src/reconcile.test.ts",
+      title: "a fingerprint tells the number apart from the sum",
+    },
+    why: "Rows whose numbers come to nothing are never missed.",
+  },
+  {
+    name: "rest-of-a-full-frame-forgotten",
+    rule: "rule 10",
+    file: "packages/protocol/src/reconcile.ts",
+    find: "this.#asks = [...asks, ...unanswered, ...this.#asks];",
+    replace: "this.#asks = [...asks, ...this.#asks];",
+    test: {
+      file: "packages/protocol/src/reconcile.test.ts",
+      title: "after any operations on thousands of items, and where frames do not hold all that differs",
+    },
+    why: "Of many differences only those that fit into a frame are found.",
+  },
+  {
     name: "torn-messages-sent-back",
     rule: "§13",
     file: decode,

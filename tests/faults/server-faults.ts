@@ -16,6 +16,11 @@ const once = (title: string): Fault["test"] => ({ file: "tests/faults/idempotenc
 const pages = (title: string): Fault["test"] => ({ file: "tests/faults/paging.test.ts", title });
 const disk = (title: string): Fault["test"] => ({ file: "tests/faults/durability.test.ts", title });
 
+const compared = (title: string): Fault["test"] => ({
+  file: "packages/server/src/exchange/reconcile.test.ts",
+  title,
+});
+
 export const serverFaults: readonly Fault[] = [
   {
     name: "pages-split-a-version",
@@ -253,6 +258,35 @@ export const serverFaults: readonly Fault[] = [
         "a clock years ahead does not win over what is written later, nor one years behind over what was",
     },
     why: "Who sets the clock ahead wins for years.",
+  },
+  {
+    name: "reconcile-past-cleared-deletes",
+    rule: "rule 10",
+    file: "packages/server/src/exchange/reconcile-index.ts",
+    find: "|| horizon > begun) return undefined;",
+    replace: ") return undefined;",
+    test: compared("deletes that were cleared away do not stay in the index"),
+    why: "A record that was deleted is brought back to every replica that asks.",
+  },
+  {
+    name: "reconcile-with-what-came-later",
+    rule: "rule 10",
+    file: "packages/server/src/exchange/reconcile.ts",
+    find: 'index.items.find({ order: upTo + 1, id: "" })',
+    replace: "index.items.size",
+    test: compared(
+      "what is written between the rounds is no difference, and the index goes on from where it was",
+    ),
+    why: "Whoever writes while a replica is compared makes it differ.",
+  },
+  {
+    name: "reconcile-for-strangers",
+    rule: "§13",
+    file: "packages/server/src/exchange/reconcile.ts",
+    find: 'if (!found || found.role === undefined || found.role === "former") throw spaceNotFound();',
+    replace: "if (!found) throw spaceNotFound();",
+    test: compared("who is no member, or no longer, gets what one gets of a space that does not exist"),
+    why: "Anybody reads any space, a row at a time.",
   },
   {
     name: "delta-from-the-beginning",

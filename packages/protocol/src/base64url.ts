@@ -1,5 +1,5 @@
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const values = new Map([...alphabet].map((character, value) => [character, value]));
+const values = new Map(Array.from(alphabet, (character, value) => [character, value]));
 
 /** Bytes as base64url without padding (RFC 4648 §5), as every byte string of the protocol is written. */
 export function toBase64Url(bytes: Uint8Array): string {

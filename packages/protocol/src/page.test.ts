@@ -86,7 +86,7 @@ describe("docs/protocol.md", () => {
     const [p1] = told<RecordRow>("row").filter(({ key }) => key === "p1");
     const [opening, wanting] = told<ReconcileRequest>("reconcile-request");
     const [listing, sending] = told<ReconcileAnswer>("reconcile-answer");
-    const [p3] = sending?.rows as readonly RecordRow[];
+    const p3 = sending?.rows[0];
     const itemOf = (row: RecordRow) => ({
       order: row.version,
       id: row.key,

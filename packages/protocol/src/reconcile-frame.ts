@@ -2,7 +2,7 @@ import type { Bound } from "./reconcile-items.js";
 import { limits } from "./limits.js";
 
 /** What one side says of a range. */
-export type RangeWord =
+type RangeWord =
   /** There is nothing to say: it is equal, or was not asked for. */
   | { readonly say: "skip" }
   /** What mine comes to, as `fingerprint` gives it. */

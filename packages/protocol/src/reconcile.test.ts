@@ -35,7 +35,7 @@ const ranges = (frame: Uint8Array) => {
 function reconcile(
   mine: ReconcileItems,
   theirs: ReconcileItems,
-  { upTo = Number.MAX_SAFE_INTEGER - 1, room = limits.maxReconcileRows as number } = {},
+  { upTo = Number.MAX_SAFE_INTEGER - 1, room = 1_000 }: { upTo?: number; room?: number } = {},
 ): Found {
   const asking = new Reconciliation(hash, mine);
   const end = theirs.find({ order: upTo + 1, id: "" });

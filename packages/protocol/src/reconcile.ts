@@ -4,9 +4,9 @@ import { type FrameRange, decodeFrame, encodeFrame, maxBytesOf } from "./reconci
 import type { Bound, ReconcileItem, ReconcileItems } from "./reconcile-items.js";
 
 /** Into so many parts a range that differs is split; with 16, two rounds narrow 100,000 items to a leaf. */
-export const reconcileBuckets = 16;
+const reconcileBuckets = 16;
 /** So many items at most are listed one by one when their fingerprint differs: what 16 fingerprints of two each would cost. */
-export const reconcileLeaf = 32;
+const reconcileLeaf = 32;
 /** So many are listed to one who has next to nothing in the range, and whom fingerprints would tell nothing. */
 const maxListed = reconcileLeaf * reconcileBuckets;
 

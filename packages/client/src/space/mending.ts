@@ -1,6 +1,10 @@
 import { type Row, sameJson } from "@landfall/protocol";
 import type { InboxItem } from "./inbox-item.js";
+import type { Cut } from "../replica/cut.js";
 import { lostItem, sameContent } from "./lost-rows.js";
+import { historyLost } from "./recovery.js";
+import { type DomainBase, findDifference } from "./repair.js";
+import type { SpaceSession } from "./space-session.js";
 
 /** Whether two rows of one version come from different writes. With the same stamps, one of them is damaged and nothing that anybody wrote is lost. */
 const isOfOtherWrites = (mine: Row, theirs: Row): boolean =>
@@ -54,4 +58,55 @@ export function planMend(
     }
   }
   return { rows, gone, items, unsettled };
+}
+
+/** A domain of base that can be compared: not while all of it is being fetched anyway. */
+function standing(session: SpaceSession, domain: string): DomainBase | undefined {
+  const { generation, cursors } = session.meta;
+  if (session.stopped || generation === undefined || session.refetch.has(domain)) return undefined;
+  return { generation, cursor: cursors[domain] ?? 0, rows: new Map(session.replica.baseRows(domain)) };
+}
+
+function mendingCut(
+  { meta }: SpaceSession,
+  generation: string,
+  domain: string,
+  { rows, gone }: Mending,
+): Cut {
+  return {
+    generation,
+    head: meta.head,
+    // Rows up to the cursors are in base already, and so is what they say of own events.
+    lastSeq: 0,
+    cursors: meta.cursors,
+    reset: [],
+    rows: new Map([[domain, rows]]),
+    gone: new Map([[domain, gone]]),
+    outcomes: [],
+    digests: {},
+  };
+}
+
+/**
+ * Finds out which rows of a domain differ from the server's, and puts the server's in their place in one cut.
+ * @returns how many; undefined where there is nothing to mend now.
+ */
+export async function mendDomain(session: SpaceSession, domain: string): Promise<number | undefined> {
+  const base = await session.exclusively(async () => standing(session, domain));
+  if (!base) return undefined;
+  const { theirs } = await findDifference(session.context, session.space, domain, base);
+  return session.exclusively(async () => {
+    if (standing(session, domain)?.generation !== base.generation) return undefined;
+    const cursor = session.meta.cursors[domain] ?? 0;
+    const mending = planMend(base.rows, theirs, cursor, (key) => session.replica.baseRow(domain, key));
+    if (mending.unsettled) {
+      historyLost(session);
+      session.context.wake();
+      return undefined;
+    }
+    session.recount(domain);
+    const count = mending.rows.size + mending.gone.length;
+    if (count > 0) await session.apply(mendingCut(session, base.generation, domain, mending), mending.items);
+    return count;
+  });
 }

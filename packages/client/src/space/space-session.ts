@@ -20,10 +20,9 @@ import type { InboxItem } from "./inbox-item.js";
 import { type KeptAside, lostItems } from "./lost-rows.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
-import { type Mending, planMend } from "./mending.js";
-import { type DomainBase, findDifference } from "./repair.js";
+import { mendDomain } from "./mending.js";
 import { Repairs } from "./repairs.js";
-import { historyLost, keepAside, recover } from "./recovery.js";
+import { keepAside, recover } from "./recovery.js";
 import { Saver } from "./saver.js";
 import { Serial } from "./serial.js";
 import type { SessionContext } from "./session-context.js";
@@ -79,7 +78,7 @@ export class SpaceSession implements SyncedSpace {
       current: (domain, key) => this.replica.baseRow(domain, key),
     });
     this.repairs = new Repairs(context.timers, {
-      mend: (domain) => this.#mend(domain),
+      mend: (domain) => mendDomain(this, domain),
       fetchAgain: (domain) => {
         this.refetch.add(domain);
         if (!this.#staging) context.wake();
@@ -346,48 +345,9 @@ export class SpaceSession implements SyncedSpace {
     });
   }
 
-  /** Finds out which rows of a domain differ from the server's, and puts the server's in their place in one cut. */
-  async #mend(domain: string): Promise<number | undefined> {
-    const base = await this.exclusively(async () => this.#standing(domain));
-    if (!base) return undefined;
-    const { theirs } = await findDifference(this.context, this.space, domain, base);
-    return this.exclusively(async () => {
-      if (this.#standing(domain)?.generation !== base.generation) return undefined;
-      const cursor = this.meta.cursors[domain] ?? 0;
-      const mending = planMend(base.rows, theirs, cursor, (key) => this.replica.baseRow(domain, key));
-      if (mending.unsettled) {
-        historyLost(this);
-        this.context.wake();
-        return undefined;
-      }
-      // The digest may be what is wrong: it is counted anew in any case.
-      this.#digests.recount(domain, this.replica.baseRows(domain).keys());
-      const count = mending.rows.size + mending.gone.length;
-      if (count > 0) await this.apply(this.#mendingCut(domain, mending), mending.items);
-      return count;
-    });
-  }
-
-  /** A domain of base that can be compared: not while all of it is being fetched anyway. */
-  #standing(domain: string): DomainBase | undefined {
-    const { generation, cursors } = this.meta;
-    if (this.stopped || generation === undefined || this.refetch.has(domain)) return undefined;
-    return { generation, cursor: cursors[domain] ?? 0, rows: new Map(this.replica.baseRows(domain)) };
-  }
-
-  #mendingCut(domain: string, { rows, gone }: Mending): Cut {
-    return {
-      generation: this.meta.generation as string,
-      head: this.meta.head,
-      // Rows up to the cursors are in base already, and so is what they say of own events.
-      lastSeq: 0,
-      cursors: this.meta.cursors,
-      reset: [],
-      rows: new Map([[domain, rows]]),
-      gone: new Map([[domain, gone]]),
-      outcomes: [],
-      digests: {},
-    };
+  /** Counts a domain's digest anew: it may be what is wrong. */
+  recount(domain: string): void {
+    this.#digests.recount(domain, this.replica.baseRows(domain).keys());
   }
 
   // --- one step of base ---------------------------------------------------------------------------------

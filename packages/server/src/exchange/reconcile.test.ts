@@ -192,7 +192,7 @@ describe("rule 10: POST /v1/reconcile", () => {
         version,
         domains: { project: records({ fields }) },
         ...(version > 1 ? { migrations: { 2: { domains: { project: { map: { name: () => "b" } } } } } } : {}),
-      } as never);
+      });
     const here = await world({ storage, schema: at(1) });
     const device = new TestDevice(here);
     await device.write({ schema: 1, ops: [create("p1", { name: "a" })] });
