@@ -1,7 +1,13 @@
 import { clientFaults } from "./client-faults.js";
 import type { Fault } from "./fault.js";
+import { operationsFaults } from "./operations-faults.js";
 import { protocolFaults } from "./protocol-faults.js";
 import { serverFaults } from "./server-faults.js";
 
 /** Every fault that a test must catch; `node scripts/faults.mjs` plants them one after the other. */
-export const faults: readonly Fault[] = [...protocolFaults, ...serverFaults, ...clientFaults];
+export const faults: readonly Fault[] = [
+  ...protocolFaults,
+  ...serverFaults,
+  ...clientFaults,
+  ...operationsFaults,
+];

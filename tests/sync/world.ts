@@ -10,7 +10,7 @@ import {
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { type Json, canonicalJson, decodeText, exchangeRequest } from "@landfall/protocol";
 import { counter, defineSchema, records, set } from "@landfall/schema";
-import { type Authenticator, createServer, devTokens } from "@landfall/server";
+import { type Authenticator, type ServerOptions, createServer, devTokens } from "@landfall/server";
 import { type SqliteStorage, sqlite } from "@landfall/server/storage/sqlite";
 import { z } from "zod";
 
@@ -78,8 +78,14 @@ export interface Device {
 export function openPlace({
   auth = devTokens(),
   storage: first = sqlite(":memory:"),
-}: { readonly auth?: Authenticator; readonly storage?: SqliteStorage } = {}): Place {
-  const serve = (storage: SqliteStorage) => createServer({ schema, storage, auth, development: true });
+  server: options = {},
+}: {
+  readonly auth?: Authenticator;
+  readonly storage?: SqliteStorage;
+  readonly server?: Partial<ServerOptions<typeof schema>>;
+} = {}): Place {
+  const serve = (storage: SqliteStorage) =>
+    createServer({ schema, auth, development: true, ...options, storage });
   let storage = first;
   let server = serve(storage);
   const clashes: string[] = [];

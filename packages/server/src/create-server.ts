@@ -90,6 +90,8 @@ export interface LandfallServer<T = AnyTx> {
   space(id: string): SpaceWriter<T>;
   inspect(): Promise<readonly SpaceInspection[]>;
   stats(): EngineStats;
+  /** Clears away now what `retention` says has had its time; the server does it by itself every hour. */
+  sweep(): Promise<void>;
   /** Takes no more, closes sockets with 1001, lets what runs finish, and closes the storage. */
   close(): Promise<void>;
 }
@@ -162,6 +164,7 @@ export function createServer<S extends Schema | undefined = undefined>(
     space: (id) => parts.engine.space(id) as SpaceWriter<TxOf<S>>,
     inspect: () => parts.engine.inspect(),
     stats: () => parts.engine.stats(),
+    sweep: () => parts.engine.sweep(),
     close: () => (closing ??= close()),
   };
   return server;
@@ -203,6 +206,7 @@ function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, iden
     timers,
     logger,
   });
+  engine.startSweeping();
   const metrics = new ServerMetrics();
   const hub = new Hub({
     ...socketLimits,

@@ -1,5 +1,6 @@
 import type { ExchangeRequest, Fields, Info, ReconcileRequest, Role, SetMember } from "@landfall/protocol";
 import type { Query } from "@landfall/schema";
+import type { RetentionCounts } from "./operations/retention.js";
 
 /** Who a request comes from, as the authentication says. */
 export interface User {
@@ -136,6 +137,8 @@ export interface EngineStats {
   readonly largestGroup: number;
   /** Groups whose transaction was lost and deferred. */
   readonly lostGroups: number;
+  /** What retention has cleared away, and how often it has looked. */
+  readonly retention: Readonly<RetentionCounts>;
 }
 
 /** A record as a transaction reads it: its fields and its key. */
@@ -214,6 +217,10 @@ export interface Engine {
   onMembership(listener: (change: MembershipChange) => void): () => void;
   inspect(): Promise<readonly SpaceInspection[]>;
   stats(): EngineStats;
+  /** Sweeps by itself from now on what retention says has had its time. */
+  startSweeping(): void;
+  /** The same at once. */
+  sweep(): Promise<void>;
   /** Waits for what is running, then closes the storage. */
   close(): Promise<void>;
 }

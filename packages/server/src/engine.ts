@@ -20,6 +20,7 @@ import { ReconcileIndexes } from "./exchange/reconcile-index.js";
 import { writeAsServer } from "./exchange/server-write.js";
 import { spaceNotFound } from "./landfall-error.js";
 import { type MaybePromise, chain } from "./maybe-promise.js";
+import { Retention } from "./operations/retention.js";
 import type { EngineOptions } from "./options.js";
 import type { Snapshot, SpaceState } from "./storage/port.js";
 
@@ -30,6 +31,7 @@ export function createEngine(options: EngineOptions): Engine {
   const indexes = new ReconcileIndexes(core);
   const commits = new Listeners<SpaceCommit>(core);
   const memberships = new Listeners<MembershipChange>(core);
+  const retention = new Retention(options.retention ?? {}, core);
   core.storage.onCommit((commit) => commits.tell(commit));
   return {
     exchange: (user, request, signal) => exchange.answer(user, request, signal),
@@ -63,8 +65,13 @@ export function createEngine(options: EngineOptions): Engine {
     onCommit: (listener) => commits.add(listener),
     onMembership: (listener) => memberships.add(listener),
     inspect: () => inspect(core, exchange.sightings),
-    stats: () => stats(core, exchange),
-    close: () => core.storage.close(),
+    stats: () => stats(core, exchange, retention),
+    startSweeping: () => retention.start(),
+    sweep: () => retention.sweep(),
+    async close() {
+      await retention.stop();
+      await core.storage.close();
+    },
   };
 }
 
@@ -143,11 +150,12 @@ function mayRead(core: Core, user: User, space: string): Promise<boolean> {
   );
 }
 
-function stats(core: Core, { counts }: Exchange): EngineStats {
+function stats(core: Core, { counts }: Exchange, retention: Retention): EngineStats {
   return {
     exchanges: counts.exchanges,
     events: Object.fromEntries(counts.events),
     rowsSent: counts.rowsSent,
     ...core.storage.stats(),
+    retention: retention.counts,
   };
 }

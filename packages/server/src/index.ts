@@ -43,5 +43,6 @@ export type {
   ServerAction,
 } from "./options.js";
 export { inspectFile } from "./storage/inspect-file.js";
+export type { RetentionOptions } from "./operations/retention.js";
 export type { Storage } from "./storage/port.js";
 export { type SqliteOptions, type SqliteStorage, sqlite } from "./storage/sqlite.js";

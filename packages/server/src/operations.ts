@@ -8,3 +8,9 @@ export { type FindingCode, type Findings, type VerifyFinding, findingCodes } fro
 export { type VerifyOptions, type VerifyReport, verify } from "./operations/verify.js";
 export { type Progress } from "./operations/verify-records.js";
 export { verifyFile } from "./storage/verify-file.js";
+export {
+  Retention,
+  type RetentionCounts,
+  type RetentionOptions,
+  retentionDefaults,
+} from "./operations/retention.js";

@@ -12,6 +12,7 @@ import type {
 import type { Schema } from "@landfall/schema";
 import type { AnyTx, User } from "./engine-types.js";
 import type { Logger } from "./logger.js";
+import type { RetentionOptions } from "./operations/retention.js";
 import type { Storage } from "./storage/port.js";
 
 /** Who asks for what, for `authorize`. */
@@ -55,6 +56,8 @@ export interface EngineOptions {
   readonly authorize?: Authorize;
   readonly actions?: { readonly [name: string]: ServerAction };
   readonly limits?: Partial<EngineLimits>;
+  /** What is cleared away, and when; see `RetentionOptions` for what holds unless set. */
+  readonly retention?: RetentionOptions;
   /** `modifiedAt` moves in steps of so many milliseconds, for clients that round. */
   readonly modifiedAtTickMs?: number;
   /** What the server calls itself in `/v1/info`. */

@@ -71,9 +71,21 @@ export class ServerMetrics {
       sampleText("landfall_lost_groups_total", "Groups whose transaction was lost and deferred.", "counter", [
         [{}, stats.lostGroups],
       ]) +
+      retentionText(stats.retention) +
       sampleText("process_resident_memory_bytes", "Resident memory of the process.", "gauge", [
         [{}, residentBytes],
       ])
     );
   }
+}
+
+function retentionText({ sweeps, failures, tombstones, outcomes }: EngineStats["retention"]): string {
+  const counter = (name: string, help: string, count: number): string =>
+    sampleText(name, help, "counter", [[{}, count]]);
+  return (
+    counter("landfall_sweeps_total", "Sweeps of what has had its time.", sweeps) +
+    counter("landfall_sweep_failures_total", "Sweeps that failed.", failures) +
+    counter("landfall_tombstones_cleared_total", "Deletes that are no longer remembered.", tombstones) +
+    counter("landfall_outcomes_expired_total", "Outcomes of idle devices whose bodies were dropped.", outcomes)
+  );
 }

@@ -120,7 +120,6 @@ describe("verification of a file", () => {
     ["a lookup of another value", "lookup", `UPDATE lookups SET value='["Project 55"]' WHERE key='p5'`],
     ["a lookup of what was deleted", "lookup", "UPDATE records SET fields=NULL, stamps=NULL WHERE key='c3'"],
     ["outcomes that went", "outcome", "DELETE FROM outcomes WHERE last_seq=9"],
-    ["the last outcome of a device that went", "outcome", "DELETE FROM outcomes WHERE last_seq=32"],
     ["an outcome that cannot be read", "outcome", "UPDATE outcomes SET bodies='what?' WHERE last_seq=9"],
     ["an outcome that expired too early", "outcome", "UPDATE outcomes SET bodies=NULL WHERE last_seq=9"],
     ["a chunk with too few outcomes", "outcome", "UPDATE outcomes SET first_seq=1 WHERE last_seq=9"],
@@ -149,7 +148,7 @@ describe("verification of a file", () => {
     ],
   ];
 
-  test.each(damages)("rule 10: finds %s (%s)", async (name, code, sql) => {
+  async function expectFinding(name: string, code: FindingCode, sql: string): Promise<void> {
     const file = join(folder, `${name.replaceAll(" ", "-")}.db`);
     copyFileSync(sound, file);
     const database = new (loadSqlite())(file);
@@ -159,7 +158,16 @@ describe("verification of a file", () => {
     expect(report.ok).toBe(false);
     expect(report.counts).toHaveProperty(code);
     expect(report.findings.filter((finding) => finding.code === code)).not.toEqual([]);
-  });
+  }
+
+  test.each(damages)("rule 10: finds %s (%s)", expectFinding);
+
+  test("rule 3: finds that the newest outcome of a device went, with its id", () =>
+    expectFinding(
+      "newest outcome",
+      "outcome",
+      "DELETE FROM outcomes WHERE last_seq=32 AND 1=(SELECT count(*) FROM outcomes WHERE last_seq=32)",
+    ));
 
   /** Turns one bit in each of some bytes. */
   function flip(name: string, place: (bytes: Buffer) => number, count = 1): string {

@@ -1,0 +1,156 @@
+import type { ClockPort, TimerPort } from "@landfall/protocol";
+import type { Logger } from "../logger.js";
+import type { Storage, WriterState } from "../storage/port.js";
+
+/** How long a server keeps what it needs only for those who were away. `Infinity` keeps it for ever. */
+export interface RetentionOptions {
+  /**
+   * How long a delete is remembered, in milliseconds; 90 days unless set. A client that was away for longer is
+   * answered with `reset`: it fetches the domain anew, and loses nothing that it has not sent.
+   */
+  readonly tombstonesMs?: number;
+  /**
+   * How long the last acknowledged outcomes of a device are kept after it has written last; 30 days unless set.
+   * What it has not acknowledged is kept for ever (DESIGN rule 3).
+   */
+  readonly outcomesMs?: number;
+  /** From the end of one sweep to the next; an hour unless set. */
+  readonly everyMs?: number;
+}
+
+const dayMs = 86_400_000;
+export const retentionDefaults = { tombstonesMs: 90 * dayMs, outcomesMs: 30 * dayMs, everyMs: 3_600_000 };
+
+/** A first sync that takes longer than deletes are kept begins anew, so they are kept for longer than any takes. */
+const leastMs = 60_000;
+/** A server that has just started has other things to do. */
+const firstSweepMs = 60_000;
+/** Tombstones that one transaction clears away: some milliseconds that other writes may have to wait. */
+const batchRows = 1_000;
+/** Spaces that are looked at before other work gets a turn. */
+const spacesPerTurn = 100;
+
+/** What sweeps have done since the server started. */
+export interface RetentionCounts {
+  sweeps: number;
+  failures: number;
+  tombstones: number;
+  outcomes: number;
+}
+
+/**
+ * Clears away the tombstones and outcomes that have had their time, space by space, in small transactions between
+ * those of clients. A domain's horizon goes with the newest tombstone that went, so that who may have missed it
+ * is told to read anew (DESIGN §6).
+ */
+export class Retention {
+  readonly counts: RetentionCounts = { sweeps: 0, failures: 0, tombstones: 0, outcomes: 0 };
+  readonly #options: Required<RetentionOptions>;
+  #running: Promise<void> | undefined;
+  #cancel: (() => void) | undefined;
+  #goOn = (): void => undefined;
+  #stopped = false;
+
+  /** @throws Error for times that could not work. */
+  constructor(
+    options: RetentionOptions,
+    private readonly ports: {
+      readonly storage: Storage;
+      readonly clock: ClockPort;
+      readonly timers: TimerPort;
+      readonly logger: Logger;
+    },
+  ) {
+    this.#options = { ...retentionDefaults, ...options };
+    for (const [name, ms] of Object.entries(this.#options)) {
+      if (!(ms >= leastMs))
+        throw new Error(
+          `retention.${name} is ${ms}, and has to be ${leastMs} (a minute) at least. Infinity keeps everything.`,
+        );
+    }
+  }
+
+  /** Sweeps by itself from now on. */
+  start(): void {
+    this.#plan(firstSweepMs);
+  }
+
+  /** Ends it, and what is running after its present transaction. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    this.#goOn();
+    await this.#running?.catch(() => undefined);
+  }
+
+  /** Sweeps now; joins the sweep that is running where there is one. */
+  sweep(): Promise<void> {
+    return (this.#running ??= this.#sweepAll().finally(() => (this.#running = undefined)));
+  }
+
+  #plan(afterMs: number): void {
+    if (this.#stopped || afterMs === Infinity) return;
+    this.#cancel = this.ports.timers.after(afterMs, () => {
+      this.sweep().then(
+        () => this.#plan(this.#options.everyMs),
+        (error: unknown) => {
+          this.counts.failures += 1;
+          this.ports.logger.error("a sweep of what has had its time failed; it is tried again", { error });
+          this.#plan(this.#options.everyMs);
+        },
+      );
+    });
+  }
+
+  async #sweepAll(): Promise<void> {
+    const { storage, timers, clock } = this.ports;
+    const nowMs = clock.now();
+    const spaces = await storage.read((snapshot) => snapshot.spaces());
+    for (const [position, space] of spaces.entries()) {
+      if (this.#stopped) return;
+      await this.#sweepTombstones(space, nowMs - this.#options.tombstonesMs);
+      await this.#sweepOutcomes(space, nowMs - this.#options.outcomesMs);
+      if (position % spacesPerTurn === spacesPerTurn - 1)
+        await new Promise<void>((resolve) => {
+          this.#goOn = resolve;
+          timers.after(1, resolve);
+        });
+    }
+    this.counts.sweeps += 1;
+  }
+
+  async #sweepTombstones(space: string, before: number): Promise<void> {
+    const { storage } = this.ports;
+    const domains = await storage.read((snapshot) => snapshot.domains(space));
+    for (const { domain } of domains) {
+      for (let isMore = true; isMore && !this.#stopped;) {
+        const oldest = await storage.read((snapshot) => snapshot.tombstones(space, domain, batchRows));
+        const last = oldest.findLast(({ modifiedAt }) => modifiedAt <= before);
+        if (!last) break;
+        this.counts.tombstones += await storage.write(space, (transaction) =>
+          transaction.pruneTombstones(domain, last.version, batchRows),
+        );
+        isMore = oldest.length === batchRows;
+      }
+    }
+  }
+
+  async #sweepOutcomes(space: string, before: number): Promise<void> {
+    const { storage } = this.ports;
+    const isDue = ({ seenAt, expired, acked }: WriterState): boolean => seenAt <= before && expired < acked;
+    const writers = await storage.read(async (snapshot) => {
+      const found = await snapshot.space(space, "");
+      return found ? snapshot.writers(space, found.state.generation) : [];
+    });
+    for (const { device, user } of writers.filter(isDue)) {
+      if (this.#stopped) return;
+      this.counts.outcomes += await storage.write(space, async (transaction) => {
+        const writer = (await transaction.open(device, user))?.writer;
+        if (!writer || !isDue(writer)) return 0;
+        // What the device has not said to hold may be asked for after any time (rule 3).
+        await transaction.save({ writer: { ...writer, expired: writer.acked } });
+        return writer.acked - writer.expired;
+      });
+    }
+  }
+}

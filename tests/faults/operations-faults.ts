@@ -1,0 +1,99 @@
+import type { Fault } from "./fault.js";
+
+const retention = "packages/server/src/operations/retention.ts";
+const transaction = "packages/server/src/storage/sqlite-transaction.ts";
+const records = "packages/server/src/operations/verify-records.ts";
+const history = "packages/server/src/operations/verify-history.ts";
+
+const kept = (title: string): Fault["test"] => ({
+  file: "packages/server/src/operations/retention.test.ts",
+  title,
+});
+const found = (title: string): Fault["test"] => ({
+  file: "packages/server/src/storage/verify-file.test.ts",
+  title,
+});
+const seen =
+  "whoever has seen the newest delete that went is not reset, whoever has not is, and is reset once";
+
+/** Mistakes in what runs beside the exchange: retention, verification, restores. */
+export const operationsFaults: readonly Fault[] = [
+  {
+    name: "horizon-one-too-low",
+    rule: "rule 7",
+    file: transaction,
+    find: ".run(upTo, this.space, domain);",
+    replace: ".run(upTo - 1, this.space, domain);",
+    test: kept(seen),
+    why: "Who was away since just before the delete keeps the record for ever.",
+  },
+  {
+    name: "horizon-that-stays",
+    rule: "rule 7",
+    file: transaction,
+    find: "SET horizon=max(horizon, ?)",
+    replace: "SET horizon=min(horizon, ?)",
+    test: kept("are kept for as long as is said and not longer; the horizon is the newest that went"),
+    why: "Deletes are gone, and nobody is told to read anew.",
+  },
+  {
+    name: "reset-at-the-horizon",
+    rule: "rule 7",
+    file: "packages/server/src/exchange/read-space.ts",
+    find: "(begun ?? cursor) <",
+    replace: "(begun ?? cursor) <=",
+    test: kept(seen),
+    why: "A space whose newest change was a delete is fetched whole with every exchange, for ever.",
+  },
+  {
+    name: "deletes-cleared-before-their-time",
+    rule: "rule 7",
+    file: retention,
+    find: "modifiedAt <= before",
+    replace: "modifiedAt !== before",
+    test: kept("are kept for as long as is said and not longer; the horizon is the newest that went"),
+    why: "Everybody who was away for an hour fetches everything.",
+  },
+  {
+    name: "outcomes-swept-above-acked",
+    rule: "rule 3",
+    file: retention,
+    find: "expired: writer.acked }",
+    replace: "expired: writer.lastSeq }",
+    test: kept(
+      "of a device that was not heard of for long go as far as it has acknowledged them, and no further",
+    ),
+    why: "A device that comes back after a month never learns that its write was rejected.",
+  },
+  {
+    name: "restored-from-the-beginning",
+    rule: "rule 12",
+    file: "packages/server/src/operations/restored-generation.ts",
+    find: "at: state.head,",
+    replace: "at: 0,",
+    test: {
+      file: "packages/server/src/operations/restored-generation.test.ts",
+      title:
+        "every space gets a generation of its own that says restored, its parent, and the head of the copy",
+    },
+    why: "Clients offer back every record that they hold, deleted ones too.",
+  },
+  {
+    name: "verification-trusts-the-digest",
+    rule: "rule 10",
+    file: records,
+    find: "|| digest.sum !== sum",
+    replace: "",
+    test: found("finds one bit that turned in a value"),
+    why: "A value that changed on the disk is backed up and served.",
+  },
+  {
+    name: "verification-forgets-the-last-outcome",
+    rule: "rule 3",
+    file: history,
+    find: "if (writer && writer.lastSeq !== last)",
+    replace: "if (writer && writer.lastSeq < last)",
+    test: found("finds that the newest outcome of a device went, with its id"),
+    why: "A write whose record was lost is applied again, and nobody knew.",
+  },
+];
