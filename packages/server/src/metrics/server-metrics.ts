@@ -86,6 +86,10 @@ function retentionText({ sweeps, failures, tombstones, outcomes }: EngineStats["
     counter("landfall_sweeps_total", "Sweeps of what has had its time.", sweeps) +
     counter("landfall_sweep_failures_total", "Sweeps that failed.", failures) +
     counter("landfall_tombstones_cleared_total", "Deletes that are no longer remembered.", tombstones) +
-    counter("landfall_outcomes_expired_total", "Outcomes of idle devices whose bodies were dropped.", outcomes)
+    counter(
+      "landfall_outcomes_expired_total",
+      "Outcomes of idle devices whose bodies were dropped.",
+      outcomes,
+    )
   );
 }
