@@ -1,20 +1,12 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { GroupConnection } from "@landfall/server/storage/group-commit";
 import type { Storage } from "@landfall/server/storage/port";
 import { sqlite } from "@landfall/server/storage/sqlite";
 import { CallCount, CallGate } from "./call-gate.js";
 import { type ServerCallKind, gatedConnection, gatedServerStorage } from "./gated-server-storage.js";
+import { copyDatabase, scratchRoot } from "./scratch.js";
 import type { ServerDisk, ServerDiskPorts } from "./server-disk.js";
-
-/** Where scratch files cost no syncs: memory, where the machine has a place for files in it. */
-export const scratchRoot = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-
-/** Copies a database with the log of what it has not taken over yet, as a disk would hold them at this moment. */
-export function copyDatabase(from: string, to: string): void {
-  for (const suffix of ["", "-wal"]) if (existsSync(from + suffix)) copyFileSync(from + suffix, to + suffix);
-}
 
 /**
  * A server's disk that is a real SQLite file, read and written by the real storage. A crash leaves the process the
