@@ -395,4 +395,16 @@ export const clientFaults: readonly Fault[] = [
     },
     why: "A fault of one server makes every client ask without end.",
   },
+  {
+    name: "answer-of-another-exchange",
+    rule: "rule 3",
+    file: "packages/client/src/remote/socket.ts",
+    find: "if (id === asked) settle?.(lines)",
+    replace: "settle?.(lines)",
+    test: {
+      file: "packages/client/src/remote/socket-exchange.test.ts",
+      title: "an answer that comes late, or twice, answers nothing else",
+    },
+    why: "A late answer stands for a newer request, whose events wait for an outcome that has passed.",
+  },
 ];

@@ -20,6 +20,10 @@ const compared = (title: string): Fault["test"] => ({
   file: "packages/server/src/exchange/reconcile.test.ts",
   title,
 });
+const socketExchange = (title: string): Fault["test"] => ({
+  file: "packages/server/src/hub/socket-exchange.test.ts",
+  title,
+});
 
 export const serverFaults: readonly Fault[] = [
   {
@@ -296,5 +300,27 @@ export const serverFaults: readonly Fault[] = [
     replace: "0",
     test: world,
     why: "A lost delta is never noticed, and its rows never come.",
+  },
+  {
+    name: "socket-trusts-its-hello",
+    rule: "§13",
+    file: "packages/server/src/hub/socket-exchange.ts",
+    find: "(await options.authenticate(token)).id !== user.id",
+    replace: "token === undefined",
+    test: socketExchange(
+      "a token that is refused by now, or is another user's, is not answered, and nothing is written",
+    ),
+    why: "Who was signed out goes on writing for as long as the socket stays open.",
+  },
+  {
+    name: "long-answer-on-the-socket",
+    rule: "§13",
+    file: "packages/server/src/hub/socket-exchange.ts",
+    find: "Buffer.byteLength(text) > limits.maxSocketAnswerBytes",
+    replace: "text.length < 0",
+    test: socketExchange(
+      "what is too long for the socket, and all while clients are asked to stay away, is left to HTTP",
+    ),
+    why: "One slow reader holds as much of the server's memory as it asks for.",
   },
 ];

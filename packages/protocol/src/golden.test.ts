@@ -38,6 +38,7 @@ const fromClient = new Set([
   "socketHello",
   "socketAuth",
   "socketWatch",
+  "socketExchange",
   "createSpaceRequest",
   "setMemberRequest",
 ]);
@@ -99,7 +100,12 @@ describe("golden messages of version 1", () => {
         ),
       );
     expect(tags("opDecoder", "op")).toEqual(declared("opDecoder", "op"));
-    expect(tags("serverMessage", "type")).toEqual(declared("serverMessage", "type"));
+    // An answer over the socket has the lines of a stream in it.
+    expect(tags("serverMessage", "type")).toEqual(
+      new Set(
+        [...declared("serverMessage", "type")].filter((type) => !declared("streamLine", "type").has(type)),
+      ),
+    );
     expect(tags("streamLine", "type")).toEqual(new Set([...declared("streamLine", "type"), ""]));
     expect(tags("outcomeDecoder", "status", "of")).toEqual(
       new Set([

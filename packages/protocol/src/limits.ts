@@ -43,8 +43,12 @@ export const limits = {
   maxNameChars: 256,
   /** Characters of a token: servers and proxies refuse headers above this anyway. */
   maxTokenChars: 16_384,
-  /** Bytes of one socket frame from a client: hello, auth and watch are small. */
+  /** Bytes of one socket frame from a client: hello, auth, watch and a small exchange fit. */
   maxSocketFrameBytes: 65_536,
+  /** Characters of the message of an exchange over the socket: even where all of them are long ones it fits into a frame. */
+  maxSocketRequestChars: 16_384,
+  /** Bytes of an answer over the socket: what is larger comes by HTTP, where it streams at the reader's pace. */
+  maxSocketAnswerBytes: 65_536,
   /** Spaces that one socket watches: each costs the server an entry and a read of the access table with every `heads`. */
   maxWatchedSpaces: 1_024,
   /** Bytes of a delta's rows: what is larger is fetched, so that one slow reader does not hold much of the server's memory. */

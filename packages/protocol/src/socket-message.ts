@@ -12,7 +12,7 @@ import {
   text,
   uint,
 } from "./decode.js";
-import { rowDecoder } from "./exchange-answer.js";
+import { rowDecoder, streamLine } from "./exchange-answer.js";
 import { limits } from "./limits.js";
 
 /** The WebSocket subprotocol (DESIGN §6.1). */
@@ -68,6 +68,12 @@ const delta = openObject({
   by: optional(identifier),
   rows: array(rowDecoder, limits.maxDeltaRows),
 });
+/** The answer of an exchange as its stream's lines. Without them it is not given here: HTTP gives it, or says why not. */
+const answer = openObject({
+  type: literal("answer"),
+  id: uint,
+  lines: optional(array(streamLine, limits.maxAnswerRows)),
+});
 const refused = openObject({
   type: literal("error"),
   code: identifier,
@@ -77,7 +83,7 @@ const refused = openObject({
 export type DeltaMessage = Infer<typeof delta>;
 export type PokeMessage = Infer<typeof poke>;
 export type HeadsMessage = Infer<typeof heads>;
-const messages = { welcome, poke, heads, revoked, delta, error: refused };
+const messages = { welcome, poke, heads, revoked, delta, answer, error: refused };
 export type ServerMessage = {
   [K in keyof typeof messages]: Infer<(typeof messages)[K]>;
 }[keyof typeof messages];

@@ -208,8 +208,10 @@ function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, iden
   });
   engine.startSweeping();
   const metrics = new ServerMetrics();
+  const backoffSeconds = options.backoffSeconds ?? (() => undefined);
   const hub = new Hub({
     ...socketLimits,
+    backoffSeconds,
     engine,
     authenticate: identify,
     autoDomains: domainsForAll(schema),
@@ -240,7 +242,7 @@ function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, iden
     },
     crossOrigin: options.crossOrigin ?? { origins: "*" },
     logger,
-    backoffSeconds: options.backoffSeconds ?? (() => undefined),
+    backoffSeconds,
     elapsedMs: systemElapsed,
   });
   const upgrade: LandfallServer["upgrade"] = (request, socket, head) => {

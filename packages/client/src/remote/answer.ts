@@ -30,14 +30,18 @@ const order: {
   done: [1, 3],
 };
 
-/**
- * Reads a streamed answer into the sink, with the rows of each piece of text together.
- * @throws RemoteError `garbled` for a line that is not ours, in the wrong place, or missing at the end.
- */
-export async function readStream(texts: AsyncIterable<string>, sink: AnswerSink): Promise<void> {
+interface LineReader {
+  take(line: StreamLine): void;
+  /** Hands over the rows that were taken. */
+  flush(): void;
+  /** Nothing more comes. */
+  end(): void;
+}
+
+/** Takes an answer's lines into the sink. Its functions throw a RemoteError `garbled` for a line in the wrong place, or missing at the end. */
+function lineReader(sink: AnswerSink): LineReader {
   let rows: Row[] = [];
   let place = 0;
-  let tail = "";
   const flush = (): void => {
     if (rows.length > 0) sink.rows(rows);
     rows = [];
@@ -56,6 +60,26 @@ export async function readStream(texts: AsyncIterable<string>, sink: AnswerSink)
     else if (line.type === "end") sink.end({ more: false, scan: {}, digests: {}, ...line });
     else if (line.type === "failure") sink.failure(line.space, line.error);
   };
+  const end = (): void => {
+    if (place !== 3) throw garbled("it was cut off");
+  };
+  return { take, flush, end };
+}
+
+/** Reads an answer that came whole. @throws RemoteError `garbled` */
+export function readLines(lines: readonly StreamLine[], sink: AnswerSink): void {
+  const { take, end } = lineReader(sink);
+  lines.forEach(take);
+  end();
+}
+
+/**
+ * Reads a streamed answer into the sink, with the rows of each piece of text together.
+ * @throws RemoteError `garbled` for a line that is not ours, in the wrong place, or missing at the end.
+ */
+export async function readStream(texts: AsyncIterable<string>, sink: AnswerSink): Promise<void> {
+  const { take, flush, end } = lineReader(sink);
+  let tail = "";
   for await (const text of texts) {
     let from = 0;
     // Only the new piece is searched, so that a long line costs no more than its length.
@@ -68,5 +92,5 @@ export async function readStream(texts: AsyncIterable<string>, sink: AnswerSink)
     if (tail.length > maxLineChars) throw garbled("a line has no end");
     flush();
   }
-  if (place !== 3) throw garbled("it was cut off");
+  end();
 }

@@ -8,9 +8,9 @@ import {
   reconcileAnswer,
 } from "@landfall/protocol";
 import type { NetPort } from "../ports.js";
-import { garbled, readStream, sound } from "./answer.js";
+import { garbled, readLines, readStream, sound } from "./answer.js";
 import { type Remote, RemoteError } from "./port.js";
-import { openPokes } from "./socket.js";
+import { type Socket, openPokes } from "./socket.js";
 
 export interface HttpRemoteOptions {
   /** The server's absolute address, with or without a path; `/v1/…` is put behind it. */
@@ -148,7 +148,7 @@ async function request<T>(
   }
 }
 
-/** A server behind HTTP, with pokes over a WebSocket where the platform has one (DESIGN §6). */
+/** A server behind HTTP, with pokes and small exchanges over a WebSocket where the platform has one (DESIGN §6). */
 export function httpRemote(options: HttpRemoteOptions): Remote {
   const { url, net, clock, timers } = options;
   const call: Remote["call"] = (method, path, token, body) =>
@@ -161,30 +161,38 @@ export function httpRemote(options: HttpRemoteOptions): Remote {
       }
     });
   const { webSocket } = net;
+  let socket: Socket | undefined;
   return {
-    exchange: (body, sink, { token, signal }) =>
+    async exchange(body, sink, by) {
+      const { token, signal } = by;
+      const lines = await socket?.exchange(body, by);
+      if (lines) {
+        readLines(lines, sink);
+        return {};
+      }
       // Always as a stream: however much there is, it is never held whole, and a broken one goes on from its last checkpoint.
-      request(
+      return request(
         options,
         { method: "POST", path: "/v1/exchange", token, body, accept: "application/x-ndjson", signal },
         async (texts, response) => {
           await readStream(texts, sink);
           return { backoffMs: waitMs(response, "landfall-backoff", clock) };
         },
-      ),
+      );
+    },
     reconcile: async (asked, token) =>
       sound(decode(reconcileAnswer, await call("POST", "/v1/reconcile", token, asked))),
     info: async (token) => sound(decode(infoAnswer, await call("GET", "/v1/info", token))),
     call,
     ...(webSocket && {
       pokes: (hello, listener) =>
-        openPokes(
+        (socket = openPokes(
           webSocket,
           timers,
           `${url.replace(/^http/, "ws").replace(/\/+$/, "")}/v1/socket`,
           hello,
           listener,
-        ),
+        )),
     }),
   };
 }

@@ -1,6 +1,9 @@
 import {
+  type ExchangeRequest,
+  type StreamLine,
   type TimerPort,
   decodeText,
+  limits,
   serverMessage,
   socketCloseCodes,
   socketProtocol,
@@ -12,8 +15,66 @@ import type { PokeChannel, PokeListener } from "./port.js";
 const welcomeMs = 30_000;
 /** A server says `heads` every 30 s to who watches; a line that is silent for three of them is dead, whatever TCP believes. */
 const silenceMs = 95_000;
+/** An exchange that is not answered after so long is asked over HTTP. */
+const answerMs = 10_000;
+/** More events are for HTTP without being looked at: what is made of them is most likely too long. */
+const maxEvents = 20;
 /** Longer than any message of the server: a delta's rows are bounded, and so is what may be watched. */
 const maxMessageChars = 4_194_304;
+
+function isShort({ spaces }: ExchangeRequest): boolean {
+  let events = 0;
+  for (const space of spaces) events += space.events?.length ?? 0;
+  return events <= maxEvents;
+}
+
+export interface Socket extends PokeChannel {
+  /**
+   * Makes a small exchange. Resolves to the lines of its answer; to undefined where it is for HTTP, perhaps after
+   * all: then its events may have been handled, as with any answer that was lost.
+   */
+  exchange(
+    request: ExchangeRequest,
+    options: { readonly token: string; readonly signal?: AbortSignal },
+  ): Promise<readonly StreamLine[] | undefined>;
+}
+
+/** The exchanges of one socket, of which one is under way at a time. */
+function socketExchanges(
+  timers: TimerPort,
+  send: (text: string) => void,
+): {
+  readonly ask: Socket["exchange"];
+  /** The answer of an exchange, or the end of all that are under way. */
+  answer(lines?: readonly StreamLine[], id?: number): void;
+} {
+  let asked = 0;
+  /** Of the exchange under way. */
+  let settle: ((lines?: readonly StreamLine[]) => void) | undefined;
+  return {
+    answer(lines, id = asked) {
+      // One that comes late is passed over.
+      if (id === asked) settle?.(lines);
+    },
+    ask(request, { token, signal }) {
+      const id = ++asked;
+      const text = isShort(request) ? JSON.stringify({ type: "exchange", id, token, request }) : "";
+      if (!text || text.length > limits.maxSocketRequestChars) return Promise.resolve(undefined);
+      return new Promise((resolve) => {
+        const giveUp = (): void => settle?.();
+        const cancel = timers.after(answerMs, giveUp);
+        signal?.addEventListener("abort", giveUp);
+        settle = (lines) => {
+          settle = undefined;
+          cancel();
+          signal?.removeEventListener("abort", giveUp);
+          resolve(lines);
+        };
+        send(text);
+      });
+    },
+  };
+}
 
 /** Opens a socket for pokes (DESIGN §6.1). The token goes in the first message, never into the address. */
 export function openPokes(
@@ -22,18 +83,20 @@ export function openPokes(
   url: string,
   hello: { readonly token: string; readonly device: string },
   listener: PokeListener,
-): PokeChannel {
+): Socket {
   let socket: SocketLike | undefined;
   let welcomed = false;
   let watched: { readonly [space: string]: readonly string[] } = {};
   let opened = false;
   let cancelTimer = (): void => undefined;
+  const exchanges = socketExchanges(timers, (text) => socket?.send(text));
 
   /** Ends the socket once; says so unless it was our own wish. */
   const end = (message?: string, code?: number): void => {
     cancelTimer();
     const ended = socket;
     socket = undefined;
+    exchanges.answer();
     if (!ended) return;
     ended.close();
     if (message !== undefined)
@@ -66,7 +129,8 @@ export function openPokes(
     welcomed ||= first;
     expectWord();
     if (first) listener.open();
-    if (message) listener.message(message);
+    if (message?.type === "answer") exchanges.answer(message.lines, message.id);
+    else if (message) listener.message(message);
   };
   // A close event follows, with all that a browser tells of an error.
   socket.onerror = () => undefined;
@@ -81,6 +145,8 @@ export function openPokes(
       hello = { ...hello, token };
       say({ type: "auth", token });
     },
+    exchange: (request, options) =>
+      welcomed && socket ? exchanges.ask(request, options) : Promise.resolve(undefined),
     close: () => end(),
   };
 }

@@ -1,19 +1,23 @@
 import {
   type ClockPort,
+  type ExchangeRequest,
+  type SocketExchange,
   type TimerPort,
   decode,
   socketAuth,
   socketCloseCodes,
+  socketExchange,
   socketHello,
   socketWatch,
 } from "@landfall/protocol";
 import type { Authenticated } from "../auth/authenticator.js";
-import type { Engine, MembershipChange } from "../engine-types.js";
+import type { Engine, MembershipChange, User } from "../engine-types.js";
 import { LandfallError } from "../landfall-error.js";
 import type { Logger } from "../logger.js";
 import type { ServerMetrics } from "../metrics/server-metrics.js";
 import { Connection } from "./connection.js";
 import { Delivery } from "./delivery.js";
+import { answerOverSocket } from "./socket-exchange.js";
 import { type Heads, Watching, headsText } from "./watching.js";
 import type { Wire } from "./wire.js";
 
@@ -26,7 +30,7 @@ export interface HubLimits {
   readonly headsEveryMs?: number;
   /** Bytes that wait for a slow reader before it is cut off; 1 MiB unless set: a hundred large deltas. */
   readonly maxBufferedBytes?: number;
-  /** Messages that one socket may send in a second; 20 unless set. */
+  /** Messages that one socket may send in a second, exchanges aside: those wait for each other. 20 unless set. */
   readonly maxMessagesPerSecond?: number;
 }
 
@@ -36,6 +40,8 @@ export interface HubOptions extends HubLimits {
   readonly authenticate: (token: string) => Promise<Authenticated>;
   /** Domains whose pokes go to every member who is connected. */
   readonly autoDomains: ReadonlySet<string>;
+  /** Seconds that clients are asked to stay away for; undefined when there is no need. */
+  readonly backoffSeconds?: () => number | undefined;
   readonly clock: ClockPort;
   readonly timers: TimerPort;
   readonly metrics: ServerMetrics;
@@ -161,11 +167,25 @@ export class Hub {
       const watch = decode(socketWatch, value);
       if (watch.ok) return this.#watch(connection, watch.value.spaces);
     }
+    if (type === "exchange") {
+      const exchange = decode(socketExchange, value);
+      if (exchange.ok) return this.#exchange(connection, connection.user, exchange.value);
+    }
     this.#close(
       connection,
       socketCloseCodes.badMessage,
-      "The message is neither a well-formed auth nor watch.",
+      "The message is no well-formed auth, watch or exchange.",
     );
+  }
+
+  async #exchange(connection: Connection, user: Authenticated, exchange: SocketExchange): Promise<void> {
+    const { engine } = this.options;
+    const stream = (by: User, request: ExchangeRequest): AsyncIterable<string> =>
+      engine.exchangeStream(by, request);
+    const text = await answerOverSocket({ ...this.options, stream }, user, exchange);
+    // Exchanges pace themselves: the next one of the socket is not begun before this one is answered.
+    connection.recentMessages -= 1;
+    this.#send(connection, text);
   }
 
   async #hello(connection: Connection, value: unknown): Promise<void> {
