@@ -3,7 +3,6 @@ import { afterEach, describe, expect, test } from "vitest";
 import { LandfallError } from "../landfall-error.js";
 import { createServer } from "../create-server.js";
 import { devTokens } from "../auth/dev-tokens.js";
-import { silentLogger } from "../logger.js";
 import type { ServerOptions, ServerEnd } from "../create-server.js";
 import { sqlite } from "../storage/sqlite.js";
 
@@ -26,7 +25,6 @@ function start(options: Partial<ServerOptions> = {}): { server: Server; ended: S
       return (inner as unknown as (token: string, context: never) => never)(token, context);
     }, inner),
     development: true,
-    logger: silentLogger,
     ...options,
   });
   servers.push(server);
