@@ -17,6 +17,7 @@ interface AnyOp {
   readonly by?: { readonly [field: string]: number };
   readonly values?: { readonly [field: string]: readonly unknown[] };
   readonly keys?: readonly string[];
+  readonly upTo?: number;
 }
 
 class Rejected extends Error {
@@ -31,6 +32,11 @@ export class NaiveSpace {
   #index = 0;
   /** What the last event lost, in the order of its ops. */
   superseded: { domain: string; key: string; field: string; by: string }[] = [];
+
+  /** @param before what stands at version 0 already. */
+  constructor(before: { readonly [key: string]: Live | "deleted" } = {}) {
+    for (const [key, state] of Object.entries(before)) this.#states.set(key, { version: 0, state });
+  }
 
   /** Applies an event of ops. @param stamp its effective stamp. @returns what its outcome must say. */
   apply(ops: readonly object[], stamp: string): object {
@@ -60,13 +66,20 @@ export class NaiveSpace {
 
   #op(op: AnyOp, stamp: string, changed: Map<string, Exclude<State, undefined>>): void {
     if (op.op === "deleteMany") {
-      for (const key of op.keys ?? []) if (this.#live(key)) changed.set(key, "deleted");
+      const upTo = (key: string): boolean => (this.#states.get(key)?.version ?? 0) <= (op.upTo ?? -1);
+      for (const key of op.keys ?? [...this.#states.keys()].filter(upTo))
+        if (this.#live(key)) changed.set(key, "deleted");
       return;
     }
     const state = this.#states.get(op.key)?.state;
     if (op.op === "delete") {
       if (state === undefined) throw new Rejected("missing");
       if (state !== "deleted") changed.set(op.key, "deleted");
+      return;
+    }
+    if (op.op === "restore") {
+      if (state !== "deleted") throw new Rejected(state === undefined ? "missing" : "exists");
+      changed.set(op.key, { fields: { ...op.set }, stamps: { "*": stamp } });
       return;
     }
     if (state === "deleted") throw new Rejected("deleted");
@@ -96,7 +109,7 @@ export class NaiveSpace {
       ...(op.unset ?? []).map((name): [string, unknown] => [name, undefined]),
     ];
     for (const [field, value] of writes) {
-      const standing = next.stamps[field] ?? next.stamps["*"] ?? "";
+      const standing = own(next.stamps, field) ?? next.stamps["*"] ?? "";
       if (stamp < standing) {
         this.superseded.push({ domain, key: op.key, field, by: standing });
         continue;
@@ -110,16 +123,22 @@ export class NaiveSpace {
   }
 }
 
+/** Fields may be called as what every object inherits. */
+function own<T>(map: { readonly [name: string]: T }, name: string): T | undefined {
+  return Object.hasOwn(map, name) ? map[name] : undefined;
+}
+
 /** Counters and sets: in commit order, without stamps. */
 function inOrder(op: AnyOp, { fields }: Live): boolean {
   for (const [field, by] of Object.entries(op.by ?? {})) {
-    const before = fields[field] ?? 0;
+    const before = own(fields, field) ?? 0;
     if (typeof before !== "number") throw new Rejected("invalid");
     fields[field] = before + by;
   }
   for (const [field, members] of Object.entries(op.values ?? {})) {
-    const before = fields[field] ?? [];
-    if (!Array.isArray(before)) throw new Rejected("invalid");
+    const before = own(fields, field) ?? [];
+    if (!Array.isArray(before) || before.some((member) => Object(member) === member || member === null))
+      throw new Rejected("invalid");
     const named = new Set(members.map(canonical));
     const kept = before.filter((member) => !named.has(canonical(member)));
     const after =
