@@ -22,6 +22,7 @@ import {
 } from "./decode.js";
 import { limits } from "./limits.js";
 import type { Row } from "./row.js";
+import { isPlainRecord } from "./row-check.js";
 
 const anyText = text(limits.maxMessageChars);
 const row = { domain: identifier, key: identifier, version: positive, modifiedAt: uint };
@@ -29,10 +30,15 @@ const stamps = map(stampName, stamp, limits.maxFields + 1, "*");
 const recordRow = openObject({ ...row, fields: map(fieldName, json, limits.maxFields), stamps });
 const tombstone = openObject({ ...row, deleted: literal(true) });
 
-/** A row of an answer, a delta or a pull (DESIGN §5.3). */
-export const rowDecoder: Decoder<Row> = choose<Row>([recordRow, tombstone], (value) =>
+const anyRow = choose<Row>([recordRow, tombstone], (value) =>
   hasMember(value, "deleted") ? tombstone : recordRow,
 );
+
+/** A row of an answer, a delta or a pull (DESIGN §5.3). */
+export const rowDecoder: Decoder<Row> = {
+  shape: anyRow.shape,
+  read: (value) => (isPlainRecord(value) ? (value as Row) : anyRow.read(value)),
+};
 
 const supersededField = openObject({ domain: identifier, key: identifier, field: fieldName, by: stamp });
 const omittedRow = array(identifier, 3);
