@@ -132,10 +132,7 @@ export function rowChanges(space: string, cut: Pick<Cut, "reset" | "rows" | "gon
     space,
     a: domain,
   }));
-  for (const [domain, rows] of cut.rows) {
-    for (const [key, row] of rows)
-      changes.push({ type: "put", table: "rows", space, a: domain, b: key, value: row });
-  }
+  for (const [a, values] of cut.rows) changes.push({ type: "putAll", table: "rows", space, a, values });
   for (const [domain, keys] of cut.gone ?? [])
     for (const key of keys) changes.push({ type: "delete", table: "rows", space, a: domain, b: key });
   return changes;

@@ -154,8 +154,10 @@ function write(
 
 function ask(store: IDBObjectStore, change: StorageChange): void {
   const { space, a } = change;
-  if (change.type === "put")
-    store.put(JSON.stringify([a, change.b, change.value]), [space, change.a, change.b]);
+  const put = (value: StorageValue, b: string): unknown =>
+    store.put(JSON.stringify([a, b, value]), [space, a as string, b]);
+  if (change.type === "put") put(change.value, change.b);
+  else if (change.type === "putAll") change.values.forEach(put);
   else store.delete(change.type === "delete" ? [space, change.a, change.b] : under(space, a));
 }
 

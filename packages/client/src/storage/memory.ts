@@ -118,15 +118,19 @@ function writeOf(table: Table, change: StorageChange): () => void {
   const { space, a } = change;
   if (change.type === "put") {
     const { b, value } = change;
-    return () => put(table, space, change.a, b, value);
+    return () => submap(submap(table, space), change.a).set(b, value);
+  }
+  if (change.type === "putAll") {
+    const { values } = change;
+    return () => {
+      if (values.size === 0) return;
+      const keys = submap(submap(table, space), change.a);
+      for (const [b, value] of values) keys.set(b, value);
+    };
   }
   if (change.type === "clear") return () => (a === undefined ? table.delete(space) : remove(table, space, a));
   const { b } = change;
   return () => remove(table, space, change.a, b);
-}
-
-function put(table: Table, space: string, a: string, b: string, value: StorageValue): void {
-  submap(submap(table, space), a).set(b, value);
 }
 
 /** Removes one entry, or all under `a`, and the maps that this leaves empty. */

@@ -29,6 +29,9 @@ class Model {
     for (const change of changes) {
       if (change.type === "put")
         this.entries.set(keyOf(change.table, change.space, change.a, change.b), change.value);
+      else if (change.type === "putAll")
+        for (const [b, value] of change.values)
+          this.entries.set(keyOf(change.table, change.space, change.a, b), value);
       else if (change.type === "delete")
         this.entries.delete(keyOf(change.table, change.space, change.a, change.b));
       else {
@@ -97,6 +100,16 @@ const anyPut = fc
   .filter((put) => put.table !== "meta" || put.a !== "term" || put.b !== "");
 const change: fc.Arbitrary<StorageChange> = fc.oneof(
   { weight: 6, arbitrary: anyPut },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant("putAll" as const),
+      table: fc.constantFrom(...storageTables.filter((name) => name !== "meta")),
+      space,
+      a: part,
+      values: fc.array(fc.tuple(part, value), { maxLength: 4 }).map((entries) => new Map(entries)),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({ type: fc.constant("delete" as const), table, space, a: part, b: part }),

@@ -40,6 +40,14 @@ export type StorageChange =
       readonly b: string;
       readonly value: StorageValue;
     }
+  /** Puts every value under its key as `b`: many rows without an object for each. */
+  | {
+      readonly type: "putAll";
+      readonly table: StorageTable;
+      readonly space: string;
+      readonly a: string;
+      readonly values: ReadonlyMap<string, StorageValue>;
+    }
   | {
       readonly type: "delete";
       readonly table: StorageTable;

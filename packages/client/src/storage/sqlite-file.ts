@@ -119,11 +119,11 @@ export class SqliteFile {
   #write(change: StorageChange): void {
     const space = encodeKey(change.space);
     const a = change.a === undefined ? undefined : encodeKey(change.a);
-    if (change.type === "put") {
-      const value = JSON.stringify(change.value);
-      this.#run(`INSERT OR REPLACE INTO "${change.table}" VALUES (?, ?, ?, ?)`, (put) =>
-        put.run(space, a!, encodeKey(change.b), value),
-      );
+    if (change.type === "put" || change.type === "putAll") {
+      const values = change.type === "put" ? [[change.b, change.value] as const] : change.values;
+      this.#run(`INSERT OR REPLACE INTO "${change.table}" VALUES (?, ?, ?, ?)`, (put) => {
+        for (const [b, value] of values) put.run(space, a!, encodeKey(b), JSON.stringify(value));
+      });
     } else if (change.type === "delete") {
       this.#run(`DELETE FROM "${change.table}" WHERE space = ? AND a = ? AND b = ?`, (remove) =>
         remove.run(space, a!, encodeKey(change.b)),

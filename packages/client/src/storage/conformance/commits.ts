@@ -26,6 +26,27 @@ export function checkCommits(check: Check, expect: Expect): void {
     expect(await storage.entries("rows", "s")).toEqual([entry("s", "a", "after", 1)]);
   });
 
+  check("many rows of one change are put as one by one; none make no space", async ({ open }) => {
+    const storage = await open();
+    await storage.commit([put("rows", "s", "a", "old", 0), put("rows", "s", "a", "same", 0)]);
+    await storage.commit([
+      {
+        type: "putAll",
+        table: "rows",
+        space: "s",
+        a: "a",
+        values: new Map([
+          ["same", 1],
+          ["", 2],
+        ]),
+      },
+      { type: "putAll", table: "rows", space: "empty", a: "a", values: new Map() },
+      remove("rows", "s", "a", "old"),
+    ]);
+    expect(await storage.entries("rows", "s")).toEqual([entry("s", "a", "", 2), entry("s", "a", "same", 1)]);
+    expect(await storage.spaces()).toEqual(["s"]);
+  });
+
   check("a commit of nothing, and a delete of what is not there, change nothing", async ({ open }) => {
     const storage = await open();
     await storage.commit([]);
