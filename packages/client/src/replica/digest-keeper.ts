@@ -6,6 +6,7 @@ import {
   type WireDigest,
   rowElement,
 } from "@landfall/protocol";
+import type { Keys } from "./replica.js";
 
 /** Digests are compared when base has stood still for so long: while much is landing, hashing would only slow it down. */
 const quietMs = 200;
@@ -16,6 +17,8 @@ interface DomainDigest {
   sum: DigestSum;
   /** Rows that changed since they were last counted in, with what was counted in for each. */
   dirty: Map<string, Row | undefined>;
+  /** Rows that nothing was counted in for, before they are listed among the others: a first sync. */
+  fresh?: Keys | undefined;
 }
 
 /**
@@ -39,10 +42,14 @@ export class DigestKeeper {
     this.#current = options.current;
   }
 
-  /** Notes that a row of base is replaced. */
-  note(domain: string, key: string, before: Row | undefined): void {
+  /** Notes that rows of a domain's base will be replaced. */
+  note(domain: string, rows: Keys, base: ReadonlyMap<string, Row>): void {
     const digest = this.#domain(domain);
-    if (!digest.dirty.has(key)) digest.dirty.set(key, before);
+    if (base.size === 0 && digest.dirty.size === 0) {
+      digest.fresh = rows;
+      return;
+    }
+    for (const key of rows.keys()) if (!digest.dirty.has(key)) digest.dirty.set(key, base.get(key));
   }
 
   /** Counts a domain anew, from the rows that there are. */
@@ -55,6 +62,8 @@ export class DigestKeeper {
   #domain(name: string): DomainDigest {
     let digest = this.#domains.get(name);
     if (!digest) this.#domains.set(name, (digest = { sum: new DigestSum(), dirty: new Map() }));
+    for (const key of digest.fresh?.keys() ?? []) digest.dirty.set(key, undefined);
+    digest.fresh = undefined;
     return digest;
   }
 
@@ -88,7 +97,8 @@ export class DigestKeeper {
   /** Hashes some rows; true when some are left. */
   #hashSlice(): boolean {
     let left = rowsPerSlice;
-    for (const [domain, digest] of this.#domains) {
+    for (const domain of this.#domains.keys()) {
+      const digest = this.#domain(domain);
       for (const [key, before] of digest.dirty) {
         if (left-- === 0) return true;
         digest.dirty.delete(key);

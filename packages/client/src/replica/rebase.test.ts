@@ -143,7 +143,7 @@ describe("rebase", () => {
         const heard = new Map<string, string>();
         replica.subscribe((changes) => {
           for (const [name, changed] of changes)
-            for (const each of changed)
+            for (const each of changed.keys())
               heard.set(`${name}/${each}`, JSON.stringify(replica.get(name, each) ?? null));
         });
         const add = (event: PendingEvent): void => {

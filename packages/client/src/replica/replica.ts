@@ -7,8 +7,11 @@ import type { ReplicaRules } from "./rules.js";
 import { type ViewRecord, presentRecord } from "./view-record.js";
 import { submap } from "../submap.js";
 
+/** Keys of records; a map of them will do. */
+export type Keys = Pick<ReadonlySet<string>, "has" | "keys" | "size">;
+
 /** Keys of the records whose view changed, by domain. */
-export type ViewChanges = ReadonlyMap<string, ReadonlySet<string>>;
+export type ViewChanges = ReadonlyMap<string, Keys>;
 
 /** Rows to put into base; null takes a row away. */
 export type BasePatch = ReadonlyMap<string, ReadonlyMap<string, Row | null>>;
@@ -20,6 +23,8 @@ export interface ReplicaStep {
   readonly remove?: ReadonlySet<string>;
   /** Events that join; one that leaves in the same step joins again, in its new place. */
   readonly add?: readonly PendingEvent[];
+  /** What the only event that joins does, as `try` has just found: it does not run again. */
+  readonly tried?: Effects | undefined;
 }
 
 /**
@@ -35,8 +40,8 @@ export class Replica {
   readonly #shown = new Map<string, Map<string, ViewRecord>>();
   readonly #listeners = new Set<(changes: ViewChanges) => void>();
   #rebase: Rebase | undefined;
-  /** Hears of every base row that is replaced, for the digest. */
-  onBaseRow: ((domain: string, key: string, before: Row | undefined) => void) | undefined;
+  /** Hears which rows of a domain are about to be replaced, for the digest. */
+  onBaseRows: ((domain: string, rows: Keys, base: ReadonlyMap<string, Row>) => void) | undefined;
 
   constructor(rules: ReplicaRules) {
     this.#rules = rules;
@@ -97,11 +102,10 @@ export class Replica {
     if (entry) this.#events.replace(entry, event);
   }
 
-  /** Why ops would have no effect if they were written now, if so. */
-  check(ops: readonly Op[], stamp: Stamp): Effects["failure"] {
+  /** What ops would do if they were written now. */
+  try(ops: readonly Op[], stamp: Stamp): Effects {
     const newest = { event: { id: stamp, madeAt: 0, ops }, effects: noEffects };
-    return runOps(ops, stamp, new Rebase(this.#events, undefined).reader(newest, this.#base), this.#rules)
-      .failure;
+    return runOps(ops, stamp, new Rebase(this.#events, undefined).reader(newest, this.#base), this.#rules);
   }
 
   /** Shows records of local domains as they are now: no pending event ever touches them, so nothing is re-run. */
@@ -136,7 +140,7 @@ export class Replica {
     if (this.#rebase) {
       const onlyAdds = !step.patch && !step.remove && step.add?.every((event) => event.ops);
       if (!onlyAdds) throw new Error("A step of a replica waits for the one before it.");
-      for (const event of step.add ?? []) this.#addDuringRebase(event, this.#rebase);
+      for (const event of step.add ?? []) this.#addDuringRebase(event, step.tried, this.#rebase);
       return;
     }
     const rebase = new Rebase(this.#events, step.patch);
@@ -149,12 +153,13 @@ export class Replica {
         rebase.enqueue(this.#events.insert(event));
     }
     this.#rebase = rebase;
-    return this.#run(rebase);
+    return this.#run(rebase, step.tried);
   }
 
-  #run(rebase: Rebase): void | Promise<void> {
+  #run(rebase: Rebase, tried?: Effects): void | Promise<void> {
     for (let entry = rebase.next(); entry; entry = rebase.next()) {
-      const effects = this.#execute(entry, rebase.reader(entry, this.#base));
+      const effects = tried ?? this.#execute(entry, rebase.reader(entry, this.#base));
+      tried = undefined;
       if (effects instanceof Promise) {
         const running = entry;
         return effects.then((done) => {
@@ -179,28 +184,23 @@ export class Replica {
   }
 
   /** Shows a built-in write on the view that stands, and has the running rebase take it along. */
-  #addDuringRebase(event: PendingEvent, running: Rebase): void {
+  #addDuringRebase(event: PendingEvent, tried: Effects | undefined, running: Rebase): void {
     if (this.#events.byId(event.id)) return;
     const entry = this.#events.insert(event);
     const now = new Rebase(this.#events, undefined);
-    const reader = now.reader(entry, this.#base);
-    now.record(entry, this.#execute(entry, reader) as Effects);
+    now.record(entry, tried ?? (this.#execute(entry, now.reader(entry, this.#base)) as Effects));
     this.#commit(now);
     running.enqueue(entry);
   }
 
   #commit(rebase: Rebase): void {
     const affected = rebase.affectedRows();
-    const listening = this.#listeners.size > 0;
-    const changes = new Map<string, Set<string>>();
-    const changed = (domain: string, key: string): void => {
-      this.#shown.get(domain)?.delete(key);
-      if (!listening) return;
-      let keys = changes.get(domain);
-      if (!keys) changes.set(domain, (keys = new Set()));
-      keys.add(key);
-    };
-    for (const [domain, rows] of rebase.patch ?? []) this.#patchDomain(domain, rows, changed);
+    // Of a patch the very rows are told: a first sync has a hundred thousand of them.
+    const changes = new Map<string, Keys>();
+    for (const [domain, rows] of rebase.patch ?? []) {
+      if (rows.size > 0) changes.set(domain, rows);
+      this.#patchDomain(domain, rows);
+    }
     rebase.settle();
     for (const id of affected) {
       const [domain, key] = splitRowId(id);
@@ -210,22 +210,23 @@ export class Replica {
       if (state) overlay.set(key, state);
       else overlay.delete(key);
       if (overlay.size === 0) this.#overlay.delete(domain);
-      changed(domain, key);
+      this.#shown.get(domain)?.delete(key);
+      const told = changes.get(domain);
+      if (told?.has(key)) continue;
+      if (told instanceof Set) told.add(key);
+      else changes.set(domain, new Set(told?.keys()).add(key));
     }
     this.#tell(changes);
   }
 
-  #patchDomain(
-    domain: string,
-    rows: ReadonlyMap<string, Row | null>,
-    changed: (domain: string, key: string) => void,
-  ): void {
+  #patchDomain(domain: string, rows: ReadonlyMap<string, Row | null>): void {
     const base = submap(this.#base, domain);
+    const shown = this.#shown.get(domain);
+    this.onBaseRows?.(domain, rows, base);
     for (const [key, row] of rows) {
-      this.onBaseRow?.(domain, key, base.get(key));
       if (row) base.set(key, row);
       else base.delete(key);
-      changed(domain, key);
+      shown?.delete(key);
     }
   }
 }

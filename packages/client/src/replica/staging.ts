@@ -24,6 +24,8 @@ export class Staging {
   #generation = "";
   #head = 0;
   #lastSeq = 0;
+  /** The newest version of a staged row. */
+  #newest = 0;
   /** The earliest that a deferred event may be sent again, counted from its answer. */
   deferredForMs: number | undefined;
 
@@ -96,8 +98,10 @@ export class Staging {
   rows(rows: readonly Row[]): void {
     for (const row of rows) {
       const domain = submap(this.#rows, row.domain);
-      const staged = domain.get(row.key);
-      if (!staged || row.version >= staged.version) domain.set(row.key, row);
+      // Nearly every row is newer than all before it.
+      if (row.version < this.#newest && row.version < (domain.get(row.key)?.version ?? 0)) continue;
+      this.#newest = Math.max(this.#newest, row.version);
+      domain.set(row.key, row);
     }
   }
 

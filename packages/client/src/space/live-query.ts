@@ -1,5 +1,5 @@
 import { type Query, compareBy, matches, select } from "@landfall/schema";
-import type { Replica } from "../replica/replica.js";
+import type { Keys, Replica } from "../replica/replica.js";
 import type { ViewRecord } from "../replica/view-record.js";
 
 /** A query whose answer is kept up to date. `current` is a new list exactly when something in it changed. */
@@ -15,6 +15,12 @@ const maxIncremental = 200;
 const same = (a: readonly ViewRecord[], b: readonly ViewRecord[]): boolean =>
   a.length === b.length && a.every((record, i) => record === b[i]);
 
+/** A record of the answer, and where it stood there when it was last looked up: what came and went since may have moved it. */
+interface Placed {
+  record: ViewRecord;
+  at: number;
+}
+
 /**
  * Keeps the answer of a query without asking it again: a change costs the place of its record in the answer.
  * It follows the replica only while somebody listens.
@@ -27,8 +33,8 @@ class LiveRecords implements LiveQuery<ViewRecord> {
   readonly #sliced: boolean;
   readonly #listeners = new Set<() => void>();
   #matching: ViewRecord[] = [];
-  /** The record as it stands in `#matching`, by key. */
-  #placed = new Map<string, ViewRecord>();
+  /** What stands in `#matching`, by key; made at the first change. */
+  #placed: Map<string, Placed> | undefined;
   #current: readonly ViewRecord[] = [];
   #stop: (() => void) | undefined;
 
@@ -76,7 +82,7 @@ class LiveRecords implements LiveQuery<ViewRecord> {
     const found = select(records, whole);
     if (same(this.#matching, found)) return false;
     this.#matching = found;
-    this.#placed = new Map(found.map((record) => [record.key, record]));
+    this.#placed = undefined;
     return true;
   }
 
@@ -100,24 +106,38 @@ class LiveRecords implements LiveQuery<ViewRecord> {
     return low;
   }
 
+  #find(placed: Placed): number {
+    if (this.#matching[placed.at] !== placed.record) placed.at = this.#place(placed.record);
+    return placed.at;
+  }
+
   /** @returns whether the answer changed. */
-  #take(keys: ReadonlySet<string>): boolean {
+  #take(keys: Keys): boolean {
     if (keys.size > maxIncremental) return this.#readAll();
+    const all = (this.#placed ??= new Map(
+      this.#matching.map((record, at): [string, Placed] => [record.key, { record, at }]),
+    ));
     let changed = false;
-    for (const key of keys) {
-      const before = this.#placed.get(key);
+    for (const key of keys.keys()) {
+      const placed = all.get(key);
+      const before = placed?.record;
       const record = this.#replica.get(this.#domain, key);
       const now = record && matches<ViewRecord>(this.#query.where, record) ? record : undefined;
       if (before === now) continue;
       if (!changed) this.#matching = this.#matching.slice();
       changed = true;
-      if (before && now && this.#compare(before, now) === 0) this.#matching[this.#place(before)] = now;
-      else {
-        if (before) this.#matching.splice(this.#place(before), 1);
-        if (now) this.#matching.splice(this.#place(now), 0, now);
+      if (placed && now && this.#compare(placed.record, now) === 0) {
+        this.#matching[this.#find(placed)] = now;
+        placed.record = now;
+        continue;
       }
-      if (now) this.#placed.set(key, now);
-      else this.#placed.delete(key);
+      if (placed) this.#matching.splice(this.#find(placed), 1);
+      if (!now) all.delete(key);
+      else {
+        const at = this.#place(now);
+        this.#matching.splice(at, 0, now);
+        all.set(key, { record: now, at });
+      }
     }
     return changed;
   }

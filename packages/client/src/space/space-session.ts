@@ -11,6 +11,7 @@ import type { Budget, Landing, Recovery, SpacePart, SyncedSpace } from "../loop/
 import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
 import type { Cut } from "../replica/cut.js";
 import { DigestKeeper } from "../replica/digest-keeper.js";
+import type { Effects } from "../replica/effects.js";
 import { type PendingEvent } from "../replica/pending-event.js";
 import { Replica } from "../replica/replica.js";
 import { Staging } from "../replica/staging.js";
@@ -86,7 +87,7 @@ export class SpaceSession implements SyncedSpace {
       report: (code, message) => context.report(code, `${space}: ${message}`),
       changed: () => context.changed(),
     });
-    this.replica.onBaseRow = (domain, key, before) => this.#digests.note(domain, key, before);
+    this.replica.onBaseRows = (domain, rows, base) => this.#digests.note(domain, rows, base);
   }
 
   /** Opens a space from the storage; offline it is as it was left. */
@@ -152,17 +153,19 @@ export class SpaceSession implements SyncedSpace {
   writeOps(ops: readonly Op[], expect?: NewEvent["expect"]): Receipt {
     const id = this.context.stamps.next();
     const conflict = opsConflict(ops);
-    const failure =
-      conflict === undefined ? this.replica.check(ops, id) : { code: "invalid", message: conflict };
-    if (failure) throw new WriteError(failure.code, failure.message);
-    return this.write({ ops, ...(expect ? { expect } : {}) }, id);
+    if (conflict !== undefined) throw new WriteError("invalid", conflict);
+    const tried = this.replica.try(ops, id);
+    if (tried.failure) throw new WriteError(tried.failure.code, tried.failure.message);
+    return this.write({ ops, ...(expect ? { expect } : {}) }, id, tried);
   }
 
   /**
    * Writes a pending event (DESIGN rule 1). Built-in ops show before this returns; an action shows as soon as
    * its function has run.
+   *
+   * @param tried what built-in ops do in the view as it is, where that is known.
    */
-  write(input: NewEvent, id = this.context.stamps.next()): Receipt {
+  write(input: NewEvent, id = this.context.stamps.next(), tried?: Effects): Receipt {
     const { schemaVersion } = this.context;
     const event: PendingEvent = {
       id,
@@ -172,7 +175,7 @@ export class SpaceSession implements SyncedSpace {
     };
     this.outbox.add(event, false);
     const shown = event.ops
-      ? Promise.resolve(this.replica.step({ add: [event] }))
+      ? Promise.resolve(this.replica.step({ add: [event], tried }))
       : this.#serial.run(() => this.replica.step({ add: [event] }));
     const clock = this.context.clockChange();
     const saved = this.#saver.put(...(clock ? [clock] : []), putEvent(this.space, event));

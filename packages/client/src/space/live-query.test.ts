@@ -1,0 +1,88 @@
+import { type Row, anyFieldKind, makeStamp } from "@landfall/protocol";
+import { type Query, select } from "@landfall/schema";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Replica } from "../replica/replica.js";
+import type { ReplicaRules } from "../replica/rules.js";
+import type { ViewRecord } from "../replica/view-record.js";
+import { liveQuery } from "./live-query.js";
+
+const rules: ReplicaRules = {
+  domain: () => ({ kinds: anyFieldKind, children: [], complete: (fields) => fields }),
+  runAction: () => Promise.reject(new Error("No action is called here.")),
+};
+const stamp = makeStamp(1, 0, "8000-000000000000");
+
+type Shown = ViewRecord & { readonly n?: number; readonly on?: boolean };
+const queries: readonly Query<Shown>[] = [
+  {},
+  { where: { on: true } },
+  { orderBy: "n" },
+  {
+    orderBy: [
+      ["on", "desc"],
+      ["n", "asc"],
+    ],
+    where: { n: { gte: 2 } },
+  },
+  { orderBy: "n", limit: 5 },
+  { after: "k03", limit: 4 },
+];
+
+/** Records set or taken away at once: a few as by a write, or more than are worked out one by one. */
+const key = fc.integer({ min: 0, max: 299 }).map((n) => `k${String(n).padStart(2, "0")}`);
+const few = fc.integer({ min: 0, max: 12 }).map((n) => `k${String(n).padStart(2, "0")}`);
+const change = (of: fc.Arbitrary<string>, maxLength: number) =>
+  fc.array(
+    fc.tuple(
+      of,
+      fc.option(fc.record({ n: fc.integer({ min: 0, max: 5 }), on: fc.boolean() }, { requiredKeys: [] }), {
+        freq: 3,
+      }),
+    ),
+    { minLength: 1, maxLength },
+  );
+const step = fc.oneof({ weight: 9, arbitrary: change(few, 4) }, { weight: 1, arbitrary: change(key, 400) });
+
+describe("live queries", () => {
+  it("after any changes the answer is that of the query asked anew, and another list exactly when it changed", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const replica = new Replica(rules);
+        const all = (): Shown[] => [...replica.keys("d")].map((at) => replica.get("d", at) as Shown);
+        const lives = queries.map((query) => {
+          const live = liveQuery(replica, "d", query);
+          const seen = { told: 0, last: [] as readonly ViewRecord[] };
+          live.subscribe(() => {
+            seen.told += 1;
+          });
+          seen.last = live.current;
+          return { query, live, seen };
+        });
+        let version = 0;
+        for (const changes of steps) {
+          const rows = new Map<string, Row | null>();
+          for (const [at, fields] of changes) {
+            version += 1;
+            rows.set(
+              at,
+              fields && { domain: "d", key: at, version, modifiedAt: 1, fields, stamps: { "*": stamp } },
+            );
+          }
+          for (const { seen } of lives) seen.told = 0;
+          void replica.step({ patch: new Map([["d", rows]]) });
+          for (const { query, live, seen } of lives) {
+            const asked = select(all(), query);
+            expect(live.current).toEqual(asked);
+            const changed =
+              asked.length !== seen.last.length || asked.some((record, i) => record !== seen.last[i]);
+            expect(live.current !== seen.last).toBe(changed);
+            expect(seen.told).toBe(changed ? 1 : 0);
+            seen.last = live.current;
+          }
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
