@@ -393,11 +393,13 @@ describe("a history", () => {
         timers: { after: (_ms, work) => (timers.push(work), () => undefined) },
         current: (_domain, key) => byKey.get(key),
       });
-      for (const { key } of held) keeper.note(domain, key, undefined);
+      keeper.note(domain, byKey, new Map());
       keeper.compare(
         { [domain]: digest },
         () => true,
-        (name) => found.push(name),
+        (name, agrees) => {
+          if (!agrees) found.push(name);
+        },
       );
       while (timers.length > 0) timers.shift()?.();
       return found;

@@ -102,35 +102,27 @@ function commit(
   changes: readonly StorageChange[],
   fence: Fence | undefined,
 ): void {
-  const writes: (() => void)[] = [];
+  let read: StorageChange[];
   try {
     if (fence) checkFence(fence, tables.meta.get(fence.space)?.get(termName)?.get(""));
-    // Everything that can throw happens while the writes are listed; running them cannot.
-    for (const change of changes) writes.push(writeOf(tables[change.table], change));
+    // Everything that can throw happens while the changes are read; making them cannot.
+    read = changes.map((change) => ({ ...change }));
   } catch (error) {
     if (error instanceof FencedError) throw error;
     throw new StorageError("failed", "Nothing was written: the changes could not be read.", { cause: error });
   }
-  for (const write of writes) write();
+  for (const change of read) make(tables[change.table], change);
 }
 
-function writeOf(table: Table, change: StorageChange): () => void {
+function make(table: Table, change: StorageChange): void {
   const { space, a } = change;
-  if (change.type === "put") {
-    const { b, value } = change;
-    return () => submap(submap(table, space), change.a).set(b, value);
-  }
-  if (change.type === "putAll") {
-    const { values } = change;
-    return () => {
-      if (values.size === 0) return;
-      const keys = submap(submap(table, space), change.a);
-      for (const [b, value] of values) keys.set(b, value);
-    };
-  }
-  if (change.type === "clear") return () => (a === undefined ? table.delete(space) : remove(table, space, a));
-  const { b } = change;
-  return () => remove(table, space, change.a, b);
+  if (change.type === "put") submap(submap(table, space), change.a).set(change.b, change.value);
+  else if (change.type === "putAll") {
+    if (change.values.size === 0) return;
+    const keys = submap(submap(table, space), change.a);
+    for (const [b, value] of change.values) keys.set(b, value);
+  } else if (a === undefined) table.delete(space);
+  else remove(table, space, a, change.type === "delete" ? change.b : undefined);
 }
 
 /** Removes one entry, or all under `a`, and the maps that this leaves empty. */
