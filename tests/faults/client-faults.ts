@@ -265,7 +265,7 @@ export const clientFaults: readonly Fault[] = [
     name: "refused-in-silence",
     rule: "rule 9",
     file: settlement,
-    find: 'items.push(...rejectedItems(event, rejection.code, rejection.message, "rejected", before));',
+    find: 'items.push(...rejectedItems(tried, rejection.code, rejection.message, "rejected", before));',
     replace: "",
     test: world,
     why: "A refused edit disappears, and nobody is told.",

@@ -58,3 +58,29 @@ it("rule 7: a restore that came too late is retried on the tombstone that stands
   expect(await settled).toMatchObject({ status: "applied" });
   expect(site.note.get("n1")?.text).toBe("mine");
 });
+
+it("rules 3 and 9: a write that something on the way finds too large is refused only if it never got through", async () => {
+  const ann = place.device();
+  const site = await ann.open();
+  site.note.create({ text: "counted" }, { key: "n1" });
+  await ann.client.sync();
+  const refusedWhile = async (reach: () => void) => {
+    reach();
+    const { saved, settled } = site.note.increment("n1", { votes: 1 });
+    await saved;
+    await ann.client.sync().catch(() => undefined);
+    ann.online();
+    ann.refuse("/v1/exchange");
+    await ann.client.sync().catch(() => undefined);
+    expect(site.inbox.current).toEqual([]);
+    ann.refuse("nothing");
+    await ann.client.sync();
+    return settled;
+  };
+  // The answer to the first send was lost, and the count was taken.
+  expect(await refusedWhile(() => ann.deafen())).toMatchObject({ status: "duplicate", of: "applied" });
+  expect(site.note.get("n1")?.votes).toBe(1);
+  expect(await refusedWhile(() => ann.offline())).toMatchObject({ status: "rejected", code: "too_large" });
+  expect(site.note.get("n1")?.votes).toBe(1);
+  expect(site.inbox.current).toMatchObject([{ kind: "rejected", code: "too_large", tried: { votes: 1 } }]);
+});

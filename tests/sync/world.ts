@@ -201,8 +201,10 @@ function openNetwork(begin: Reach, reach: (url: string, init: RequestInit) => Pr
       await frozen.before;
       const answer = await reach(url, init);
       await frozen.after;
-      if (state !== "on") throw new TypeError("The network went before the answer came.");
-      return answer;
+      if (state === "on") return answer;
+      // A server that streams goes on only as far as somebody takes what it says.
+      await answer.arrayBuffer();
+      throw new TypeError("The network went before the answer came.");
     },
     hints: {
       isOnline: () => state !== "off",

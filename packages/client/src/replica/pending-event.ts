@@ -23,6 +23,11 @@ export interface PendingEvent {
   readonly was?: { readonly device: string; readonly seq: number };
   /** Given up after it was sent. */
   readonly void?: true;
+  /**
+   * Why it was given up, where nobody has been told yet: an earlier send may have got through after all, and only the
+   * outcome of the void says so. Until then it shows.
+   */
+  readonly refused?: { readonly code: string; readonly message: string };
   /** Its effect is in base and only its outcome is missing; kept with it, or it would count twice after a restart (DESIGN rule 5). */
   readonly confirmed?: true;
 }

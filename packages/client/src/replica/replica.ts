@@ -175,7 +175,7 @@ export class Replica {
 
   #execute(entry: PendingEntry, reader: ViewReader): Effects | Promise<Effects> {
     const { event } = entry;
-    if (event.void) return noEffects;
+    if (event.void && !event.refused) return noEffects;
     if (event.ops) return runOps(event.ops, event.id, reader, this.#rules);
     return this.#rules.runAction(
       { id: event.id, action: event.action as string, args: event.args ?? null },

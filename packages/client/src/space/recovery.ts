@@ -163,7 +163,7 @@ function planRenumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq
       const remove = new Set(session.replica.pending.map((event) => event.id));
       await session.replica.step({
         remove,
-        add: session.outbox.events.filter((event) => !event.void && !event.confirmed),
+        add: session.outbox.events.filter((event) => (!event.void || event.refused) && !event.confirmed),
       });
       session.context.publish(session.space, { type: "reload" });
     },
@@ -220,26 +220,14 @@ async function forked(session: SpaceSession): Promise<Recovery> {
   return { next: "again" };
 }
 
+/** The event is given up, and stays until its void is answered: an earlier send of it may have got through. */
 async function tooLarge(session: SpaceSession, message: string): Promise<Recovery> {
   const [event] = session.outbox.events;
-  if (!event) return { next: "later", reason: message };
-  const items = rejectedItems(event, "too_large", message);
-  const sent = event.seq !== undefined;
-  const voided = { ...event, void: true as const };
-  await session.commit([
-    ...items.map((item) => putItem(session.space, item)),
-    sent ? putEvent(session.space, voided) : dropEvent(session.space, event.id),
-  ]);
-  if (sent) session.outbox.replace(voided);
-  else session.outbox.removeAll(new Set([event.id]));
-  await session.replica.step({ remove: new Set([event.id]) });
-  session.changeInbox(items, []);
-  session.receipts.settle(event.id, {
-    status: "rejected",
-    id: event.id,
-    seq: event.seq ?? 0,
-    code: "too_large",
-    message,
-  });
+  if (!event || event.seq === undefined || event.void) return { next: "later", reason: message };
+  const voided = { ...event, void: true as const, refused: { code: "too_large", message } };
+  await session.commit([putEvent(session.space, voided)]);
+  session.outbox.replace(voided);
+  session.replica.update(voided);
+  session.context.publish(session.space, { type: "sent", events: [voided] });
   return { next: "again" };
 }

@@ -39,6 +39,17 @@ function rejectionOf(
     : undefined;
 }
 
+const isVoidOutcome = (outcome: FinalOutcome): boolean =>
+  outcome.status === "void" || (outcome.status === "duplicate" && outcome.of === "void");
+
+/** The outcome of an event that this client gave up and that never had an effect. */
+function refusalOf(
+  { id, seq = 0 }: PendingEvent,
+  { code, message }: NonNullable<PendingEvent["refused"]>,
+): FinalOutcome {
+  return { status: "rejected", id, seq, code, message };
+}
+
 /** The fields that an op was to write, for people. */
 function triedFields(op: Op): Json | undefined {
   switch (op.op) {
@@ -182,10 +193,13 @@ export function settle(
   const look = (event: PendingEvent): void => {
     const outcome = outcomes.get(event.id);
     if (outcome) {
-      settled.set(event.id, outcome);
-      const rejection = rejectionOf(outcome);
-      if (rejection && !event.void) {
-        items.push(...rejectedItems(event, rejection.code, rejection.message, "rejected", before));
+      const { void: isVoid, refused, ...tried } = event;
+      // What was given up here is refused only now that it is known to have had no effect.
+      const told = refused && isVoidOutcome(outcome) ? refusalOf(event, refused) : outcome;
+      settled.set(event.id, told);
+      const rejection = rejectionOf(told);
+      if (rejection && (!isVoid || refused)) {
+        items.push(...rejectedItems(tried, rejection.code, rejection.message, "rejected", before));
         for (const key of createdKeys(event)) refusedKeys.add(key);
       }
       items.push(...supersededItems(event, outcome, rowOf));

@@ -123,7 +123,7 @@ export class SpaceSession implements SyncedSpace {
 
   /** The pending events whose effect is not in base yet. */
   get #shownEvents(): PendingEvent[] {
-    return this.outbox.events.filter((event) => !event.confirmed && !event.void);
+    return this.outbox.events.filter((event) => !event.confirmed && (!event.void || event.refused));
   }
 
   #join(event: PendingEvent): void {
