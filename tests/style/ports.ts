@@ -34,9 +34,13 @@ export const ports: Readonly<Record<string, PortFile>> = {
     uses: ["fetch", "setTimeout"],
     reason: "asks a server as a client would; a command, which no engine part imports",
   },
-  "packages/cli/src/main.ts": {
-    uses: ["Date.now"],
-    reason: "hands the machine's clock to the commands",
+  "packages/cli/src/machine.ts": {
+    uses: ["Date.now", "node:crypto", "performance"],
+    reason: "hands the machine's clock and randomness to the commands",
+  },
+  "packages/cli/src/terminal.ts": {
+    uses: ["setImmediate"],
+    reason: "lets Ctrl-C get through between the steps of long work",
   },
   "packages/client/src/browser-socket.ts": {
     uses: ["WebSocket"],

@@ -25,7 +25,17 @@ describe("the kit on our own servers", () => {
 
   it("landfall dev does all that the protocol says, and nothing is left behind", async () => {
     const { terminal, url, stop } = testTerminal();
-    const running = dev({ port: 0, host: "127.0.0.1", maxSocketsPerAddress: 256, data: folder }, terminal);
+    const running = dev(
+      {
+        port: 0,
+        host: "127.0.0.1",
+        maxSocketsPerAddress: 256,
+        keepDeletes: 90,
+        keepOutcomes: 30,
+        data: folder,
+      },
+      terminal,
+    );
     const report = await conformance({ url: await url, token: owner, secondToken: other, patience });
     expect(report.results.filter(({ result }) => result !== "pass")).toEqual([]);
     expect(report).toMatchObject({ passed: checks.length, failed: 0, skipped: 0, leftBehind: 0 });
@@ -42,6 +52,8 @@ describe("the kit on our own servers", () => {
         port: 0,
         host: "127.0.0.1",
         maxSocketsPerAddress: 256,
+        keepDeletes: 90,
+        keepOutcomes: 30,
         storage: `sqlite:${folder}/data.db`,
         jwtSecret: secret,
       },

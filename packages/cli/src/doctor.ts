@@ -1,5 +1,7 @@
 import { decode, infoAnswer, problemDecoder, protocolVersion, socketProtocol } from "@landfall/protocol";
 import { WebSocket } from "ws";
+import { describeLastBackup } from "./backup.js";
+import { type Inspection, inspect } from "./inspect.js";
 import { serverAddress } from "./server-address.js";
 
 /** One check of `landfall doctor`. */
@@ -14,6 +16,9 @@ export interface Finding {
 const patienceMs = 10_000;
 /** Beyond this a person should know; Landfall works with any clock. */
 const skewWorthTellingMs = 30_000;
+
+/** A backup that is older than this helps little. */
+const oldBackupMs = 7 * 86_400_000;
 
 class Doctor {
   readonly findings: Finding[] = [];
@@ -119,6 +124,29 @@ class Doctor {
     );
   }
 
+  async data(storage: string): Promise<boolean> {
+    let found: Inspection;
+    try {
+      found = await inspect({ storage });
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      return this.wrong("data", said, "landfall verify says more of a file that can be opened.");
+    }
+    const restored = found.spaces.filter(({ began }) => began.reason === "restored");
+    this.ok(
+      "data",
+      `${found.file} can be read: ${found.spaces.length} space(s)${restored.length > 0 ? `, ${restored.length} of them restored from a backup` : ""}.`,
+    );
+    const said = describeLastBackup(found.lastBackup, this.now());
+    if (found.lastBackup && this.now() - found.lastBackup.madeAt < oldBackupMs)
+      return this.ok("backup", said);
+    return this.wrong(
+      "backup",
+      said,
+      `Make one each day, and keep it on another machine: landfall backup --storage ${storage} --to …`,
+    );
+  }
+
   socket(): Promise<boolean> {
     return new Promise((resolve) => {
       const socket = new WebSocket(`${this.url.replace(/^http/, "ws")}/v1/socket`, socketProtocol, {
@@ -160,9 +188,12 @@ class Doctor {
 export async function doctor(options: {
   readonly url: string;
   readonly token: string;
+  /** The data file, where it is on this machine. */
+  readonly storage?: string;
   readonly now: () => number;
 }): Promise<readonly Finding[]> {
   const checks = new Doctor(serverAddress(options.url), options.token, options.now);
   if ((await checks.reach()) && (await checks.strangers()) && (await checks.signIn())) await checks.socket();
+  if (options.storage !== undefined) await checks.data(options.storage);
   return checks.findings;
 }

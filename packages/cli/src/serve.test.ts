@@ -14,7 +14,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const devOptions = { port: 0, host: "127.0.0.1", maxSocketsPerAddress: 256 };
+const devOptions = {
+  port: 0,
+  host: "127.0.0.1",
+  maxSocketsPerAddress: 256,
+  keepDeletes: 90,
+  keepOutcomes: 30,
+};
 
 async function post(url: string, path: string, body: unknown): Promise<Response> {
   const headers = { authorization: "Bearer dev:ann", "content-type": "application/json" };
@@ -38,9 +44,13 @@ describe("landfall dev", () => {
       "socket true",
     ]);
     const storage = `sqlite:${folder}/landfall.db`;
-    const spaces = await inspect({ storage });
-    expect(spaces).toMatchObject([{ space: "site-7", head: 0, members: [{ user: "ann", role: "owner" }] }]);
-    expect(describeInspection(spaces)).toContain("site-7  head 0");
+    const found = await inspect({ storage });
+    expect(found.spaces).toMatchObject([
+      { space: "site-7", head: 0, members: [{ user: "ann", role: "owner" }] },
+    ]);
+    expect(describeInspection(found, Date.now())).toMatch(
+      /^site-7 {2}head 0 .*\(created at 0 on 20.*No backup is known/s,
+    );
     await expect(inspect({ storage, space: "other" })).rejects.toThrow("There is no space other");
 
     stop();
@@ -63,7 +73,13 @@ describe("landfall dev", () => {
 });
 
 describe("landfall serve", () => {
-  const options = { port: 0, host: "127.0.0.1", maxSocketsPerAddress: 256 };
+  const options = {
+    port: 0,
+    host: "127.0.0.1",
+    maxSocketsPerAddress: 256,
+    keepDeletes: 90,
+    keepOutcomes: 30,
+  };
 
   it("refuses to start where nobody could sign in, or anyone could", async () => {
     const { terminal } = testTerminal();

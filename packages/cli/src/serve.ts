@@ -1,25 +1,33 @@
 import { createServer, devTokens, jwks, jwt, sqlite } from "@landfall/server";
 import { CommandError } from "./command-error.js";
+import { sqliteFile } from "./storage-address.js";
+import type { Terminal } from "./terminal.js";
 
-/** Where a command writes and what ends it; the process, or a test. */
-export interface Terminal {
-  print(line: string): void;
-  /** Resolves when the person asks to stop. */
-  readonly stop: Promise<void>;
+/** How long what only absent devices need is kept, in days. */
+interface Keeping {
+  readonly keepDeletes: number;
+  readonly keepOutcomes: number;
 }
 
-export interface DevOptions {
+const dayMs = 86_400_000;
+const retention = ({ keepDeletes, keepOutcomes }: Keeping) => ({
+  tombstonesMs: keepDeletes * dayMs,
+  outcomesMs: keepOutcomes * dayMs,
+});
+
+export interface DevOptions extends Keeping {
   readonly port: number;
   readonly host: string;
   readonly data: string;
   readonly maxSocketsPerAddress: number;
 }
 
-export interface ServeOptions {
+export interface ServeOptions extends Keeping {
   readonly port: number;
   readonly host: string;
   readonly storage: string;
   readonly jwtSecret?: string;
+  readonly allowUnexpiring?: true;
   readonly jwks?: string;
   readonly issuer?: string;
   readonly audience?: string;
@@ -79,6 +87,7 @@ export async function dev(options: DevOptions, terminal: Terminal): Promise<void
     auth: devTokens(),
     development: true,
     sockets: { maxSocketsPerAddress },
+    retention: retention(options),
   });
   await run(server, options, terminal, (url) => [
     `Landfall is listening on ${url} (data in ${file}). Ctrl-C stops it.`,
@@ -100,7 +109,8 @@ function serveAuth(options: ServeOptions): ReturnType<typeof jwt> {
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
   };
-  if (jwtSecret !== undefined) return jwt({ secret: jwtSecret, ...named });
+  if (jwtSecret !== undefined)
+    return jwt({ secret: jwtSecret, allowUnexpiring: options.allowUnexpiring === true, ...named });
   if (url === undefined)
     throw new CommandError(
       "Nobody could sign in: give --jwt-secret, or --jwks with --issuer and --audience. For trying things out on this machine, use: landfall dev",
@@ -114,19 +124,16 @@ function serveAuth(options: ServeOptions): ReturnType<typeof jwt> {
 
 /** `landfall serve`: for people; refuses development tokens. */
 export async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
-  const match = /^sqlite:(.+)$/.exec(options.storage);
-  if (!match)
-    throw new CommandError(
-      `The storage ${JSON.stringify(options.storage)} is not known. Give sqlite:FILE; other storages are not built yet.`,
-    );
+  const file = sqliteFile(options.storage);
   const auth = serveAuth(options);
   const { maxSocketsPerAddress } = options;
   const server = createServer({
-    storage: openStorage(match[1] as string),
+    storage: openStorage(file),
     auth,
     sockets: { maxSocketsPerAddress },
+    retention: retention(options),
   });
   await run(server, options, terminal, (url) => [
-    `Landfall is listening on ${url} (data in ${match[1]}). Ctrl-C stops it.`,
+    `Landfall is listening on ${url} (data in ${file}). Ctrl-C stops it.`,
   ]);
 }

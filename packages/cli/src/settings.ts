@@ -25,6 +25,12 @@ function count(text: string): number {
   return value;
 }
 
+function days(text: string): number {
+  const value = text === "forever" ? Infinity : Number(text);
+  if (!(value >= 1)) throw new InvalidArgumentError("Give a number of days from 1, or forever.");
+  return value;
+}
+
 const declared = {
   port: {
     flag: "--port <port>",
@@ -36,6 +42,10 @@ const declared = {
   data: { flag: "--data <folder>", help: "folder that the data is kept in", standard: "./.landfall" },
   storage: { flag: "--storage <address>", help: "where the data is: sqlite:FILE" },
   jwtSecret: { flag: "--jwt-secret <secret>", help: "shared secret that tokens are signed with (HS256)" },
+  allowUnexpiring: {
+    flag: "--allow-unexpiring",
+    help: "take tokens that never expire too, with --jwt-secret: whoever has one has it for ever",
+  },
   jwks: {
     flag: "--jwks <url>",
     help: "address of the keys that tokens are signed with; needs --issuer and --audience",
@@ -48,6 +58,18 @@ const declared = {
     standard: 256,
     parse: count,
   },
+  keepDeletes: {
+    flag: "--keep-deletes <days>",
+    help: "how long deletes are remembered for devices that are away, or `forever`",
+    standard: 90,
+    parse: days,
+  },
+  keepOutcomes: {
+    flag: "--keep-outcomes <days>",
+    help: "how long acknowledged outcomes of devices that are away are kept, or `forever`",
+    standard: 30,
+    parse: days,
+  },
   url: { flag: "--url <url>", help: "address of the server" },
   token: { flag: "--token <token>", help: "token to sign in with" },
   secondToken: {
@@ -55,6 +77,10 @@ const declared = {
     help: "token of another user: what strangers and members may do is asked only with one",
   },
   only: { flag: "--only <checks>", help: "checks or groups of checks to run, with commas between them" },
+  to: { flag: "--to <file>", help: "file to write" },
+  from: { flag: "--from <file>", help: "file to read" },
+  force: { flag: "--force", help: "replace a file that is there" },
+  skipVerify: { flag: "--skip-verify", help: "restore without looking for damage first" },
   space: { flag: "--space <id>", help: "space to look at" },
   json: { flag: "--json", help: "print JSON" },
 } as const satisfies { readonly [name: string]: Setting<string | number> };

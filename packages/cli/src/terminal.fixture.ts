@@ -1,9 +1,11 @@
-import type { Terminal } from "./serve.js";
+import type { Terminal } from "./terminal.js";
 
 /** A terminal whose person asks to stop when the test does. */
 export function testTerminal(): {
   readonly terminal: Terminal;
   readonly lines: readonly string[];
+  /** What went to standard error. */
+  readonly told: readonly string[];
   /** Where the server listens, once it does. */
   readonly url: Promise<string>;
   stop(): void;
@@ -18,5 +20,7 @@ export function testTerminal(): {
     const said = /http:\/\/[\d.]+:\d+/.exec(line);
     if (said) started(said[0]);
   };
-  return { terminal: { print, stop: stopped }, lines, url, stop };
+  const told: string[] = [];
+  const tell = (line: string): void => void told.push(line);
+  return { terminal: { print, tell, stop: stopped }, lines, told, url, stop };
 }

@@ -105,6 +105,8 @@ export interface SpaceInspection {
   readonly generation: string;
   readonly head: number;
   readonly schema: number;
+  /** How the present generation began (DESIGN rule 12): `created`, `wiped` or `restored`, at which index, and when. */
+  readonly began: { readonly reason: string; readonly at: number; readonly startedAt: number };
   readonly members: readonly Member[];
   readonly domains: readonly {
     readonly domain: string;

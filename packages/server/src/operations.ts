@@ -14,3 +14,17 @@ export {
   type RetentionOptions,
   retentionDefaults,
 } from "./operations/retention.js";
+export {
+  type BackedUpSpace,
+  type BackupOptions,
+  type BackupReport,
+  type LastBackup,
+  backupFile,
+  lastBackup,
+} from "./storage/backup-file.js";
+export {
+  DamagedBackupError,
+  type RestoreOptions,
+  type RestoreReport,
+  restoreFile,
+} from "./storage/restore-file.js";

@@ -139,11 +139,14 @@ export async function inspectSpace(
   const members = await snapshot.members(space);
   const domains = await snapshot.domains(space);
   const writers = await snapshot.writers(space, generation);
+  const [newest] = await snapshot.generations(space);
+  const { reason, at, startedAt } = newest ?? { reason: "created", at: 0, startedAt: 0 };
   return {
     space,
     generation,
     head,
     schema,
+    began: { reason, at, startedAt },
     members: members.flatMap(({ user, role, since }) => (role ? [{ user, role, since }] : [])),
     domains: domains.map(({ domain, head: domainHead, count, sum, horizon }) => ({
       domain,

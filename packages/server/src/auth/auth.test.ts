@@ -42,7 +42,10 @@ describe("jwt with a shared secret", () => {
       expiresAt: nowMs + 65_000,
     });
     const endless = jwt({ secret, clockToleranceMs: 0 });
-    expect(await authenticate(endless, await sign({ sub: "bob" }), context)).toEqual({ id: "bob" });
+    const unexpiring = await sign({ sub: "bob" });
+    expect((await refusal(authenticate(endless, unexpiring, context))).message).toMatch(/when it expires/);
+    const trusting = jwt({ secret, allowUnexpiring: true });
+    expect(await authenticate(trusting, unexpiring, context)).toEqual({ id: "bob" });
   });
 
   const bad: readonly [string, () => Promise<string>, RegExp][] = [

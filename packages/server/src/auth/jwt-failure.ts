@@ -7,7 +7,7 @@ const byClaim: { readonly [claim: string]: string } = {
   iss: "The token comes from another issuer than this server trusts.",
   nbf: "The token is not valid yet.",
   iat: "The token's time of issue is not a time that can be.",
-  exp: "The token does not say when it expires.",
+  exp: "The token does not say when it expires (exp), and would be good for ever. Get one that does.",
   sub: "The token has no subject (sub), so it names no user.",
 };
 

@@ -15,6 +15,8 @@ export interface ClaimChecks {
 export interface JwtOptions extends ClaimChecks {
   /** The secret shared with whoever issues the tokens: at least 32 bytes (RFC 7518 §3.2). */
   readonly secret: string | Uint8Array | undefined;
+  /** Takes tokens that never expire (no `exp`) as well: whoever has one has it for ever. They are refused unless set. */
+  readonly allowUnexpiring?: boolean;
 }
 
 const defaultToleranceMs = 5_000;
@@ -44,7 +46,7 @@ export function userOf(payload: JWTPayload, checks: ClaimChecks): Authenticated 
 }
 
 /**
- * JSON Web Tokens signed with a shared secret by HS256 and nothing else. The user is `sub`.
+ * JSON Web Tokens signed with a shared secret by HS256 and nothing else. The user is `sub`; `exp` is required.
  * @throws Error at once where the secret is missing or too short to be one.
  */
 export function jwt(options: JwtOptions): Authenticator {
@@ -56,6 +58,7 @@ export function jwt(options: JwtOptions): Authenticator {
         "Make one with: openssl rand -base64 32",
     );
   }
+  const required = options.allowUnexpiring === true ? ["sub"] : ["sub", "exp"];
   const key = crypto.subtle.importKey(
     "raw",
     new Uint8Array(secret),
@@ -68,7 +71,7 @@ export function jwt(options: JwtOptions): Authenticator {
       const { payload } = await jwtVerify(
         token,
         await key,
-        verifyOptions(options, ["HS256"], nowMs, ["sub"]),
+        verifyOptions(options, ["HS256"], nowMs, required),
       );
       return userOf(payload, options);
     } catch (error) {

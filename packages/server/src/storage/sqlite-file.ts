@@ -15,7 +15,7 @@ function resultCode(error: unknown): number | undefined {
  * Keeps a second process, and a second storage of this one, off the file: two servers would each believe
  * that they alone give out indexes. The lock is SQLite's own on a file beside it, so it dies with the process.
  */
-function takeLock(Driver: SqliteDriver, file: string): SqliteDatabase {
+export function takeLock(Driver: SqliteDriver, file: string): SqliteDatabase {
   const lock = new Driver(`${file}.lock`);
   try {
     lock.exec("PRAGMA busy_timeout=0; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");

@@ -1,0 +1,81 @@
+import type { Command } from "commander";
+import {
+  type BackupCommand,
+  type RestoreCommand,
+  backup,
+  describeBackup,
+  describeRestore,
+  restore,
+} from "./backup.js";
+import type { Machine } from "./machine.js";
+import { option } from "./settings.js";
+import { sqliteFile } from "./storage-address.js";
+import type { Terminal } from "./terminal.js";
+import { describeVerification, verify } from "./verify.js";
+
+interface Json {
+  readonly json?: true;
+}
+
+/** The commands of whoever looks after a server's data. */
+export function addOperations(landfall: Command, terminal: Terminal, machine: Machine): void {
+  addBackup(landfall, terminal, machine);
+  addRestore(landfall, terminal, machine);
+  addVerify(landfall, terminal, machine);
+}
+
+function addBackup(landfall: Command, terminal: Terminal, machine: Machine): void {
+  landfall
+    .command("backup")
+    .description("copy a server's data as of one moment into a file, while the server goes on")
+    .addOption(option("storage").makeOptionMandatory())
+    .addOption(option("to").makeOptionMandatory())
+    .addOption(option("force"))
+    .addOption(option("json"))
+    .addHelpText(
+      "after",
+      "\nThe copy appears under its name when it is whole and on the disk, and is a data file itself.\n\nExamples:\n  landfall backup --storage sqlite:landfall.db --to backup/landfall.db\n  landfall backup --storage sqlite:landfall.db --to backup/$(date +%F).db --json",
+    )
+    .action(async (options: BackupCommand & Json) => {
+      const report = await backup(options, terminal, machine);
+      terminal.print(options.json ? JSON.stringify(report, null, 2) : describeBackup(report));
+    });
+}
+
+function addRestore(landfall: Command, terminal: Terminal, machine: Machine): void {
+  landfall
+    .command("restore")
+    .description("bring a server's data back from a backup, and begin a new history in every space")
+    .addOption(option("from").makeOptionMandatory())
+    .addOption(option("storage").makeOptionMandatory())
+    .addOption(option("force"))
+    .addOption(option("skipVerify"))
+    .addOption(option("json"))
+    .addHelpText(
+      "after",
+      "\nStop the server first. The backup is verified, and stays as it is; what it replaces is kept under another name.\n\nExamples:\n  landfall restore --from backup/landfall.db --storage sqlite:landfall.db --force",
+    )
+    .action(async (options: RestoreCommand & Json) => {
+      const report = await restore(options, terminal, machine);
+      terminal.print(
+        options.json ? JSON.stringify(report, null, 2) : describeRestore(sqliteFile(options.storage), report),
+      );
+    });
+}
+
+function addVerify(landfall: Command, terminal: Terminal, machine: Machine): void {
+  landfall
+    .command("verify")
+    .description("recompute every digest and invariant of a data file, and say what is damaged")
+    .addOption(option("storage").makeOptionMandatory())
+    .addOption(option("json"))
+    .addHelpText(
+      "after",
+      "\nReads only, as of one moment, beside a running server too. Exit status 1 when something is damaged.\n\nExamples:\n  landfall verify --storage sqlite:landfall.db\n  landfall verify --storage sqlite:backup/landfall.db --json",
+    )
+    .action(async (options: { readonly storage: string } & Json) => {
+      const report = await verify(options, terminal, machine);
+      terminal.print(options.json ? JSON.stringify(report, null, 2) : describeVerification(report));
+      if (!report.ok) process.exitCode = 1;
+    });
+}

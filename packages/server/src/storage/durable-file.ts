@@ -1,0 +1,30 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Waits until the disk has what a file or a folder holds. */
+function flush(path: string, flags: "r" | "r+"): void {
+  const handle = openSync(path, flags);
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Puts a finished file into its place in one step that a power cut does not undo. */
+export function moveIntoPlace(from: string, to: string): void {
+  flush(from, "r+");
+  renameSync(from, to);
+  flushFolderOf(to);
+}
+
+/** Makes the names in a file's folder as durable as what they name. */
+export function flushFolderOf(path: string): void {
+  // Windows has no handle for a folder, and needs none.
+  if (process.platform !== "win32") flush(dirname(path), "r");
+}
+
+/** Takes away an SQLite file with what lies beside it. */
+export function removeDatabase(file: string): void {
+  for (const end of ["", "-wal", "-shm", "-journal", ".lock"]) rmSync(file + end, { force: true });
+}
