@@ -1,9 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import { root, whenMain } from "./child.mjs";
+import { loadSources } from "./load-sources.mjs";
 
 const folder = `${root}/docs/vectors`;
-const bundle = `${root}/node_modules/.cache/landfall/vector-files.mjs`;
 
 const help = `node scripts/vectors.mjs [--check]
 
@@ -11,42 +10,13 @@ Writes docs/vectors/*.json from the inputs in tests/vectors. With --check it wri
 file is not what it would write.
 `;
 
-/** Loads tests/vectors on the sources of the packages, so that no build is needed. */
-async function loadVectorFiles() {
-  const { build } = await import("esbuild");
-  await build({
-    entryPoints: [`${root}/tests/vectors/vector-files.ts`],
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    outfile: bundle,
-    packages: "external",
-    logLevel: "warning",
-    plugins: [
-      {
-        name: "sources",
-        setup({ onResolve }) {
-          onResolve({ filter: /^@landfall\// }, ({ path }) => {
-            const [, name, ...rest] = path.split("/");
-            return {
-              path: `${root}/packages/${name}/src/${rest.length === 0 ? "index" : rest.join("/")}.ts`,
-            };
-          });
-        },
-      },
-    ],
-  });
-  return /** @type {typeof import("../tests/vectors/vector-files.js")} */ (
-    await import(pathToFileURL(bundle).href)
-  );
-}
-
 await whenMain(import.meta.url, async () => {
   const [flag, ...more] = process.argv.slice(2);
   if (more.length > 0 || (flag !== undefined && flag !== "--check"))
     throw new Error(`Not understood.\n\n${help}`);
-  const { vectorFiles, fileText } = await loadVectorFiles();
+  const { vectorFiles, fileText } = /** @type {typeof import("../tests/vectors/vector-files.js")} */ (
+    await loadSources("tests/vectors/vector-files.ts")
+  );
   mkdirSync(folder, { recursive: true });
   const stale = [];
   for (const [name, content] of Object.entries(await vectorFiles())) {

@@ -105,7 +105,7 @@ export function read<T>(decoder: Decoder<T>, what: string, value: unknown): T {
 }
 
 /** @throws Departure unless the answer has this status and is of this shape. */
-export function decoded<T>(decoder: Decoder<T>, status: number, what: string, answer: Answer): T {
+function decoded<T>(decoder: Decoder<T>, status: number, what: string, answer: Answer): T {
   must(
     answer.status === status,
     `${what}: the status is ${answer.status}, not ${status}: ${answer.text.slice(0, 300)}`,

@@ -31,7 +31,7 @@ export const checks: readonly Check[] = [
 ];
 
 /** What became of one check. */
-export interface Result {
+interface Result {
   readonly check: string;
   readonly rule: string;
   readonly asks: string;
@@ -53,7 +53,7 @@ export interface Report {
   readonly leftBehind: number;
 }
 
-export interface RunOptions extends BenchOptions {
+interface RunOptions extends BenchOptions {
   /** Checks to run: ids, or groups of them; all unless given. */
   readonly only?: readonly string[];
   readonly elapsedMs: () => number;
@@ -70,7 +70,7 @@ export function selected(only: readonly string[] | undefined): readonly Check[] 
   return checks.filter((check) => only.some((name) => means(name, check)));
 }
 
-export function groups(): readonly string[] {
+function groups(): readonly string[] {
   return [...new Set(checks.map(({ id }) => id.split("/")[0] as string))];
 }
 

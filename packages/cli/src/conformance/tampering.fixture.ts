@@ -52,7 +52,7 @@ export function changeBody(call: Call, change: (body: Loose) => void): void {
 }
 
 /** The spaces of a request's body, as far as there are any. */
-export function spacesOf(body: Loose): Loose[] {
+function spacesOf(body: Loose): Loose[] {
   return Array.isArray(body["spaces"]) ? (body["spaces"] as Loose[]) : [];
 }
 

@@ -225,7 +225,7 @@ describe("an exchange over HTTP", () => {
         .writeHead(200, ndjson)
         .end(Buffer.concat([Buffer.from(lines(time)), Buffer.from([0xff, 0xfe, 0x0a])])),
     );
-    await expect(exchange(remoteOf(url))).rejects.toThrow();
+    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "garbled" });
   });
 
   test("a connection reset midway is the network's, with what came before", async () => {

@@ -120,7 +120,13 @@ async function request<T>(
     for (;;) {
       const { done, value } = await overNetwork(reader.read());
       if (done) return;
-      yield decoder.decode(value, { stream: true });
+      let text: string;
+      try {
+        text = decoder.decode(value, { stream: true });
+      } catch {
+        throw garbled("it is not UTF-8");
+      }
+      yield text;
     }
   }
   signal?.addEventListener("abort", giveUp);
