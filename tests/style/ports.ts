@@ -87,6 +87,11 @@ export const ports: Readonly<Record<string, PortFile>> = {
     uses: ["setImmediate"],
     reason: "when a group commit ends, unless given another schedule",
   },
+  "packages/simulation/src/turn.ts": {
+    uses: ["setImmediate"],
+    reason:
+      "ends a step of the simulated world when all that was promised in it has happened; nothing waits for time",
+  },
   "packages/server/src/logger.ts": {
     uses: ["new Date"],
     reason: "the default logger stamps its lines; nothing in the engine reads them",
