@@ -18,6 +18,10 @@ export const ports: Readonly<Record<string, PortFile>> = {
     uses: ["node:crypto"],
     reason: "forges a token's signature; no randomness is drawn",
   },
+  "packages/cli/src/conformance/reconcile-frame.ts": {
+    uses: ["node:crypto"],
+    reason: "hashes fingerprints apart from packages/protocol; no randomness is drawn",
+  },
   "packages/cli/src/conformance/row-digest.ts": {
     uses: ["node:crypto"],
     reason: "hashes rows apart from packages/protocol; no randomness is drawn",
