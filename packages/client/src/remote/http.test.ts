@@ -268,6 +268,18 @@ describe("an exchange over HTTP", () => {
     expect(pending()).toBe(0);
   });
 
+  test("an abort ends it when all has been read but the end, where Node's reader never settles", async () => {
+    const url = await serve((_request, response) => {
+      response.writeHead(200, ndjson);
+      response.write(lines(time));
+      setTimeout(() => response.end(lines(space, end)), 20);
+    });
+    const abort = new AbortController();
+    // What an app does that has all that it waited for: it closes its client.
+    const sink: AnswerSink = { ...listen(), end: () => void Promise.resolve().then(() => abort.abort()) };
+    expect(await failureOf(exchange(remoteOf(url), sink, abort.signal))).toMatchObject({ kind: "network" });
+  }, 5_000);
+
   test("an abort ends it", async () => {
     const url = await serve(() => undefined);
     const abort = new AbortController();

@@ -82,6 +82,15 @@ async function refusal(
   });
 }
 
+/** Node's reader never settles if it is given up when all but the end was read, so that giving up ends each wait itself. */
+function rejectsOn(signal: AbortSignal): Promise<never> {
+  const givenUp = new Promise<never>((_, reject) =>
+    signal.addEventListener("abort", () => reject(new Error("The call was given up."))),
+  );
+  givenUp.catch(() => undefined);
+  return givenUp;
+}
+
 /** Makes one call; `read` gets the answer's text as it comes. */
 async function request<T>(
   { url, net, clock, timers }: HttpRemoteOptions,
@@ -91,6 +100,7 @@ async function request<T>(
   const { method, path, token, body, accept, signal } = call;
   const abort = new AbortController();
   const giveUp = (): void => abort.abort();
+  const givenUp = rejectsOn(abort.signal);
   let timedOut = false;
   let cancelTimer = (): void => undefined;
   const overNetwork = async <V>(what: Promise<V>): Promise<V> => {
@@ -100,7 +110,7 @@ async function request<T>(
       giveUp();
     });
     try {
-      return await what;
+      return await Promise.race([what, givenUp]);
     } catch (cause) {
       throw new RemoteError(
         {
