@@ -1,45 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-
-const packages = fileURLToPath(new URL("../../packages/", import.meta.url));
-
-/** Bundles a program of this folder from the sources, as the tests run them. @returns the path of the bundle. */
-export async function bundle(name: string, folder: string): Promise<string> {
-  const outfile = join(folder, `${name}.mjs`);
-  const entry = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
-  const standIn = fileURLToPath(import.meta.resolve("@photostructure/sqlite"));
-  // Packages that are CommonJS inside need what they are written for.
-  const banner = `import { createRequire as makeRequire } from "node:module"; const require = makeRequire(${JSON.stringify(import.meta.url)});`;
-  await build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    logLevel: "error",
-    banner: { js: banner },
-    define: { "import.meta.url": JSON.stringify(import.meta.url) },
-    alias: { "@photostructure/sqlite": standIn },
-    external: [standIn],
-    plugins: [
-      {
-        name: "landfall-sources",
-        setup({ onResolve }) {
-          onResolve({ filter: /^#socket$/ }, () => ({ path: `${packages}client/src/node-socket.ts` }));
-          onResolve({ filter: /^@landfall\// }, ({ path }) => {
-            const [, folder = "", ...rest] = path.split("/");
-            return { path: `${packages}${folder}/src/${rest.join("/") || "index"}.ts` };
-          });
-        },
-      },
-    ],
-  });
-  return outfile;
-}
 
 /** A process that says things as lines of JSON. */
 export class Child<Line> {
@@ -49,10 +10,10 @@ export class Child<Line> {
   readonly lines: Line[] = [];
   #heard = (): void => {};
 
-  constructor(program: string, args: readonly string[]) {
-    this.#process = spawn(process.execPath, ["--no-warnings", program, ...args], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+  /** @param under a program that starts it, with its arguments: a shell that limits what it may do. */
+  constructor(program: string, args: readonly string[], under: readonly string[] = []) {
+    const [command = "", ...rest] = [...under, process.execPath, "--no-warnings", program, ...args];
+    this.#process = spawn(command, rest, { stdio: ["ignore", "pipe", "inherit"] });
     this.#closed = once(this.#process, "close").then(() => this.#heard());
     createInterface({ input: this.#process.stdout as NodeJS.ReadableStream }).on("line", (line) => {
       this.lines.push(JSON.parse(line) as Line);
@@ -60,11 +21,20 @@ export class Child<Line> {
     });
   }
 
+  /** Undefined where it could not be started. */
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Whether it has ended by itself, or was ended. */
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
   /** Resolves when what it said is enough. @throws Error when it ends before. */
   async until(isEnough: (lines: readonly Line[]) => boolean): Promise<void> {
     while (!isEnough(this.lines)) {
-      if (this.#process.exitCode !== null || this.#process.signalCode !== null)
-        throw new Error("The process has ended before its time.");
+      if (this.hasEnded) throw new Error("The process has ended before its time.");
       await new Promise<void>((resolve) => (this.#heard = resolve));
     }
   }

@@ -8,7 +8,9 @@ import { sqliteStorage } from "@landfall/client/storage/sqlite";
 import { type Json, canonicalJson } from "@landfall/protocol";
 import { startTestServer } from "@landfall/server/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { Child, bundle } from "./child.js";
+import { bundle } from "./bundle.js";
+import { Child } from "./child.js";
+import type { ClientArguments } from "./client-process.js";
 import { makeTally, schema, space, written } from "./write-numbered.js";
 
 type Line = {
@@ -51,7 +53,8 @@ it("rules 2, 3 and 8: a client that is killed again and again while it pushes lo
   const saved: string[] = [];
   const known: { device: unknown; nextSeq: number }[] = [];
   for (let life = 0; life < lives; life++) {
-    child = new Child<Line>(program, [server.url, file, `${life}`]);
+    const told: ClientArguments = { url: server.url, file, writer: "phone", life: `${life}` };
+    child = new Child<Line>(program, [JSON.stringify(told)]);
     const enough = randomInt(1, 120);
     await child.until((lines) => lines.filter((line) => line.saved !== undefined).length >= enough);
     await child.kill();

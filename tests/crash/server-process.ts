@@ -5,7 +5,31 @@ import { schema } from "./write-numbered.js";
 
 // A server as a process of its own: says where it listens, and serves until it is killed.
 
-const [, , file = "", port = "0"] = process.argv;
-const server = createServer({ schema, storage: sqlite(file), auth: devTokens(), development: true });
-const listening = await server.listen(Number(port), "127.0.0.1");
+/** What a server process is told. */
+export interface ServerArguments {
+  readonly file: string;
+  /** 0 for any. */
+  readonly port: number;
+  readonly maxBytes?: number;
+  /** Its clock jumps, back and ahead, by up to this much from the true time; it does not move otherwise. */
+  readonly clockJumpsMs?: number;
+}
+
+const { file, port, maxBytes, clockJumpsMs } = JSON.parse(process.argv[2] ?? "") as ServerArguments;
+// What is told so is not ended by a write beyond the size that its files may have: the write fails.
+process.on("SIGXFSZ", () => undefined);
+let offsetMs = 0;
+if (clockJumpsMs !== undefined) {
+  const jump = (): void => void (offsetMs = Math.round((Math.random() * 2 - 1) * clockJumpsMs));
+  jump();
+  setInterval(jump, 70);
+}
+const server = createServer({
+  schema,
+  storage: sqlite(file, maxBytes === undefined ? {} : { maxBytes }),
+  auth: devTokens(),
+  development: true,
+  clock: { now: () => Date.now() + offsetMs },
+});
+const listening = await server.listen(port, "127.0.0.1");
 writeSync(1, `${JSON.stringify({ port: listening.port })}\n`);

@@ -356,7 +356,7 @@ describe("values", () => {
     await storage.commit([put("rows", "s", "a", "b", value)]);
     value.list.push(2);
     ((await storage.get("rows", "s", "a", "b")) as typeof value).list.push(3);
-    ((await storage.entries("rows", "s"))[0]?.value as typeof value).list.push(4);
+    for (const entry of await storage.entries("rows", "s")) (entry.value as typeof value).list.push(4);
     expect(await storage.get("rows", "s", "a", "b")).toEqual({ list: [1] });
   });
 });
