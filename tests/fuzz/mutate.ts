@@ -28,6 +28,11 @@ export const oddValue = (random: Random): unknown => structuredClone(random.pick
 const placeIn = (container: Container, name: string): string =>
   Array.isArray(container) && name === "length" ? "0" : name;
 
+/** Sets a member of the value's own, `__proto__` too. */
+function put(container: Container, name: string, value: unknown): void {
+  Object.defineProperty(container, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
 /** Changes one place of a JSON value, chosen at random: what stands there, its name, or its neighbours. The value itself may be replaced. */
 export function mutateValue(value: unknown, random: Random): unknown {
   const places: (readonly [Container, string])[] = [];
@@ -48,7 +53,7 @@ export function mutateValue(value: unknown, random: Random): unknown {
       delete object[name];
       break;
     case 1:
-      object[placeIn(container, random.pick(oddNames))] = standing;
+      put(container, placeIn(container, random.pick(oddNames)), standing);
       break;
     case 2:
       object[name] =

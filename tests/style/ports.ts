@@ -18,6 +18,10 @@ export const ports: Readonly<Record<string, PortFile>> = {
     uses: ["node:crypto"],
     reason: "forges a token's signature; no randomness is drawn",
   },
+  "packages/cli/src/conformance/reconcile-frame.ts": {
+    uses: ["node:crypto"],
+    reason: "hashes fingerprints apart from packages/protocol; no randomness is drawn",
+  },
   "packages/cli/src/conformance/row-digest.ts": {
     uses: ["node:crypto"],
     reason: "hashes rows apart from packages/protocol; no randomness is drawn",
@@ -86,6 +90,11 @@ export const ports: Readonly<Record<string, PortFile>> = {
   "packages/server/src/storage/sqlite.ts": {
     uses: ["setImmediate"],
     reason: "when a group commit ends, unless given another schedule",
+  },
+  "packages/simulation/src/turn.ts": {
+    uses: ["setImmediate"],
+    reason:
+      "ends a step of the simulated world when all that was promised in it has happened; nothing waits for time",
   },
   "packages/server/src/logger.ts": {
     uses: ["new Date"],

@@ -89,6 +89,6 @@ export function describeLastBackup(last: LastBackup | undefined, nowMs: number):
 
 export const timeText = (ms: number): string => new Date(ms).toISOString();
 
-function sizeText(bytes: number): string {
+export function sizeText(bytes: number): string {
   return bytes < 1_000_000 ? `${Math.ceil(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

@@ -7,6 +7,14 @@ import {
   describeRestore,
   restore,
 } from "./backup.js";
+import {
+  type ExportCommand,
+  type ImportCommand,
+  describeExport,
+  describeImport,
+  exportData,
+  importData,
+} from "./export.js";
 import type { Machine } from "./machine.js";
 import { option } from "./settings.js";
 import { sqliteFile } from "./storage-address.js";
@@ -22,6 +30,8 @@ export function addOperations(landfall: Command, terminal: Terminal, machine: Ma
   addBackup(landfall, terminal, machine);
   addRestore(landfall, terminal, machine);
   addVerify(landfall, terminal, machine);
+  addExport(landfall, terminal, machine);
+  addImport(landfall, terminal, machine);
 }
 
 function addBackup(landfall: Command, terminal: Terminal, machine: Machine): void {
@@ -77,5 +87,44 @@ function addVerify(landfall: Command, terminal: Terminal, machine: Machine): voi
       const report = await verify(options, terminal, machine);
       terminal.print(options.json ? JSON.stringify(report, null, 2) : describeVerification(report));
       if (!report.ok) process.exitCode = 1;
+    });
+}
+
+function addExport(landfall: Command, terminal: Terminal, machine: Machine): void {
+  landfall
+    .command("export")
+    .description("write spaces out as lines of JSON, as of one moment, while the server goes on")
+    .addOption(option("storage").makeOptionMandatory())
+    .addOption(option("to").makeOptionMandatory())
+    .addOption(option("space"))
+    .addOption(option("force"))
+    .addOption(option("json"))
+    .addHelpText(
+      "after",
+      "\nRecords, deletes, stamps and members; for everything, and for a server that is to go on, make a backup. A run that was broken off is gone on with by the same command.\n\nExamples:\n  landfall export --storage sqlite:landfall.db --to all.ndjson\n  landfall export --storage sqlite:landfall.db --space site-7 --to site-7.ndjson",
+    )
+    .action(async (options: ExportCommand & Json) => {
+      const report = await exportData(options, terminal, machine);
+      terminal.print(options.json ? JSON.stringify(report, null, 2) : describeExport(report));
+    });
+}
+
+function addImport(landfall: Command, terminal: Terminal, machine: Machine): void {
+  landfall
+    .command("import")
+    .description("read an export into spaces that are not there yet")
+    .addOption(option("from").makeOptionMandatory())
+    .addOption(option("storage").makeOptionMandatory())
+    .addOption(option("space"))
+    .addOption(option("as"))
+    .addOption(option("owner"))
+    .addOption(option("json"))
+    .addHelpText(
+      "after",
+      "\nStop the server first. A run that was broken off is gone on with by the same command, and one that is repeated changes nothing.\n\nExamples:\n  landfall import --from all.ndjson --storage sqlite:landfall.db\n  landfall import --from all.ndjson --storage sqlite:landfall.db --space site-7 --as site-7-copy --owner ann",
+    )
+    .action(async (options: ImportCommand & Json) => {
+      const spaces = await importData(options, terminal, machine);
+      terminal.print(options.json ? JSON.stringify({ spaces }, null, 2) : describeImport(spaces));
     });
 }

@@ -81,6 +81,8 @@ const declared = {
   from: { flag: "--from <file>", help: "file to read" },
   force: { flag: "--force", help: "replace a file that is there" },
   skipVerify: { flag: "--skip-verify", help: "restore without looking for damage first" },
+  as: { flag: "--as <id>", help: "another id for the space that --space names" },
+  owner: { flag: "--owner <user>", help: "user who becomes an owner, beside the members that there were" },
   space: { flag: "--space <id>", help: "space to look at" },
   json: { flag: "--json", help: "print JSON" },
 } as const satisfies { readonly [name: string]: Setting<string | number> };

@@ -5,6 +5,7 @@ import { memoryStorage } from "./storage/memory.js";
 import {
   type ClientStorage,
   type ClientStorageFactory,
+  FencedError,
   type StorageChange,
   StorageError,
   termName,
@@ -107,6 +108,8 @@ async function openInstallation(
 ): Promise<Installation> {
   const storage = await factory.open(name);
   try {
+    // Read before the device is: whoever makes the installation meanwhile raises it.
+    const standing = Number((await storage.get("meta", "", termName)) ?? 0);
     const [device, clock] = await Promise.all([
       storage.get("meta", "", "device"),
       storage.get("meta", "", "clock"),
@@ -114,12 +117,30 @@ async function openInstallation(
     const { reservedMs = 0, offsetMs = 0 } = (clock ?? {}) as Partial<Clock>;
     const known = { storage, floorMs: reservedMs, offsetMs };
     if (typeof device === "string") return { ...known, device, isNew: false };
-    const created = randomUuid(random);
-    await storage.commit([putDevice(created)]);
-    return { ...known, device: created, isNew: true };
+    return { ...known, ...(await makeInstallation(storage, randomUuid(random), standing)) };
   } catch (error) {
     await storage.close();
     throw error;
+  }
+}
+
+/**
+ * Gives an empty storage its device id. Of tabs that find it empty at the same time only one may: seqs are counted
+ * by device (DESIGN rule 3), so all of them must be the same one.
+ */
+async function makeInstallation(
+  storage: ClientStorage,
+  created: string,
+  standing: number,
+): Promise<Pick<Installation, "device" | "isNew">> {
+  try {
+    await storage.commit([putDevice(created), put(termName, standing + 1)], { space: "", term: standing });
+    return { device: created, isNew: true };
+  } catch (error) {
+    if (!(error instanceof FencedError)) throw error;
+    const device = await storage.get("meta", "", "device");
+    if (typeof device !== "string") throw error;
+    return { device, isNew: false };
   }
 }
 

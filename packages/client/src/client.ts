@@ -474,7 +474,12 @@ class LandfallClient<S extends Schema> implements Client<S> {
         this.#sessions.set(space, session);
         this.#tabs?.shows(space, session.meta.revision);
         if (this.#term !== undefined) this.#loop.addSpace(session);
-        else this.#tabs?.post({ type: "changed", space, payload: { type: "opened" } });
+        else {
+          this.#tabs?.post({ type: "changed", space, payload: { type: "opened" } });
+          // A tab that died between storing a write and telling of it has left it to whoever reads it first.
+          const { events } = session.outbox;
+          if (events.length > 0) this.#publish(space, { type: "write", events, isStored: true });
+        }
         this.#status.changed();
         return session;
       });

@@ -28,3 +28,20 @@ export {
   type RestoreReport,
   restoreFile,
 } from "./storage/restore-file.js";
+export {
+  type ExportChunk,
+  ExportError,
+  type ExportOptions,
+  type ExportPosition,
+  exportSpaces,
+} from "./operations/export.js";
+export {
+  type ExportHeader,
+  type ExportLine,
+  exportFormat,
+  exportLine,
+  maxLineBytes,
+} from "./operations/export-format.js";
+export { ImportError, type ImportOptions, type ImportedSpace, Importer } from "./operations/import.js";
+export { type ExportFileOptions, type ExportReport, exportFile } from "./storage/export-file.js";
+export { type ImportFileOptions, importFile } from "./storage/import-file.js";

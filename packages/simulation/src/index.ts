@@ -1,1 +1,4 @@
-export { RandomStream } from "./random-stream.js";
+export { makePlan } from "./make-plan.js";
+export { run } from "./run.js";
+export { report, shrunk } from "./seed-report.js";
+export { timeline } from "./timeline.js";

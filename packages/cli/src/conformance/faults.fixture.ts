@@ -383,6 +383,65 @@ const ofMerging: readonly KitFault[] = [
   ),
 ];
 
+/** Changes the answers of reconciliations. */
+const reconciling = (
+  change: (answer: Loose & { rows: LooseRow[]; frame: string; head: number }) => void,
+): Tampering => ({
+  answer(reply, { path }) {
+    if (path === "/v1/reconcile" && reply.status === 200)
+      changeAnswer(reply, (body) => change(body as Parameters<typeof change>[0]));
+  },
+});
+
+/** Turns a bit over in the last byte of a frame. */
+function damaged(frame: string): string {
+  const bytes = Buffer.from(frame, "base64url");
+  if (bytes.length > 0) bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+  return bytes.toString("base64url");
+}
+
+const ofReconciling: readonly KitFault[] = [
+  fault("a reconciliation never ends", ["reconcile/equal", "reconcile/up-to"], () => ({
+    request(call) {
+      if (call.path === "/v1/reconcile")
+        changeBody(call, (body) => (body["frame"] = damaged(String(body["frame"]))));
+    },
+  })),
+  fault("a frame has another number", ["reconcile/differs", "reconcile/wanted"], () =>
+    reconciling((answer) => (answer.frame = damaged(answer.frame))),
+  ),
+  fault("a row that is wanted does not come", ["reconcile/wanted", "reconcile/keys"], () =>
+    reconciling((answer) => answer.rows.pop()),
+  ),
+  fault("rows come as they were", ["reconcile/keys"], () =>
+    reconciling(({ rows }) => rows.forEach((row) => (row.version = 1))),
+  ),
+  fault("the cursor that is compared at is not heard", ["reconcile/up-to"], () => ({
+    request(call) {
+      if (call.path === "/v1/reconcile")
+        changeBody(call, (body) => (body["upTo"] = Number(body["upTo"]) + 1));
+    },
+  })),
+  fault("the generation is not compared", ["reconcile/elsewhere"], () => {
+    let known: unknown;
+    return {
+      request(call) {
+        if (isExchange(call))
+          changeBody(
+            call,
+            (body) => (known = (body["spaces"] as Loose[] | undefined)?.[0]?.["generation"] ?? known),
+          );
+        else if (call.path === "/v1/reconcile") changeBody(call, (body) => (body["generation"] = known));
+      },
+    };
+  }),
+  fault("frames are not looked at", ["reconcile/bad"], () => ({
+    request(call) {
+      if (call.path === "/v1/reconcile") changeBody(call, (body) => (body["frame"] = "AAA"));
+    },
+  })),
+];
+
 const ofStreamsAndPulls: readonly KitFault[] = [
   fault("a stream has no end", ["stream/whole"], () =>
     lines((line) => (line["type"] === "end" ? undefined : line)),
@@ -508,7 +567,7 @@ const ofRefusals = (owner: string): readonly KitFault[] => [
 
 const news = (message: Loose): boolean => message["type"] === "poke" || message["type"] === "delta";
 
-const ofSockets: readonly KitFault[] = [
+const ofSockets = (owner: string): readonly KitFault[] => [
   fault("frames are compressed", ["socket/welcome"], () => ({ compress: true })),
   fault("the welcome has another time", ["socket/welcome"], () => ({
     down: (message) => void (message["type"] === "welcome" && (message["time"] = 0)),
@@ -558,6 +617,18 @@ const ofSockets: readonly KitFault[] = [
         for (const name of Object.keys(heads)) heads[name] = 0;
     },
   })),
+  fault("an exchange over the socket is not answered", ["socket/exchange", "socket/exchange-token"], () => ({
+    down: (message) => message["type"] !== "answer",
+  })),
+  fault("an exchange over the socket says that it was applied, and was not", ["socket/exchange"], () => ({
+    up(message) {
+      const request = message["request"] as { spaces?: { events?: object[] }[] } | undefined;
+      for (const space of request?.spaces ?? []) space.events = [];
+    },
+  })),
+  fault("whatever the token, the socket's user writes", ["socket/exchange-token"], () => ({
+    up: (message) => void (message["type"] === "exchange" && (message["token"] = owner)),
+  })),
   fault("who was removed is not told", ["socket/revoked"], () => ({
     down: (message) => message["type"] !== "revoked",
   })),
@@ -570,7 +641,8 @@ export const kitFaults = (owner: string): readonly KitFault[] => [
   ...ofRepeats,
   ...ofReads,
   ...ofMerging,
+  ...ofReconciling,
   ...ofStreamsAndPulls,
   ...ofRefusals(owner),
-  ...ofSockets,
+  ...ofSockets(owner),
 ];

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 
 // Written from docs/protocol.md alone, and apart from packages/protocol: a fault there must not hide itself here.
 
-interface Live {
+export interface Live {
   readonly domain: string;
   readonly key: string;
   readonly version: number;
@@ -25,7 +25,8 @@ function lengthAndText(text: string): Buffer {
   return Buffer.concat([length, bytes]);
 }
 
-function rowNumber({ domain, key, version, fields, stamps }: Live): bigint {
+/** What one row adds to the digest of its domain. */
+export function rowNumber({ domain, key, version, fields, stamps }: Live): bigint {
   const rowHash = createHash("sha256").update(canonical({ fields, stamps }), "utf8").digest();
   const versionBytes = Buffer.alloc(8);
   versionBytes.writeBigUInt64BE(BigInt(version));

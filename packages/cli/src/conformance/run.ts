@@ -7,6 +7,7 @@ import { mergeChecks } from "./checks/merging.js";
 import { opChecks } from "./checks/ops.js";
 import { pullChecks } from "./checks/pulls.js";
 import { readChecks } from "./checks/reads.js";
+import { reconcileChecks } from "./checks/reconciling.js";
 import { requestChecks } from "./checks/requests.js";
 import { socketChecks } from "./checks/sockets.js";
 import { spaceChecks } from "./checks/spaces.js";
@@ -23,6 +24,7 @@ export const checks: readonly Check[] = [
   ...readChecks,
   ...mergeChecks,
   ...digestChecks,
+  ...reconcileChecks,
   ...streamChecks,
   ...pullChecks,
   ...requestChecks,

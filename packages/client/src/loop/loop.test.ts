@@ -73,6 +73,15 @@ describe("the loop", () => {
     expect(names.map((name) => space(name).sendable)).toEqual(names.map(() => 0));
   });
 
+  test("a poke that names what never comes costs some requests, and the space is live again", async () => {
+    const { server, time, loop, requestsWithin } = createWorld();
+    await time.advance(200);
+    server.socket?.message({ type: "poke", space: "a", domains: ["note"], index: 99, by: "device-2" });
+    await time.advance(30_000);
+    expect(loop.status.state).toBe("live");
+    expect(requestsWithin(30_000)).toBeLessThan(8);
+  });
+
   test("pokes bring an exchange at once, own ones none, and deltas that fit save it", async () => {
     const { server, time, others, space, loop } = createWorld();
     await time.advance(200);

@@ -53,7 +53,8 @@ export class TrackedSpace {
   #notBeforeMs = 0;
   /** A deferred event: nothing is sent before. */
   #sendAtMs = 0;
-  readonly #heads: { [domain: string]: number } = {};
+  /** What pokes and `heads` have named. */
+  #heads: { [domain: string]: number } = {};
   /** Where the last answer left the space, and how often in a row it asked again without having come further. */
   #mark = "";
   #stalls = 0;
@@ -199,7 +200,11 @@ export class TrackedSpace {
     // Who had to let others send first has not stalled.
     this.#stalls = further ? 0 : this.#stalls + Number(!this.#denied);
     this.#notBeforeMs = 0;
-    if (this.#stalls > freeStalls) this.#hold("The space does not come further.", this.#stalls - freeStalls);
+    if (this.#stalls <= freeStalls) return;
+    this.#hold("The space does not come further.", this.#stalls - freeStalls);
+    // What was named and never comes was of a history that is no more, or not true; the next `heads` name what is.
+    this.#heads = {};
+    this.look();
   }
 
   #broke(error: unknown): void {

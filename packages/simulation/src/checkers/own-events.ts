@@ -1,5 +1,5 @@
 import type { Stamp } from "@landfall/protocol";
-import type { Issue, Started, View, Who } from "../history.js";
+import type { Issue, Started, View } from "../history.js";
 import type { Branch, Lineage } from "../model/lineage.js";
 import { type Run, tabOf } from "./checker.js";
 
@@ -11,7 +11,7 @@ export interface EventStory {
   readonly sends: { readonly position: number; readonly seq: number }[];
   /** Where each process was told of its outcome, by tab and run. */
   readonly settled: Map<string, number>;
-  /** Where an inbox first told of it, by device. */
+  /** Where each process's inbox first told of it, by tab and run. */
   readonly boxed: Map<string, number>;
   shownAt: number | undefined;
 }
@@ -22,16 +22,12 @@ export interface Candidate {
   readonly sure: boolean;
 }
 
-interface TabRun {
-  readonly started: Started | undefined;
-  readonly position: number;
-  readonly who: Who;
-}
-
 /** Whose events each process knows of, and which of them its view is made of. */
 export class OwnEvents {
   readonly stories = new Map<Stamp, EventStory>();
-  readonly #runs = new Map<string, TabRun>();
+  /** What lay in each outbox when a process opened it, by tab, run and space. */
+  readonly #begun = new Map<string, { readonly position: number; readonly events: readonly Stamp[] }>();
+  readonly #ended = new Map<string, number>();
   /** Events written on each device, in order. */
   readonly #written = new Map<string, EventStory[]>();
   /** What each process has certainly heard of from other tabs. */
@@ -44,7 +40,10 @@ export class OwnEvents {
           this.#issue(entry, position);
           break;
         case "started":
-          this.#runs.set(tabOf(entry), { started: entry, position, who: entry });
+          this.#start(entry, position);
+          break;
+        case "ended":
+          this.#ended.set(tabOf(entry), position);
           break;
         case "shown": {
           const story = this.stories.get(entry.event);
@@ -57,7 +56,7 @@ export class OwnEvents {
         case "inbox":
           for (const { event, kind } of entry.items) {
             const boxed = event === undefined ? undefined : this.stories.get(event)?.boxed;
-            if (kind !== "superseded" && boxed && !boxed.has(entry.device)) boxed.set(entry.device, position);
+            if (kind !== "superseded" && boxed && !boxed.has(tabOf(entry))) boxed.set(tabOf(entry), position);
           }
           break;
         case "request":
@@ -67,6 +66,11 @@ export class OwnEvents {
         default:
       }
     }
+  }
+
+  #start(entry: Started, position: number): void {
+    for (const [space, events] of Object.entries(entry.outbox))
+      this.#begun.set(`${tabOf(entry)} ${space}`, { position, events });
   }
 
   #issue(issue: Issue, position: number): void {
@@ -109,9 +113,9 @@ export class OwnEvents {
 
   #knownTo(view: View, position: number): Map<EventStory, boolean> {
     const known = new Map<EventStory, boolean>();
-    const start = this.#runs.get(tabOf(view));
+    const begun = this.#begun.get(`${tabOf(view)} ${view.space}`);
     const heard = this.#heard.get(tabOf(view));
-    for (const id of start?.started?.outbox[view.space] ?? []) {
+    for (const id of begun?.events ?? []) {
       const story = this.stories.get(id);
       if (story) known.set(story, true);
     }
@@ -120,8 +124,7 @@ export class OwnEvents {
       if (story.position > position || issue.space !== view.space || known.has(story)) continue;
       const isOwn = issue.tab === view.tab && issue.run === view.run;
       // What an earlier process had not stored is gone with it, unless another tab has heard of it.
-      if (!isOwn && issue.tab === view.tab) continue;
-      if (!isOwn && this.#runs.get(tabOf(view)) === undefined) continue;
+      if (!isOwn && (issue.tab === view.tab || this.#isLost(story, begun?.position ?? 0))) continue;
       known.set(
         story,
         (isOwn || (heard?.has(issue.event) ?? false)) &&
@@ -129,6 +132,12 @@ export class OwnEvents {
       );
     }
     return known;
+  }
+
+  /** Whether an event went with the process that wrote it, before another began: that found it on the disk, or never. */
+  #isLost({ issue, sends }: EventStory, begunAt: number): boolean {
+    const endedAt = this.#ended.get(tabOf(issue));
+    return endedAt !== undefined && endedAt < begunAt && sends.length === 0;
   }
 
   #isShown({ shownAt }: EventStory, position: number): boolean {
@@ -142,7 +151,7 @@ export class OwnEvents {
     const { view, position, branch, index } = at;
     const applied = branch.indexOf(issue.event);
     if (applied !== undefined) return applied <= index ? "gone" : "pending";
-    if ((boxed.get(view.device) ?? Number.POSITIVE_INFINITY) < position) return "gone";
+    if ((boxed.get(tabOf(view)) ?? Number.POSITIVE_INFINITY) < position) return "gone";
     const toldAt = settled.get(tabOf(view));
     const refused = decisionIn(branch, issue.event);
     if (refused && refused.code !== "depends_on" && refused.status === "rejected") {

@@ -116,9 +116,12 @@ export class ClientProcess {
   /** The changes as they are now, whatever becomes of the values. @throws StorageError */
   #take(changes: readonly StorageChange[]): StorageChange[] {
     try {
-      return changes.map((change) =>
-        change.type === "put" ? { ...change, value: this.disk.hold(change.value) } : { ...change },
-      );
+      return changes.map((change) => {
+        if (change.type === "put") return { ...change, value: this.disk.hold(change.value) };
+        if (change.type !== "putAll") return { ...change };
+        const held = [...change.values].map(([b, value]) => [b, this.disk.hold(value)] as const);
+        return { ...change, values: new Map(held) };
+      });
     } catch (cause) {
       throw new StorageError("failed", "Nothing was written: the changes could not be read.", { cause });
     }

@@ -78,6 +78,10 @@ export class ClientTables implements ClientData {
     const { table, space, a } = change;
     if (change.type === "put")
       return this.#set(table, space, change.a, change.b, { value: change.value }, undo);
+    if (change.type === "putAll") {
+      for (const [b, value] of change.values) this.#set(table, space, change.a, b, { value }, undo);
+      return;
+    }
     if (change.type === "delete") return this.#set(table, space, change.a, change.b, undefined, undo);
     for (const [under, values] of [...(this.#table(table).get(space) ?? [])]) {
       if (a !== undefined && under !== a) continue;

@@ -285,4 +285,50 @@ export const socketChecks: readonly Check[] = [
       );
     },
   },
+  {
+    id: "socket/exchange",
+    rule,
+    asks: "A small exchange over the socket is answered by the lines that HTTP would stream, or without lines; its event is handled once, whichever way it comes again.",
+    async run(bench) {
+      const device = await bench.device();
+      const socket = await bench.welcomed(device.caller, device.name);
+      const request = device.request({ cursors: { [domain]: 0 }, events: [device.event([create("a")])] });
+      const token = device.caller.token;
+      socket.send({ type: "exchange", id: 7, token, request });
+      const { lines } = await socket.next("answer", ({ id }) => id === 7);
+      const { spaces } = await device.caller.exchange(request);
+      const status = lines === undefined ? {} : { status: "duplicate", of: "applied" };
+      has("the answer by HTTP", spaces, [
+        { outcomes: [{ index: 1, ...status }], rows: [{ key: "a", version: 1 }] },
+      ]);
+      if (lines === undefined) return;
+      same(
+        "the lines",
+        lines.map(({ type }) => type ?? "row"),
+        ["time", "space", "end", "done"],
+      );
+      has("the space's line", lines[1], {
+        space: device.space,
+        lastSeq: 1,
+        outcomes: [{ status: "applied", index: 1 }],
+      });
+    },
+  },
+  {
+    id: "socket/exchange-token",
+    rule,
+    asks: "An exchange over the socket with a token that is not good, or another user's, is answered without lines and not handled.",
+    async run(bench) {
+      const device = await bench.device();
+      const socket = await bench.welcomed(device.caller, device.name);
+      const tokens = ["nonsense", bench.second.token];
+      for (const [id, token] of tokens.entries()) {
+        const events = [{ ...device.event([create("a")]), seq: 1 }];
+        socket.send({ type: "exchange", id, token, request: device.request({ events }) });
+        const { lines } = await socket.next("answer", (answer) => answer.id === id);
+        must(lines === undefined, "an exchange with a token that is not the socket's own is answered");
+      }
+      same("what is there", await device.rows(domain), []);
+    },
+  },
 ];

@@ -37,6 +37,8 @@ function questions(space: string, user: string): readonly (readonly [path: strin
     ask({ events: [{ ...event, ops: "wrong" }] }),
     ask({ generation: "g", cursors: { [domain]: 99 } }),
     ask({ cursors: { [domain]: 0 } }, { accept: "application/x-ndjson" }),
+    ["/v1/reconcile", { json: { protocol: 1, space, generation: "g", domain, upTo: 0, frame: "AAA" } }],
+    ["/v1/reconcile", { json: { protocol: 1, space, generation: "g", domain, upTo: 9, frame: "AA" } }],
     [`${at}/rows?domain=${domain}`, {}],
     [`${at}/rows?domain=${domain}&since=99`, {}],
     [`${at}/rows?wrong=1`, {}],

@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { openAccount } from "./client-storage.js";
+import { memoryStorage } from "./storage/memory.js";
+
+const open = (factory = memoryStorage(), first = 0): ReturnType<typeof openAccount> => {
+  let next = first;
+  return openAccount({
+    factory,
+    app: "landfall",
+    account: "ann",
+    random: { bytes: (count) => new Uint8Array(count).fill(++next) },
+    notes: undefined,
+  });
+};
+
+test("rule 3: tabs that find an empty storage at the same time are one device", async () => {
+  const factory = memoryStorage();
+  const tabs = await Promise.all([open(factory, 0), open(factory, 10), open(factory, 20)]);
+  const stored = await open(factory, 30);
+  expect(tabs.map(({ device }) => device)).toEqual(tabs.map(() => stored.device));
+});
+
+test("rule 3: a tab that looks while another makes the installation is the same device, whichever step it is at", async () => {
+  for (let steps = 0; steps < 12; steps++) {
+    const factory = memoryStorage();
+    const first = open(factory, 0);
+    for (let i = 0; i < steps; i++) await Promise.resolve();
+    const [one, other] = await Promise.all([first, open(factory, 10)]);
+    expect(other.device, `after ${steps} steps`).toBe(one.device);
+  }
+});

@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import { type ImportOptions, type ImportedSpace, Importer } from "../operations/import.js";
+import { maxLineBytes } from "../operations/export-format.js";
+import type { Progress } from "../operations/verify-records.js";
+import { readLines } from "./bounded-lines.js";
+import { sqlite } from "./sqlite.js";
+
+export interface ImportFileOptions extends Omit<ImportOptions, "storage"> {
+  readonly from: string;
+  /** The data file, made where it is not there; no server may have it open. */
+  readonly file: string;
+  /** Hears of lines that were read; it may throw to break the import off. */
+  readonly progress?: Progress;
+}
+
+/** Lines between two reports of progress. */
+const progressLines = 500;
+
+/**
+ * Reads an export into a data file; see `Importer`.
+ * @throws Error that says which line is wrong, and what to do; what came before its section was imported.
+ */
+export async function importFile(options: ImportFileOptions): Promise<readonly ImportedSpace[]> {
+  const { from, file, progress = () => undefined, ...rest } = options;
+  if (!existsSync(from))
+    throw new Error(`There is no file ${from}. Name one that landfall export has written.`);
+  const storage = sqlite(file);
+  let number = 0;
+  try {
+    const importer = new Importer({ ...rest, storage });
+    for (const line of readLines(from, maxLineBytes)) {
+      number = line.number;
+      await importer.take(line.text);
+      if (number % progressLines === 0) await progress(progressLines);
+    }
+    importer.end();
+    return importer.imported;
+  } catch (cause) {
+    const { name } = cause as Error;
+    if (name === "ImportError")
+      throw new Error(`${from}, line ${number}: ${(cause as Error).message}.`, { cause });
+    if (name === "LineError")
+      throw new Error(`${from}, line ${number + 1}: ${(cause as Error).message}.`, { cause });
+    throw cause;
+  } finally {
+    await storage.close();
+  }
+}

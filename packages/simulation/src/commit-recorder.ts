@@ -1,0 +1,173 @@
+import type { Row } from "@landfall/protocol";
+import type { CommittedEvent } from "@landfall/server/engine-types";
+import { readBody } from "@landfall/server/exchange/outcome";
+import type { SpaceChanges, SpaceTransaction, Storage } from "@landfall/server/storage/port";
+import type { Decided } from "./history.js";
+import type { Recorder } from "./recorder.js";
+
+/** What one batch has done so far, as its calls of the storage say. */
+interface Batch {
+  readonly space: string;
+  generation: string;
+  device: string;
+  user: string;
+  readonly decided: Decided[];
+  readonly events: CommittedEvent[];
+  readonly outcomes: { readonly seq: number; readonly id: string; readonly body: string }[];
+  started:
+    | {
+        readonly generation: string;
+        readonly parent: string | undefined;
+        readonly reason: string;
+        readonly at: number;
+      }
+    | undefined;
+}
+
+/**
+ * A storage as it is, that writes down what each batch has made durable: the witness of the order. What was under way
+ * when the process died is looked up when the storage is opened again.
+ */
+export class CommitRecorder {
+  /** Batches of which nobody knows yet whether they were kept, in the order of their calls. */
+  #open: Batch[] = [];
+
+  constructor(readonly recorder: Recorder) {}
+
+  wrap(storage: Storage): Storage {
+    return {
+      ...storage,
+      write: async (space, run) => {
+        const batch: Batch = {
+          space,
+          generation: "",
+          device: "",
+          user: "",
+          decided: [],
+          events: [],
+          outcomes: [],
+          started: undefined,
+        };
+        this.#open.push(batch);
+        try {
+          const result = await storage.write(space, (transaction) => {
+            // A group that was lost begins its batches anew.
+            batch.events.length = batch.outcomes.length = 0;
+            batch.started = undefined;
+            return run(watched(transaction, batch));
+          });
+          this.#kept(batch);
+          return result;
+        } finally {
+          this.#open = this.#open.filter((other) => other !== batch);
+        }
+      },
+      read: (view) => storage.read(view),
+      onCommit: (listener) => storage.onCommit(listener),
+      stats: () => storage.stats(),
+      close: () => storage.close(),
+    };
+  }
+
+  /** The storage was opened again after a crash: what was kept of what was under way is known now. */
+  async reopened(storage: Storage): Promise<void> {
+    for (const batch of this.#open.splice(0)) {
+      const seq = batch.outcomes.at(-1)?.seq;
+      const isKept = await storage.read(async (snapshot) => {
+        const found = await snapshot.space(batch.space, batch.user);
+        if (!found) return false;
+        if (batch.started) return found.state.generation === batch.started.generation;
+        if (seq === undefined)
+          return found.state.head >= (batch.events.at(-1)?.index ?? Number.POSITIVE_INFINITY);
+        const writer = await snapshot.writer(batch.space, batch.generation, batch.device, batch.user);
+        return (writer?.lastSeq ?? 0) >= seq;
+      });
+      if (isKept) this.#kept(batch);
+    }
+  }
+
+  #kept(batch: Batch): void {
+    const { space, started } = batch;
+    if (started)
+      this.recorder.add({
+        type: "generation",
+        space,
+        generation: started.generation,
+        ...(started.parent !== undefined && { parent: started.parent }),
+        reason: started.reason as "created" | "wiped" | "restored",
+        forkedAt: started.at,
+      });
+    const decided = decisions(batch);
+    if (decided.length > 0)
+      this.recorder.add({ type: "commit", space, generation: batch.generation, decided });
+  }
+}
+
+function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction {
+  const own: Partial<SpaceTransaction> = {
+    async open(device, user) {
+      batch.device = device;
+      batch.user = user;
+      const opened = await transaction.open(device, user);
+      batch.generation = opened?.state.generation ?? "";
+      return opened;
+    },
+    save(changes: SpaceChanges) {
+      if (changes.outcomes) batch.outcomes.push(...changes.outcomes.outcomes);
+      return transaction.save(changes);
+    },
+    startGeneration(start, state, wipe) {
+      batch.started = start;
+      return transaction.startGeneration(start, state, wipe);
+    },
+    publish(generation, events) {
+      batch.events.push(...events);
+      transaction.publish(generation, events);
+    },
+  };
+  return new Proxy(transaction, {
+    get(target, name: keyof SpaceTransaction) {
+      const member = own[name];
+      if (member) return member;
+      const value: unknown = target[name];
+      return typeof value === "function" ? (value as () => void).bind(target) : value;
+    },
+  });
+}
+
+/** Everything that a batch decided: what was applied, as it was published, and the outcomes of the rest. */
+function decisions({ events, outcomes, device }: Batch): Decided[] {
+  const published = new Map(events.map((event) => [`${event.by} ${event.seq}`, event]));
+  const decided: Decided[] = [];
+  for (const { seq, id, body } of outcomes) {
+    const recorded = readBody(body);
+    if (recorded.status === "applied") {
+      const event = published.get(`${device} ${seq}`);
+      published.delete(`${device} ${seq}`);
+      decided.push({
+        status: "applied",
+        index: recorded.index,
+        modifiedAt: recorded.modifiedAt,
+        event: id,
+        deviceId: device,
+        seq,
+        ...(recorded.eff && { eff: recorded.eff }),
+        ...(recorded.superseded && { superseded: recorded.superseded }),
+        ...(event?.rows && { rows: event.rows.map(({ text }) => JSON.parse(text) as Row) }),
+      });
+    } else if (recorded.status !== "expired") {
+      const code = recorded.status === "rejected" ? { code: recorded.code } : {};
+      decided.push({ status: recorded.status, event: id, deviceId: device, seq, ...code });
+    }
+  }
+  for (const { index, modifiedAt, by, seq, rows } of published.values())
+    decided.push({
+      status: "applied",
+      index,
+      modifiedAt,
+      deviceId: by,
+      seq,
+      ...(rows && { rows: rows.map(({ text }) => JSON.parse(text) as Row) }),
+    });
+  return decided;
+}

@@ -1,0 +1,105 @@
+import { afterTurn } from "./turn.js";
+
+interface Entry {
+  readonly atMs: number;
+  readonly sequence: number;
+  run: (() => void) | undefined;
+}
+
+const before = (a: Entry, b: Entry): boolean =>
+  a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence);
+
+/** More steps than any run needs: some part asks again and again without coming further. */
+const maxSteps = 300_000;
+
+/**
+ * The only place where anything of the world waits: one queue in order of virtual time, and of the calls where times
+ * are equal. Between two steps everything that the first one promised has happened.
+ */
+export class EventQueue {
+  readonly #heap: Entry[] = [];
+  #sequence = 0;
+  #nowMs = 0;
+  /** Steps taken. */
+  steps = 0;
+
+  /** Milliseconds since the world began; moves only from step to step. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Runs at that time, or at the next step where it has passed. Returns what takes it back. */
+  at(atMs: number, run: () => void): () => void {
+    const entry: Entry = { atMs: Math.max(atMs, this.#nowMs), sequence: this.#sequence++, run };
+    this.#push(entry);
+    return () => {
+      entry.run = undefined;
+    };
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    return this.at(this.#nowMs + delayMs, run);
+  }
+
+  /** Takes steps until `done` says so before one, or nothing is left. @throws what a step threw. */
+  drive(done: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const turn = (): void => {
+        try {
+          if (done()) return resolve();
+          const next = this.#next();
+          if (!next) return resolve();
+          this.#nowMs = next.atMs;
+          this.steps += 1;
+          if (this.steps > maxSteps)
+            throw new Error(`More than ${maxSteps} steps: something never comes to rest.`);
+          (next.run as () => void)();
+        } catch (error) {
+          return reject(error instanceof Error ? error : new Error(String(error)));
+        }
+        afterTurn(turn);
+      };
+      afterTurn(turn);
+    });
+  }
+
+  /** The next entry that was not taken back. */
+  #next(): Entry | undefined {
+    for (;;) {
+      const next = this.#pop();
+      if (!next || next.run) return next;
+    }
+  }
+
+  #push(entry: Entry): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(entry);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const other = heap[parent] as Entry;
+      if (!before(entry, other)) break;
+      heap[at] = other;
+      at = parent;
+    }
+    heap[at] = entry;
+  }
+
+  #pop(): Entry | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined || first === last) return first;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1] as Entry, heap[child] as Entry)) child += 1;
+      if (!before(heap[child] as Entry, last)) break;
+      heap[at] = heap[child] as Entry;
+      at = child;
+    }
+    heap[at] = last;
+    return first;
+  }
+}

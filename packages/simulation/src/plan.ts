@@ -1,0 +1,148 @@
+/** The kinds of trouble that a run may have; each run has some of them. */
+export const faultKinds = [
+  "drop",
+  "duplicate",
+  "delay",
+  "reset",
+  "truncate",
+  "status",
+  "portal",
+  "pokes",
+  "offline",
+  "partition",
+  "crash",
+  "serverCrash",
+  "clock",
+  "freeze",
+  "tabs",
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** What an app does, as it can be written down before anybody knows the state it will meet. */
+export type Act =
+  /** Sets fields of a record: makes it where it is not there. */
+  | {
+      readonly do: "edit";
+      readonly domain: string;
+      readonly key: string;
+      readonly set: Readonly<Record<string, unknown>>;
+      readonly unset?: readonly string[];
+    }
+  | {
+      readonly do: "create";
+      readonly domain: string;
+      readonly key: string;
+      readonly set: Readonly<Record<string, unknown>>;
+    }
+  /** Brings a deleted record back, or makes one that was never there. */
+  | {
+      readonly do: "restore";
+      readonly domain: string;
+      readonly key: string;
+      readonly set: Readonly<Record<string, unknown>>;
+    }
+  /** An update under the condition that nobody has changed the record since. */
+  | {
+      readonly do: "expect";
+      readonly domain: string;
+      readonly key: string;
+      readonly set: Readonly<Record<string, unknown>>;
+    }
+  | { readonly do: "increment"; readonly key: string; readonly by: number }
+  | { readonly do: "mark"; readonly key: string; readonly add: boolean; readonly marks: readonly string[] }
+  /** Deletes, or makes what is not there. */
+  | {
+      readonly do: "delete";
+      readonly domain: string;
+      readonly key: string;
+      readonly otherwise?: Readonly<Record<string, unknown>>;
+    }
+  | { readonly do: "deleteMany"; readonly domain: string; readonly keys: readonly string[] }
+  /** Counts and leaves a name, atomically: shows whether it took effect not at all, once or more often. */
+  | { readonly do: "probe"; readonly mark: string }
+  /** Writes the same token into records of two domains, atomically. */
+  | { readonly do: "pair"; readonly token: string }
+  | { readonly do: "pay"; readonly from: string; readonly to: string; readonly coins: number }
+  /** Deals with the item of the inbox at that place, counted round. */
+  | {
+      readonly do: "inbox";
+      readonly at: number;
+      readonly choice: "retry" | "writeAgain" | "keepCopy" | "dismiss";
+    }
+  | { readonly do: "sync" };
+
+interface Timed {
+  readonly atMs: number;
+}
+
+/** One tab of a device acts. */
+export interface Operation extends Timed {
+  readonly type: "act";
+  readonly device: number;
+  readonly tab: number;
+  readonly space: number;
+  readonly act: Act;
+}
+
+interface OnDevice extends Timed {
+  readonly device: number;
+}
+
+/** Trouble that begins at a moment; what has a length ends by itself. */
+export type Trouble =
+  | (OnDevice & { readonly type: "offline"; readonly forMs: number })
+  | (OnDevice & {
+      readonly type: "partition";
+      readonly to: boolean;
+      readonly from: boolean;
+      readonly forMs: number;
+    })
+  /** The tab dies at its next storage call but so many, before or after what it does, and starts again. */
+  | (OnDevice & {
+      readonly type: "crash";
+      readonly tab: number;
+      readonly inCalls: number;
+      readonly after: boolean;
+      readonly downMs: number;
+    })
+  | (Timed & {
+      readonly type: "serverCrash";
+      readonly inCalls: number;
+      readonly after: boolean;
+      readonly downMs: number;
+    })
+  | (OnDevice & { readonly type: "clock"; readonly offsetMs: number; readonly stop: boolean })
+  | (OnDevice & { readonly type: "freeze"; readonly tab: number; readonly forMs: number })
+  /** A tab is closed by the person, and opened again. */
+  | (OnDevice & { readonly type: "closeTab"; readonly tab: number; readonly forMs: number });
+
+export type Step = Operation | Trouble;
+
+export interface DevicePlan {
+  /** The device's place in names and streams, which stays when others are taken out of a plan. */
+  readonly number: number;
+  readonly user: string;
+  readonly tabs: number;
+  /** Whether the platform has sockets. */
+  readonly socket: boolean;
+}
+
+/** A run, written down: the same plan is the same run. */
+export interface Plan {
+  readonly seed: number;
+  /** The kinds of trouble, each with how much of it. */
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly devices: readonly DevicePlan[];
+  readonly spaces: readonly string[];
+  readonly limits: {
+    readonly maxPageRows: number;
+    readonly maxEventsPerRequest: number;
+    readonly maxPageBytes: number;
+  };
+  /** How likely a call of the server's disk takes its time. */
+  readonly serverSlowness: number;
+  /** In order of time. */
+  readonly steps: readonly Step[];
+}
+
+export const isOperation = (step: Step): step is Operation => step.type === "act";

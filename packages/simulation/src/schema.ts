@@ -1,0 +1,60 @@
+import { counter, defineSchema, records, set } from "@landfall/schema";
+import { z } from "zod";
+import type { SchemaFacts } from "./history.js";
+
+/**
+ * What the world's app keeps: fields of every kind of merge, values that must be unique, details that go with their
+ * master, and an action that reads before it writes.
+ */
+export const schema = defineSchema({
+  version: 1,
+  domains: {
+    /** Fields of each kind. */
+    note: records({
+      fields: z.object({
+        title: z.string(),
+        body: z.string().optional(),
+        votes: z.number().default(0),
+        marks: z.array(z.string()).default([]),
+      }),
+      merge: { votes: counter(), marks: set() },
+    }),
+    /** A master. */
+    folder: records({ fields: z.object({ name: z.string(), color: z.string().optional() }) }),
+    /** Details of a folder, each with a number of its own. */
+    task: records({
+      fields: z.object({ folder: z.string(), number: z.number(), done: z.boolean() }),
+      parent: { domain: "folder", field: "folder", onDelete: "cascade" },
+      unique: [["number"]],
+    }),
+    /** What the action moves between. */
+    purse: records({ fields: z.object({ coins: z.number() }) }),
+  },
+  actions: (action) => ({
+    /** Moves coins: what it writes depends on what it reads. */
+    pay: action(
+      z.object({ from: z.string(), to: z.string(), coins: z.number() }),
+      async (tx, { from, to, coins }) => {
+        const [payer, payee] = [await tx.purse.get(from), await tx.purse.get(to)];
+        const had = payer?.coins ?? 100;
+        tx.purse.put(from, { coins: had - coins });
+        if (to !== from) tx.purse.put(to, { coins: (payee?.coins ?? 100) + coins });
+        return had;
+      },
+    ),
+  }),
+});
+
+export type WorldSchema = typeof schema;
+export const domainNames = ["note", "folder", "task", "purse"] as const;
+export type DomainName = (typeof domainNames)[number];
+
+/** The same once more, for models that must not ask the schema's code. */
+export const schemaFacts: SchemaFacts = {
+  domains: {
+    note: { counters: ["votes"], sets: ["marks"], defaults: { votes: 0, marks: [] } },
+    folder: {},
+    task: { unique: [["number"]], parent: { domain: "folder", field: "folder", onDelete: "cascade" } },
+    purse: {},
+  },
+};

@@ -1,0 +1,47 @@
+import { makePlan } from "./make-plan.js";
+import type { Plan } from "./plan.js";
+import { type Problem, run } from "./run.js";
+import { shrink } from "./shrink.js";
+import { timeline } from "./timeline.js";
+
+/** What became of a seed, as it goes from one thread to another. */
+interface SeedReport {
+  readonly seed: number;
+  readonly hash: string;
+  readonly writes: number;
+  readonly faults: readonly string[];
+  readonly problems: readonly Problem[];
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** Runs a seed, or a plan that was kept. */
+export async function report(of: number | Plan): Promise<SeedReport> {
+  const plan = typeof of === "number" ? makePlan(of) : of;
+  const { hash, writes, problems, counts } = await run(plan);
+  return {
+    seed: plan.seed,
+    hash,
+    writes,
+    faults: Object.keys(plan.faults),
+    problems,
+    counts: Object.fromEntries(counts),
+  };
+}
+
+/** A failure made small: the plan, its problems, and what happens in it. */
+interface ShrunkFailure {
+  readonly plan: Plan;
+  readonly problems: readonly Problem[];
+  readonly timeline: string;
+}
+
+/** Makes the failure of a seed as small as it gets in so many runs. */
+export async function shrunk(of: number | Plan, tries?: number): Promise<ShrunkFailure> {
+  const plan = typeof of === "number" ? makePlan(of) : of;
+  const checks = new Set((await run(plan)).problems.map(({ check }) => check));
+  const failsAlike = async (candidate: Plan): Promise<boolean> =>
+    (await run(candidate)).problems.some(({ check }) => checks.has(check));
+  const small = checks.size === 0 ? plan : await shrink(plan, failsAlike, tries);
+  const { problems, trace } = await run(small, { keepTrace: true });
+  return { plan: small, problems, timeline: timeline(trace) };
+}

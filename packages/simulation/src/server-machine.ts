@@ -1,0 +1,77 @@
+import { CommitRecorder } from "./commit-recorder.js";
+import { DeviceClock } from "./device-clock.js";
+import { count } from "./network/network.js";
+import { Program } from "./program.js";
+import type { RandomStream } from "./random-stream.js";
+import { schema } from "./schema.js";
+import { ServerNode } from "./server-node.js";
+import type { Verdict } from "./storage/call-gate.js";
+import { MemoryServerDisk } from "./storage/memory-server-disk.js";
+import type { PlannedCrash } from "./stepped-storage.js";
+import type { World } from "./world.js";
+
+/** The machine at the server's address: a disk, a clock, and the process that runs on it. */
+export class ServerMachine {
+  readonly clock: DeviceClock;
+  readonly random: RandomStream;
+  readonly disk = new MemoryServerDisk();
+  readonly #commits: CommitRecorder;
+  readonly #slow: RandomStream;
+  node: ServerNode | undefined;
+  crash: PlannedCrash | undefined;
+  /** How likely a call of the disk takes its time. */
+  slowness = 0;
+  #runs = 0;
+
+  constructor(readonly world: World) {
+    this.clock = new DeviceClock(world.queue);
+    this.random = world.random.split("server");
+    this.#slow = this.random.split("slow");
+    this.#commits = new CommitRecorder(world.recorder);
+  }
+
+  /** Starts a process on what the disk has kept; does nothing while one runs. */
+  async start(): Promise<void> {
+    if (this.node?.program.alive) return;
+    const { world } = this;
+    this.#runs += 1;
+    const name = `server#${this.#runs}`;
+    const program = new Program(name, world.queue, world.trace);
+    const storage = this.disk.open({
+      hook: () => this.#verdict(),
+      slow: () =>
+        new Promise((resolve) => void program.after(this.#slow.fraction() * 30, "slow disk", resolve)),
+      schedule: (run) => void program.after(0.05, "disk commits", run),
+      crashed: () => this.#crashed(),
+    });
+    await this.#commits.reopened(storage);
+    if (!program.alive) return;
+    world.recorder.add({ type: "serverStarted", server: "server" });
+    world.trace.note(name, "starts");
+    this.node = new ServerNode({
+      program,
+      storage: this.#commits.wrap(storage),
+      schema,
+      clock: this.clock,
+      random: this.random.split(name),
+      limits: world.plan.limits,
+      onFault: (message, error) => world.fault(message, error),
+    });
+  }
+
+  #verdict(): Verdict {
+    const { crash } = this;
+    if (crash && crash.leftCalls-- <= 0) return crash.after ? "crash-after" : "crash-before";
+    return this.slowness > 0 && this.#slow.chance(this.slowness) ? "slow" : "go";
+  }
+
+  #crashed(): void {
+    const { crash, world } = this;
+    this.crash = undefined;
+    count(world.counts, `serverCrash.${crash?.after ? "after" : "before"}`);
+    world.trace.note(this.node?.program.name ?? "server", "crashed");
+    this.node?.program.kill();
+    world.recorder.add({ type: "serverEnded", server: "server", how: "crashed" });
+    crash?.crash();
+  }
+}

@@ -1,0 +1,190 @@
+import type { Client, ClientPorts, SpaceHandle } from "@landfall/client";
+import { createClient } from "@landfall/client";
+import { type Json, canonicalJson } from "@landfall/protocol";
+import { nativeSha256 } from "@landfall/server/platform";
+import type { Device } from "./device.js";
+import type { InboxEntry, Seen, Who } from "./history.js";
+import { Flight } from "./network/flight.js";
+import { Socket } from "./network/socket.js";
+import { count } from "./network/network.js";
+import { Program } from "./program.js";
+import { whoIs } from "./recorder.js";
+import { type DomainName, type WorldSchema, domainNames, schema } from "./schema.js";
+import { type PlannedCrash, steppedStorage } from "./stepped-storage.js";
+import type { Verdict } from "./storage/call-gate.js";
+import type { ClientDisk } from "./storage/client-disk.js";
+import type { ClientProcess } from "./storage/client-process.js";
+
+export type WorldSpace = SpaceHandle<WorldSchema>;
+
+/** One run of a page or process on a device: the real client, with the world as its platform. */
+export class Tab {
+  readonly program: Program;
+  readonly who: Who;
+  readonly client: Client<WorldSchema>;
+  /** Its process on the disk. */
+  readonly process: ClientProcess;
+  crash: PlannedCrash | undefined;
+  /** The spaces that are open. */
+  readonly spaces = new Map<string, WorldSpace>();
+
+  constructor(
+    readonly device: Device,
+    readonly letter: string,
+    run: number,
+    disk: ClientDisk,
+  ) {
+    const { world, name, plan } = device;
+    this.who = whoIs(name, letter, run);
+    this.program = new Program(`${this.who.tab}#${run}`, world.queue, world.trace);
+    world.tabs.set(this.program, this);
+    const { program } = this;
+    this.process = disk.start({ hook: () => this.#verdict(), crashed: () => this.#crashed() });
+    this.client = createClient({
+      schema,
+      url: "http://server.test",
+      credentials: () => `dev:${plan.user}`,
+      storage: steppedStorage(this.process.factory, program, device.random.split(`disk ${letter}${run}`)),
+      ports: this.#ports(),
+      hash: nativeSha256,
+      onReport: (code, message) => this.#report(code, message),
+    });
+    this.client.subscribe(() => this.#onStatus());
+    for (const space of world.plan.spaces) void this.#open(space);
+  }
+
+  #verdict(): Verdict {
+    const { crash } = this;
+    if (crash && crash.leftCalls-- <= 0) return crash.after ? "crash-after" : "crash-before";
+    return "go";
+  }
+
+  #crashed(): void {
+    const { crash } = this;
+    this.crash = undefined;
+    count(this.device.world.counts, `crash.${crash?.after ? "after" : "before"}`);
+    this.kill("crashed");
+    crash?.crash();
+  }
+
+  #ports(): ClientPorts {
+    const { program, device } = this;
+    const { line, origin, world } = device;
+    return {
+      clock: device.clock,
+      uptime: { now: () => world.queue.nowMs - program.startedMs },
+      random: device.random.split(`random ${this.who.tab} ${this.who.run}`).port(),
+      timers: program.timers,
+      net: {
+        fetch: (url, init) =>
+          Flight.begin(line, program, {
+            url,
+            method: init.method ?? "GET",
+            headers: init.headers as { readonly [name: string]: string },
+            body: typeof init.body === "string" ? init.body : "",
+            signal: init.signal ?? undefined,
+          }),
+        webSocket: device.plan.socket ? () => new Socket(line, program) : undefined,
+      },
+      locks: origin.locks(program),
+      channel: origin.channel(program),
+      online: { isOnline: () => line.up, subscribe: (listen) => line.onTurn(program, listen) },
+      notes: origin.notes(program),
+    };
+  }
+
+  async #open(name: string): Promise<void> {
+    const { recorder } = this.device.world;
+    let space: WorldSpace;
+    try {
+      space = await this.client.space(name).open();
+    } catch (error) {
+      if (this.program.alive) this.device.world.fault(`${this.who.tab} could not open ${name}`, error);
+      return;
+    }
+    if (!this.program.alive) return;
+    this.spaces.set(name, space);
+    if (this.spaces.size === 1) recorder.add({ type: "started", ...this.who, outbox: this.device.outbox() });
+    this.#view(name, "opened");
+    this.#inbox(name);
+    space.inbox.subscribe(() => this.#inbox(name));
+    for (const domain of domainNames) space[domain].live().subscribe(() => this.#view(name, "listener"));
+  }
+
+  #report(code: string, message: string): void {
+    if (!this.program.alive) return;
+    const { world } = this.device;
+    count(world.counts, `report.${code}`);
+    world.trace.note(this.program.name, "report", `${code} ${message}`);
+    world.recorder.add({ type: "report", ...this.who, code, message });
+  }
+
+  #onStatus(): void {
+    const { state } = this.client.status;
+    count(this.device.world.counts, `status.${state}`);
+  }
+
+  #view(name: string, why: "opened" | "listener" | "final"): void {
+    if (!this.program.alive) return;
+    const space = this.spaces.get(name) as WorldSpace;
+    const domains = Object.fromEntries(
+      domainNames.map((domain) => [domain, space[domain].all() as unknown as readonly Seen[]]),
+    );
+    this.device.world.recorder.add({ type: "view", ...this.who, space: name, why, domains });
+  }
+
+  #inbox(name: string): void {
+    if (!this.program.alive) return;
+    const space = this.spaces.get(name) as WorldSpace;
+    const items = space.inbox.current.map(
+      ({ id, kind, event, domain, key, field, code, by }): InboxEntry => ({
+        id,
+        kind,
+        ...(event && { event: event.id }),
+        ...(domain !== undefined && { domain }),
+        ...(key !== undefined && { key }),
+        ...(field !== undefined && { field }),
+        ...(code !== undefined && { code }),
+        ...(by !== undefined && { by }),
+      }),
+    );
+    this.device.world.recorder.add({ type: "inbox", ...this.who, space: name, items });
+  }
+
+  /** Everything that it shows at the end. */
+  final(): void {
+    for (const name of this.spaces.keys()) {
+      this.#view(name, "final");
+      this.#inbox(name);
+    }
+    const { phase, pending } = this.client.status;
+    this.device.world.recorder.add({ type: "status", ...this.who, phase, pending: pending.count });
+  }
+
+  /** What it shows of a space, as text: equal where everything in it is. */
+  shown(name: string): string {
+    const space = this.spaces.get(name);
+    return space === undefined
+      ? "not open"
+      : canonicalJson(domainNames.map((domain: DomainName) => space[domain].all()) as unknown as Json);
+  }
+
+  /** Whether it has nothing to send and knows of nothing to fetch. */
+  get quiet(): boolean {
+    const { status } = this.client;
+    return (
+      status.state === "live" &&
+      status.pending.count === 0 &&
+      this.spaces.size === this.device.world.plan.spaces.length
+    );
+  }
+
+  kill(how: "closed" | "crashed"): void {
+    if (!this.program.alive) return;
+    this.program.kill();
+    this.process.kill();
+    this.device.origin.end(this.program);
+    this.device.world.trace.note(this.program.name, how);
+    this.device.world.recorder.add({ type: "ended", ...this.who, how });
+  }
+}

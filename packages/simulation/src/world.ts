@@ -1,0 +1,63 @@
+import { Device } from "./device.js";
+import { EventQueue } from "./event-queue.js";
+import type { Counts, Network } from "./network/network.js";
+import type { Plan } from "./plan.js";
+import type { Program } from "./program.js";
+import { RandomStream } from "./random-stream.js";
+import { Recorder, whoIs } from "./recorder.js";
+import { ServerMachine } from "./server-machine.js";
+import type { Tab } from "./tab.js";
+import { Trace } from "./trace.js";
+import { WireRecorder } from "./wire-recorder.js";
+
+/** Everything that there is in a run: a server, devices, what lies between them, and what is written down of it. */
+export class World {
+  readonly queue = new EventQueue();
+  readonly random: RandomStream;
+  readonly trace: Trace;
+  readonly recorder: Recorder;
+  readonly counts: Counts = new Map();
+  /** What went wrong by itself: an error that nobody was to meet. */
+  readonly faults: string[] = [];
+  readonly wire: WireRecorder;
+  readonly network: Network;
+  readonly server: ServerMachine;
+  readonly devices: Device[];
+  readonly tabs = new Map<Program, Tab>();
+
+  constructor(
+    readonly plan: Plan,
+    { keepTrace }: { readonly keepTrace: boolean },
+  ) {
+    this.random = new RandomStream(`seed ${plan.seed}`);
+    this.trace = new Trace(() => this.queue.nowMs, keepTrace);
+    this.recorder = new Recorder(this.queue);
+    this.wire = new WireRecorder(
+      this.recorder,
+      this.counts,
+      (program) => this.tabs.get(program)?.who ?? whoIs(program.name, "?", 0),
+    );
+    this.network = {
+      queue: this.queue,
+      trace: this.trace,
+      counts: this.counts,
+      onlooker: this.wire,
+      host: () => (this.server.node?.program.alive ? this.server.node : undefined),
+      requests: 0,
+    };
+    this.server = new ServerMachine(this);
+    this.devices = plan.devices.map((device) => new Device(this, device));
+  }
+
+  /** Starts the server's process, unless it runs. */
+  startServer(): void {
+    this.server.start().catch((error: unknown) => this.fault("the server could not start", error));
+  }
+
+  /** Something failed that must not, whatever the trouble. */
+  fault(message: string, error: unknown): void {
+    const text = `${message}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+    this.trace.note("world", "FAULT", message);
+    this.faults.push(text);
+  }
+}
