@@ -160,6 +160,8 @@ const said: {
       ['{"type":"checkpoint"}', "the message"],
       ['{"type":"space","space":"s"}', "the message"],
       ["{}", "the message"],
+      [`{${rowHead},"deleted":true,"type":"later"}`, "type"],
+      [`{${rowHead},"deleted":true,"type":null}`, "type"],
     ],
   },
   "server-message": {

@@ -2,6 +2,7 @@ import { digestVectors } from "./digest-vectors.js";
 import { historyVectors } from "./history-vectors.js";
 import { mergeVectors } from "./merge-vectors.js";
 import { messageVectors } from "./message-vectors.js";
+import { reconcileVectors } from "./reconcile-vectors.js";
 import { stampVectors } from "./stamp-vectors.js";
 
 /** All vectors: the files of docs/vectors, by their names. */
@@ -11,6 +12,7 @@ export async function vectorFiles(): Promise<{ readonly [name: string]: object }
     "history.json": await historyVectors(),
     "merge.json": mergeVectors(),
     "messages.json": messageVectors(),
+    "reconcile.json": reconcileVectors(),
     "stamps.json": stampVectors(),
   };
 }

@@ -23,7 +23,9 @@ import {
 } from "@landfall/protocol";
 import { canonical, digestOf } from "@landfall/cli/conformance/row-digest";
 import { NaiveSpace } from "@landfall/cli/conformance/naive-space";
+import { readFrame, writeFrame } from "@landfall/cli/conformance/reconcile-frame";
 import { stampOf } from "@landfall/cli/conformance/stamps";
+import { decodeFrame, encodeFrame } from "@landfall/protocol/reconcile-frame";
 import { DigestKeeper } from "@landfall/client/replica/digest-keeper";
 import { omittedRows } from "@landfall/client/replica/own-echo";
 import { noRules } from "@landfall/client/replica/rules";
@@ -256,6 +258,95 @@ describe("rule 10: digests", () => {
     const rows = digests.rows.slice(0, 2).map(({ row }) => row);
     expect(digestOf(rows).sum).toBe("d7194c3356fdbb2be341ac0632a5a194");
   });
+});
+
+describe("rule 10: reconciliation", () => {
+  type Item = [version: number, key: string, number: string];
+  interface Said {
+    to: [number, string] | null;
+    say: "skip" | "fingerprint" | "list" | "want";
+    value?: string;
+    numbers?: string[];
+  }
+  const { items, fingerprints, frames, noFrames, conversations } = read("reconcile.json") as {
+    items: Item[];
+    fingerprints: { from: number; to: number; value: string }[];
+    frames: { about: string; ranges: Said[]; frame: string }[];
+    noFrames: string[];
+    conversations: {
+      about: string;
+      lacks: number[];
+      hasMore: Item[];
+      rounds: { asked: string; answered: string }[];
+    }[];
+  };
+
+  /** SHA-256 of sum and count, by node:crypto. */
+  const comesTo = (some: readonly Item[]): string => {
+    const sum = some.reduce((total, [, , number]) => total + BigInt(`0x${number}`), 0n) % (1n << 128n);
+    const bytes = Buffer.from(
+      sum.toString(16).padStart(32, "0") + some.length.toString(16).padStart(16, "0"),
+      "hex",
+    );
+    return createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+  };
+  const modes = ["skip", "fingerprint", "list", "want"];
+
+  it("fingerprints of parts", () => {
+    for (const { from, to, value } of fingerprints) expect(comesTo(items.slice(from, to))).toBe(value);
+  });
+
+  it.each(frames)("a frame: $about", ({ ranges, frame }) => {
+    const plain = ranges.map(({ to, say, value, numbers }) => ({
+      bound: to === null ? undefined : { version: to[0], prefix: to[1] },
+      mode: modes.indexOf(say),
+      body: value === undefined ? (numbers ?? []) : [value],
+    }));
+    expect(writeFrame(plain)).toBe(frame);
+    expect(readFrame(frame)).toEqual(plain);
+    const decoded = decodeFrame(Buffer.from(frame, "base64url"));
+    expect(decoded.ok && Buffer.from(encodeFrame(decoded.ranges).bytes).toString("base64url")).toBe(frame);
+  });
+
+  it.each(noFrames)("%s is no frame", (frame) => {
+    expect(decodeFrame(Buffer.from(frame, "base64url")).ok).toBe(false);
+  });
+
+  it.each(conversations)(
+    "$about: what is said is true of both sides, and enough",
+    ({ lacks, hasMore, rounds }) => {
+      const inOrder = (some: readonly Item[]) =>
+        some.toSorted((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1));
+      const mine = inOrder([...items.filter((_item, at) => !lacks.includes(at)), ...hasMore]);
+      const heard = new Set<string>();
+      const between = (held: readonly Item[], ranges: ReturnType<typeof readFrame>): Item[][] => {
+        let rest = held;
+        return ranges.map(({ bound }) => {
+          const isHere = ([version, key]: Item) =>
+            bound === undefined ||
+            version < bound.version ||
+            (version === bound.version && key < bound.prefix);
+          const here = rest.filter(isHere);
+          rest = rest.filter((item) => !isHere(item));
+          return here;
+        });
+      };
+      for (const { asked, answered } of rounds) {
+        const [question, answer] = [readFrame(asked), readFrame(answered)];
+        between(mine, question).forEach((here, at) => {
+          if (question[at]?.mode === 1) expect(question[at]?.body).toEqual([comesTo(here)]);
+        });
+        between(items, answer).forEach((here, at) => {
+          if (answer[at]?.mode === 1) expect(answer[at]?.body).toEqual([comesTo(here)]);
+          if (answer[at]?.mode !== 2) return;
+          expect(answer[at]?.body.toSorted()).toEqual(here.map(([, , number]) => number).toSorted());
+          for (const number of answer[at]?.body ?? []) heard.add(number);
+        });
+      }
+      for (const at of lacks) expect(heard).toContain(items[at]?.[2]);
+      expect(rounds.length).toBeLessThanOrEqual(3);
+    },
+  );
 });
 
 describe("messages", () => {

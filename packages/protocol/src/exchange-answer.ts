@@ -11,6 +11,7 @@ import {
   json,
   literal,
   map,
+  oneOf,
   openObject,
   optional,
   positive,
@@ -196,8 +197,15 @@ export type StreamLine =
   | { [K in keyof typeof streamLines]: Infer<(typeof streamLines)[K]> }[keyof typeof streamLines]
   | (Row & { readonly type?: undefined });
 
+const strangeLine = openObject({ type: oneOf(...Object.keys(streamLines)) });
+/** A row says no `type`: what says one that is not known is no row, whatever else it says. */
+const rowLine: Decoder<unknown> = {
+  shape: rowDecoder.shape,
+  read: (value) => (hasMember(value, "type") ? strangeLine : rowDecoder).read(value),
+};
+
 /** One line of a streamed answer. */
-export const streamLine = tagged("type", streamLines, rowDecoder) as Decoder<StreamLine>;
+export const streamLine = tagged("type", streamLines, rowLine) as Decoder<StreamLine>;
 
 /** The body of an error of a whole request: `application/problem+json` (RFC 9457) with a code of ours. */
 export const problemDecoder = openObject({
