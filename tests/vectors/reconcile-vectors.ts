@@ -38,16 +38,7 @@ const frames: readonly { readonly about: string; readonly ranges: readonly Frame
 ];
 
 /** Frames that are none: cut off, an unknown mode, a longer number than need be, bytes after the end. */
-const noFrames = [
-  "00",
-  "0004",
-  "0001ff",
-  "000205",
-  "ff",
-  "800000",
-  "000000",
-  "0202610000000000",
-];
+const noFrames = ["00", "0004", "0001ff", "000205", "ff", "800000", "000000", "0202610000000000"];
 
 const sides: readonly {
   readonly about: string;
