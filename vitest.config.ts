@@ -9,7 +9,7 @@ export default defineConfig({
   plugins: plant(process.env["LANDFALL_FAULT"]),
   resolve: {
     alias: [
-      { find: /^#socket$/, replacement: `${packages}client/src/node-socket.ts` },
+      { find: /^#net$/, replacement: `${packages}client/src/node-net.ts` },
       { find: /^@landfall\/([a-z-]+)$/, replacement: `${packages}$1/src/index.ts` },
       { find: /^@landfall\/([a-z-]+)\/(.+)$/, replacement: `${packages}$1/src/$2.ts` },
     ],

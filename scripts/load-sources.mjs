@@ -28,7 +28,7 @@ export async function loadSources(path) {
             const [, folder, ...rest] = name.split("/");
             return { path: `${root}/packages/${folder}/src/${rest.join("/") || "index"}.ts` };
           });
-          onResolve({ filter: /^#socket$/ }, () => ({ path: `${root}/packages/client/src/node-socket.ts` }));
+          onResolve({ filter: /^#net$/ }, () => ({ path: `${root}/packages/client/src/node-net.ts` }));
         },
       },
     ],

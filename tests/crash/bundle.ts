@@ -26,7 +26,7 @@ export async function bundle(name: string, folder: string): Promise<string> {
       {
         name: "landfall-sources",
         setup({ onResolve }) {
-          onResolve({ filter: /^#socket$/ }, () => ({ path: `${packages}client/src/node-socket.ts` }));
+          onResolve({ filter: /^#net$/ }, () => ({ path: `${packages}client/src/node-net.ts` }));
           onResolve({ filter: /^@landfall\// }, ({ path }) => {
             const [, folder = "", ...rest] = path.split("/");
             return { path: `${packages}${folder}/src/${rest.join("/") || "index"}.ts` };

@@ -16,7 +16,7 @@ function resolution(programs: readonly Program[]): Plugin {
         const wanted = posix.join(posix.dirname(importer), path).replace(/\.js$/, ".ts");
         return texts.has(wanted) ? { path: wanted, namespace: "page" } : undefined;
       });
-      onResolve({ filter: /^#socket$/ }, () => ({ path: `${root}packages/client/src/node-socket.ts` }));
+      onResolve({ filter: /^#net$/ }, () => ({ path: `${root}packages/client/src/node-net.ts` }));
       onResolve({ filter: /^@landfall\// }, ({ path }) => {
         const [, name, ...rest] = path.split("/");
         return { path: `${root}packages/${name}/src/${rest.length > 0 ? rest.join("/") : "index"}.ts` };

@@ -27,7 +27,7 @@ async function bundle(): Promise<string> {
       {
         name: "sources",
         setup({ onResolve }) {
-          onResolve({ filter: /^#socket$/ }, () => ({ path: `${packages}client/src/browser-socket.ts` }));
+          onResolve({ filter: /^#net$/ }, () => ({ path: `${packages}client/src/browser-net.ts` }));
           onResolve({ filter: /^@landfall\// }, ({ path }) => {
             const [, name = "", ...rest] = path.split("/");
             return { path: `${packages}${name}/src/${rest.join("/") || "index"}.ts` };

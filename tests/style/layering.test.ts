@@ -24,6 +24,7 @@ const insiders: readonly string[] = ["simulation"];
 
 /** The only files of packages for browsers that may use Node, each with its reason. */
 const nodeFiles: Readonly<Record<string, string>> = {
+  "packages/client/src/node-fetch.ts": "HTTP of Node, which bundles for browsers leave out",
   "packages/client/src/storage/sqlite-file.ts": "SQLite storage is for clients in Node",
   "packages/client/src/storage/sqlite.ts": "SQLite storage is for clients in Node",
 };

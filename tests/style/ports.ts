@@ -46,16 +46,19 @@ export const ports: Readonly<Record<string, PortFile>> = {
     uses: ["setImmediate"],
     reason: "lets Ctrl-C get through between the steps of long work",
   },
-  "packages/client/src/browser-socket.ts": {
-    uses: ["WebSocket"],
-    reason: "the socket of browsers",
+  "packages/client/src/browser-net.ts": {
+    uses: ["WebSocket", "fetch"],
+    reason: "the network of browsers",
+  },
+  "packages/client/src/node-fetch.ts": {
+    uses: ["node:http", "node:https"],
+    reason: "the network of Node",
   },
   "packages/client/src/platform.ts": {
     uses: [
       "BroadcastChannel",
       "Date.now",
       "crypto",
-      "fetch",
       "localStorage",
       "navigator",
       "performance",

@@ -4,7 +4,7 @@ export type { FirstSync } from "./adopt.js";
 export { type Progress, type SyncState, type SpaceState, type SpaceSync, SyncError } from "./loop/port.js";
 export type { Credentials } from "./loop/session.js";
 export { platformPorts } from "./platform.js";
-export type { ClientPorts, NetPort, OnlinePort, SocketLike } from "./ports.js";
+export type { ClientPorts, NetAnswer, NetPort, OnlinePort, SocketLike } from "./ports.js";
 export { type Remote, RemoteError } from "./remote/port.js";
 export type { RecordMeta } from "./replica/view-record.js";
 export type { DomainHandle, RecordOf, RecordReceipt, WriteOptions } from "./space/domain-handle.js";

@@ -17,7 +17,7 @@ async function bundled(platform: "browser" | "node"): Promise<string> {
   };
   await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module", imports }));
   await mkdir(join(folder, "dist"));
-  for (const name of ["platform", "node-socket", "browser-socket"]) {
+  for (const name of ["platform", "node-net", "node-fetch", "browser-net"]) {
     const { code } = await transform(await readFile(new URL(`./${name}.ts`, import.meta.url), "utf8"), {
       loader: "ts",
     });

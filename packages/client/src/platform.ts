@@ -1,4 +1,4 @@
-import { webSocket } from "#socket";
+import { net } from "#net";
 import type { ClientPorts, NotePort } from "./ports.js";
 
 /** A timer's delay is a signed 32-bit number; a longer one would fire at once. */
@@ -40,7 +40,7 @@ export function platformPorts(): ClientPorts {
         return () => clearTimeout(timer);
       },
     },
-    net: { fetch: (url, init) => fetch(url, init), webSocket },
+    net,
     locks: locks && { request: (name, options, held) => locks.request(name, options, () => held()) },
     channel:
       typeof BroadcastChannel === "undefined"

@@ -10,8 +10,20 @@ export interface SocketLike {
   close(code?: number): void;
 }
 
+/** What of a `Response` is used; the platform's own class has this shape. */
+export interface NetAnswer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  /** Null or absent where answers cannot be streamed, or there is nothing; then `text` is asked. */
+  readonly body: {
+    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> };
+  } | null;
+  text?(): Promise<string>;
+}
+
 export interface NetPort {
-  fetch(url: string, init: RequestInit): Promise<Response>;
+  fetch(url: string, init: RequestInit): Promise<NetAnswer>;
   /** Absent where the platform has no sockets: the client polls then. */
   readonly webSocket?: ((url: string, protocol: string) => SocketLike) | undefined;
 }

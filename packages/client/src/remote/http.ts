@@ -7,7 +7,7 @@ import {
   problemDecoder,
   reconcileAnswer,
 } from "@landfall/protocol";
-import type { NetPort } from "../ports.js";
+import type { NetAnswer, NetPort } from "../ports.js";
 import { garbled, readLines, readStream, sound } from "./answer.js";
 import { type Remote, RemoteError } from "./port.js";
 import { type Socket, openPokes } from "./socket.js";
@@ -49,7 +49,7 @@ async function whole(texts: AsyncIterable<string>): Promise<string> {
 }
 
 /** What a header asks to wait, in seconds or as a date (RFC 9110 §10.2.3); 0 when it does not. */
-function waitMs({ headers }: Response, name: string, clock: ClockPort): number {
+function waitMs({ headers }: NetAnswer, name: string, clock: ClockPort): number {
   const text = headers.get(name) ?? "";
   const ms = /^\d/.test(text)
     ? Number.parseFloat(text) * 1000
@@ -59,7 +59,7 @@ function waitMs({ headers }: Response, name: string, clock: ClockPort): number {
 
 /** What was refused, as the problem of ours says it, or as its status does. */
 async function refusal(
-  response: Response,
+  response: NetAnswer,
   texts: AsyncIterable<string>,
   clock: ClockPort,
 ): Promise<RemoteError> {
@@ -95,7 +95,7 @@ function rejectsOn(signal: AbortSignal): Promise<never> {
 async function request<T>(
   { url, net, clock, timers }: HttpRemoteOptions,
   call: Call,
-  read: (texts: AsyncIterable<string>, response: Response) => Promise<T>,
+  read: (texts: AsyncIterable<string>, response: NetAnswer) => Promise<T>,
 ): Promise<T> {
   const { method, path, token, body, accept, signal } = call;
   const abort = new AbortController();
@@ -122,10 +122,10 @@ async function request<T>(
       );
     }
   };
-  async function* texts(response: Response): AsyncGenerator<string> {
+  async function* texts(response: NetAnswer): AsyncGenerator<string> {
     const reader = response.body?.getReader();
     // Some platforms cannot stream an answer.
-    if (!reader) return yield await overNetwork(response.text());
+    if (!reader) return yield await overNetwork(response.text?.() ?? Promise.resolve(""));
     const decoder = new TextDecoder("utf-8", { fatal: true });
     for (;;) {
       const { done, value } = await overNetwork(reader.read());

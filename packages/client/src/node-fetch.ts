@@ -1,0 +1,57 @@
+import { type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { type Readable, pipeline } from "node:stream";
+import { createGunzip } from "node:zlib";
+import type { NetAnswer } from "./ports.js";
+
+/**
+ * HTTP by Node's own client, as far as a client of ours needs it: a text is sent, the answer is a stream, and
+ * redirects are left to whoever asked. Node's `fetch` costs several times as much
+ * (`docs/decisions/http-client-of-node.md`).
+ *
+ * @throws whatever the network fails with, or the reason of the signal; reading on then fails too.
+ */
+export function nodeFetch(url: string, init: RequestInit): Promise<NetAnswer> {
+  const { method = "GET", headers, body, signal } = init;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const request = (url.startsWith("https:") ? httpsRequest : httpRequest)(
+      url,
+      {
+        method,
+        // A proxy may compress for the road; a server of ours does not.
+        headers: { ...(headers as { readonly [name: string]: string }), "accept-encoding": "gzip" },
+      },
+      (message) => resolve(toAnswer(message)),
+    );
+    const giveUp = (): void => {
+      reject(signal?.reason);
+      request.destroy();
+    };
+    signal?.addEventListener("abort", giveUp);
+    request.on("error", reject).once("close", () => signal?.removeEventListener("abort", giveUp));
+    request.end(body);
+  });
+}
+
+function toAnswer(message: IncomingMessage): NetAnswer {
+  const { statusCode: status = 0, headers } = message;
+  const content: Readable =
+    headers["content-encoding"] === "gzip" ? pipeline(message, createGunzip(), () => undefined) : message;
+  // Whoever reads is told of an error; when nobody does, it is nobody's.
+  content.on("error", () => undefined);
+  const chunks = content[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
+  return {
+    ok: status >= 200 && status < 300,
+    status,
+    headers: { get: (name) => headers[name.toLowerCase()]?.toString() ?? null },
+    body: {
+      getReader: () => ({
+        read: async () => {
+          const { done = false, value } = await chunks.next();
+          return { done, value };
+        },
+      }),
+    },
+  };
+}
