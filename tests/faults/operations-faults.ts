@@ -13,6 +13,10 @@ const found = (title: string): Fault["test"] => ({
   file: "packages/server/src/storage/verify-file.test.ts",
   title,
 });
+const upgraded = (title: string): Fault["test"] => ({
+  file: "packages/server/src/apply/upgrade.test.ts",
+  title,
+});
 const seen =
   "whoever has seen the newest delete that went is not reset, whoever has not is, and is reset once";
 
@@ -77,6 +81,28 @@ export const operationsFaults: readonly Fault[] = [
         "every space gets a generation of its own that says restored, its parent, and the head of the copy",
     },
     why: "Clients offer back every record that they hold, deleted ones too.",
+  },
+  {
+    name: "upgrade-that-forgets-what-is-done",
+    rule: "§5.2",
+    file: "packages/server/src/apply/upgrade.ts",
+    find: "return steps.findLast(([above]) => row.version > above)?.[1] ?? from;",
+    replace: "return from;",
+    test: upgraded(
+      "that was left in its middle by one schema is brought to the next, each row by what it still lacks",
+    ),
+    why: "A migration that adds or renames is done twice to half of the records.",
+  },
+  {
+    name: "write-in-the-middle-of-an-upgrade",
+    rule: "§5.2",
+    file: "packages/server/src/exchange/handle-events.ts",
+    find: "return upgradeUnderWay(state)",
+    replace: "return upgradeUnderWay(state) && false",
+    test: upgraded(
+      "that was left in its middle is gone on with; a server without the schema writes nothing to it meanwhile",
+    ),
+    why: "How far the upgrade was is forgotten, and the rest of the records stays in the old shape for ever.",
   },
   {
     name: "verification-trusts-the-digest",

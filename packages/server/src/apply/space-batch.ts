@@ -172,7 +172,10 @@ export class SpaceBatch {
 
   /** The present rows of the space, as saving needs them. @param more what else goes with them. */
   save(
-    more: Pick<SpaceChanges, "writer" | "outcomes"> & { readonly schema?: number } = {},
+    more: Pick<SpaceChanges, "writer" | "outcomes"> & {
+      readonly schema?: number;
+      readonly lookups?: string;
+    } = {},
   ): MaybePromise<void> {
     const records: StoredRecord[] = [];
     const lookupsRemoved: LookupEntry[] = [];
@@ -186,9 +189,10 @@ export class SpaceBatch {
       this.#moveLookups(slot, lookupsRemoved, lookupsAdded);
     }
     if (this.events.length > 0) this.transaction.publish(this.opened.state.generation, this.events);
+    const { schema, lookups, ...rest } = more;
     return this.transaction.save({
-      ...more,
-      space: this.#state(more.schema),
+      ...rest,
+      space: this.#state(schema, lookups),
       domains: this.#domainStates(),
       records,
       lookupsRemoved,
@@ -196,7 +200,7 @@ export class SpaceBatch {
     });
   }
 
-  #state(schema: number | undefined): SpaceChanges["space"] {
+  #state(schema: number | undefined, lookups: string | undefined): SpaceChanges["space"] {
     const { state } = this.opened;
     const { ms, counter } = this.#received.last;
     return {
@@ -207,7 +211,7 @@ export class SpaceBatch {
       // A commit that took no index has no time of its own.
       modifiedAt: this.#head === state.head ? state.modifiedAt : (this.#modifiedAt ?? state.modifiedAt),
       schema: schema ?? this.#schema,
-      lookups: this.core.lookupDeclaration,
+      lookups: lookups ?? this.core.lookupDeclaration,
     };
   }
 

@@ -8,7 +8,10 @@ import { z } from "zod";
 import { createEngine } from "../engine.js";
 import type { AnyTxDomain, SpaceCommit } from "../engine-types.js";
 import { TestDevice, type World, create, update, world } from "../exchange/device.test.fixture.js";
+import { makeCore } from "../core.js";
+import { verify } from "../operations/verify.js";
 import { sqlite } from "../storage/sqlite.js";
+import { upgradeSpace } from "./upgrade.js";
 
 const first = defineSchema({
   version: 1,
@@ -162,5 +165,105 @@ describe("a server with a newer schema", () => {
       await later.write({ ops: [create("eve", { fullName: "Ann" }, "person")], schema: 2 }),
     ).toMatchObject({ code: "not_unique" });
     await later.world.engine.close();
+  });
+
+  describe("and a large space", () => {
+    const third = defineSchema({
+      version: 3,
+      domains: {
+        person: records({ fields: z.object({ fullName: z.string(), age: z.number().optional() }) }),
+        other: records({ fields: z.object({ a: z.number() }) }),
+      },
+      migrations: {
+        2: {
+          domains: {
+            person: { rename: { name: "fullName", age: "ageText" }, map: { ageText: (age) => String(age) } },
+          },
+        },
+        3: { domains: { person: { rename: { ageText: "age" }, map: { age: (text) => Number(text) + 1 } } } },
+      },
+    });
+    const count = 1_300;
+
+    async function beginLarge(): Promise<{ here: World; device: TestDevice; file: string }> {
+      const begun = await begin(first);
+      for (let i = 0; i < count; i += 100)
+        await begun.device.write(
+          Array.from({ length: 100 }, (_, k) =>
+            create(`k${i + k}`, { name: `Name ${i + k}`, age: 40 }, "person"),
+          ),
+        );
+      await begun.device.write([create("o1", { a: 1 }, "other")]);
+      return begun;
+    }
+    const step = (here: World, schema: Schema): Promise<void> =>
+      here.storage.write(here.space, (transaction) =>
+        upgradeSpace(makeCore({ storage: here.storage, schema }), transaction),
+      );
+    const soundness = (here: World) => here.storage.read((snapshot) => verify(snapshot));
+
+    test("§5.2: is migrated in small transactions between those of other spaces; whoever asks for it waits, and sees it whole", async () => {
+      const { here, device, file } = await beginLarge();
+      await here.engine.createSpace({ id: "ann" }, "aside");
+      const later = again(await restart(here, file, second), device);
+      const before = later.world.storage.stats().batches;
+      const order: string[] = [];
+      const reading = later.send([], { cursors: { person: 0 }, limit: 5_000 }).then((answer) => {
+        order.push("whole");
+        return answer;
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+      await later.world.engine.setMember({ id: "ann" }, "aside", "bob", "writer");
+      order.push("aside");
+      const { rows, digests, head } = await reading;
+      expect(order).toEqual(["aside", "whole"]);
+      expect(later.world.storage.stats().batches - before).toBe(4);
+      expect(head).toBe(count / 100 + 1 + 3);
+      expect(rows.every((row) => (row as RecordRow).fields["ageText"] === "40")).toBe(true);
+      expect(new Set(rows.map(({ version }) => version)).size).toBe(3);
+      expect(digests?.["person"]?.count).toBe(count);
+      expect((await soundness(later.world)).findings).toEqual([]);
+      expect(
+        await later.write({ ops: [create("eve", { fullName: "Name 1299" }, "person")], schema: 2 }),
+      ).toMatchObject({ code: "not_unique" });
+      await later.world.engine.close();
+    });
+
+    test("§5.2: that was left in its middle is gone on with; a server without the schema writes nothing to it meanwhile", async () => {
+      const { here, device, file } = await beginLarge();
+      await step(here, second);
+      expect((await soundness(here)).findings).toEqual([]);
+      const none = again(await restart(here, file, undefined), device);
+      expect(await none.fails([none.event({ ops: [create("x", {}, "other")], schema: 2 })])).toMatchObject({
+        code: "schema_unsupported",
+      });
+      await expect(
+        none.world.engine.space("site-7").write((tx) => (tx["other"] as AnyTxDomain).create({ a: 1 })),
+      ).rejects.toMatchObject({ code: "schema_unsupported" });
+      const older = again(await restart(none.world, file, first), device);
+      expect(
+        await older.fails([older.event({ ops: [create("y", { a: 1 }, "other")], schema: 1 })]),
+      ).toMatchObject({ code: "schema_unsupported" });
+      const later = again(await restart(older.world, file, second), device);
+      const { rows } = await later.send([], { cursors: { person: 0 }, limit: 5_000 });
+      expect(rows.filter((row) => (row as RecordRow).fields["ageText"] === "40")).toHaveLength(count);
+      expect((await soundness(later.world)).findings).toEqual([]);
+      await later.world.engine.close();
+    });
+
+    test("§5.2: that was left in its middle by one schema is brought to the next, each row by what it still lacks", async () => {
+      const { here, device, file } = await beginLarge();
+      await step(here, second);
+      await step(here, second);
+      await step(here, third);
+      const later = again(await restart(here, file, third), device);
+      const { rows } = await later.send([], { cursors: { person: 0 }, limit: 5_000 });
+      expect(rows).toHaveLength(count);
+      // One more, once: whoever went through the third migration twice would be 42.
+      expect(rows.filter((row) => (row as RecordRow).fields["age"] === 41)).toHaveLength(count);
+      expect(rows.filter((row) => "ageText" in (row as RecordRow).fields)).toEqual([]);
+      expect((await soundness(later.world)).findings).toEqual([]);
+      await later.world.engine.close();
+    });
   });
 });

@@ -12,8 +12,8 @@ import { lookupValue } from "./domain-rules.js";
 import { SpaceBatch } from "./space-batch.js";
 import type { EventScope } from "./working-set.js";
 
-/** Rows that are brought over at a time. */
-const pageRows = 500;
+/** Rows that one transaction brings over: some tens of milliseconds that other spaces may have to wait. */
+const batchRows = 500;
 
 /** Whether the rows of a space, or its lookups, were made under another schema than the server has now; never where that is the older one. */
 export function needsUpgrade(core: Core, state: SpaceState): boolean {
@@ -21,29 +21,68 @@ export function needsUpgrade(core: Core, state: SpaceState): boolean {
   return state.schema < core.schema.version || state.lookups !== core.lookupDeclaration;
 }
 
+/** How far an upgrade has come; it stands in the place of what the lookups were built from, since they are not whole. */
+interface Progress {
+  /** The schema version that the rows were in before; 0 where nobody has said, and nothing is migrated. */
+  readonly from: number;
+  /** Rows above an index were brought to a version: by this upgrade, and by those before it that did not come to their end. */
+  readonly steps: readonly (readonly [above: number, version: number])[];
+  readonly declaration: string;
+  /** All domains before this one are done, and its own keys up to `afterKey`. */
+  readonly domain: string;
+  readonly afterKey: string;
+}
+
+const mark = '{"upgrading":{';
+const progressText = (progress: Progress): string => JSON.stringify({ upgrading: progress });
+
+/** The upgrade that a space is in the middle of. Until it ends nobody reads or writes the space. */
+export function upgradeUnderWay(state: SpaceState): Progress | undefined {
+  if (!state.lookups.startsWith(mark)) return undefined;
+  return (JSON.parse(state.lookups) as { readonly upgrading: Progress }).upgrading;
+}
+
+/** Goes on with the upgrade that is under way, or begins one: anew where it was under way to something else. */
+function nextProgress(core: Core, schema: Schema, state: SpaceState): Progress & { readonly isNew: boolean } {
+  const before = upgradeUnderWay(state);
+  const declaration = core.lookupDeclaration;
+  if (before?.declaration === declaration && before.steps.at(-1)?.[1] === schema.version)
+    return { ...before, isNew: false };
+  const steps = [...(before?.steps ?? []), [state.head, schema.version] as const];
+  return { from: before?.from ?? state.schema, steps, declaration, domain: "", afterKey: "", isNew: true };
+}
+
 /**
- * Brings a space to the server's schema in one transaction: rows that a migration changes get a new version,
- * all of them the same one, so that every client fetches them (DESIGN §5.2); lookups are built anew. A row
- * that a migration fails on stays as it is, and is logged.
+ * Brings a space a step nearer to the server's schema, in a transaction of its own; whoever needs the space calls it
+ * until `needsUpgrade` says that it is there. Rows that a migration changes get a new version, one for each step, so
+ * that every client fetches them (DESIGN §5.2); lookups are built anew. A row that a migration fails on stays as it
+ * is, and is logged.
  */
 export async function upgradeSpace(core: Core, transaction: SpaceTransaction): Promise<void> {
   const opened = await transaction.open("server", "");
   const { schema } = core;
   if (!opened || !schema || !needsUpgrade(core, opened.state)) return;
+  const { isNew, ...progress } = nextProgress(core, schema, opened.state);
   const batch = new SpaceBatch(core, transaction, opened);
   const scope = batch.beginOwn();
   const changed: string[] = [];
   await transaction.save({ writer: opened.writer ?? serverWriter(scope.modifiedAt) });
-  await transaction.clearLookups();
-  for (const { domain } of opened.domains) {
-    if (
-      schema.domain(domain) &&
-      (await bringDomain(core, transaction, batch, scope, { schema, domain, version: opened.state.schema }))
-    )
-      changed.push(domain);
+  if (isNew) await transaction.clearLookups();
+  const domains = opened.domains.map(({ domain }) => domain).filter((name) => schema.domain(name));
+  let left = batchRows;
+  let rest: Progress | undefined;
+  for (const domain of domains.toSorted().filter((name) => name >= progress.domain)) {
+    const afterKey = domain === progress.domain ? progress.afterKey : "";
+    const bringing = { schema, domain, progress, afterKey, limit: left };
+    const part = await bringPart(core, transaction, batch, scope, bringing);
+    if (part.hasChanged) changed.push(domain);
+    left -= part.rows;
+    if (left > 0) continue;
+    rest = { ...progress, domain, afterKey: part.lastKey };
+    break;
   }
   if (changed.length > 0) batch.acceptOutside(scope, changed);
-  await batch.save({ schema: schema.version });
+  await batch.save({ schema: schema.version, ...(rest && { lookups: progressText(rest) }) });
 }
 
 /** The writer of what the server itself writes. */
@@ -63,43 +102,42 @@ export function serverWriter(seenAt: number): WriterState {
 interface Bringing {
   readonly schema: Schema;
   readonly domain: string;
-  /** The schema version that the rows are in; 0 where nobody has said, and nothing is migrated. */
-  readonly version: number;
+  readonly progress: Progress;
+  readonly afterKey: string;
+  readonly limit: number;
 }
 
-/** @returns whether any row has changed. */
-async function bringDomain(
+/** Brings the next rows of a domain over, by key. */
+async function bringPart(
   core: Core,
   transaction: SpaceTransaction,
   batch: SpaceBatch,
   scope: EventScope,
   bringing: Bringing,
-): Promise<boolean> {
-  const { domain } = bringing;
-  let hasChanged = false;
-  let afterKey = "";
-  for (;;) {
-    const rows = await transaction.scan({ domain, afterKey, limit: pageRows });
-    const last = rows.at(-1);
-    if (!last) return hasChanged;
-    afterKey = last.key;
-    const records: StoredRecord[] = [];
-    const lookupsAdded: LookupEntry[] = [];
-    for (const row of rows) {
-      const brought = bringRow(core, scope, row, bringing);
-      if (brought !== row) {
-        records.push(brought);
-        batch.moveDigest(row, brought);
-      }
-      const fields = JSON.parse(brought.fields as string) as Fields;
-      for (const lookup of core.rules.of(domain).lookups) {
-        const value = lookupValue(lookup, fields);
-        if (value !== undefined) lookupsAdded.push({ domain, key: row.key, name: lookup.name, value });
-      }
+): Promise<{ readonly rows: number; readonly lastKey: string; readonly hasChanged: boolean }> {
+  const { domain, afterKey, limit } = bringing;
+  const rows = await transaction.scan({ domain, afterKey, limit });
+  const records: StoredRecord[] = [];
+  const lookupsAdded: LookupEntry[] = [];
+  for (const row of rows) {
+    const brought = bringRow(core, scope, row, bringing);
+    if (brought !== row) {
+      records.push(brought);
+      batch.moveDigest(row, brought);
     }
-    hasChanged ||= records.length > 0;
-    await transaction.save({ records, lookupsAdded });
+    const fields = JSON.parse(brought.fields as string) as Fields;
+    for (const lookup of core.rules.of(domain).lookups) {
+      const value = lookupValue(lookup, fields);
+      if (value !== undefined) lookupsAdded.push({ domain, key: row.key, name: lookup.name, value });
+    }
   }
+  await transaction.save({ records, lookupsAdded });
+  return { rows: rows.length, lastKey: rows.at(-1)?.key ?? afterKey, hasChanged: records.length > 0 };
+}
+
+/** The schema version that a row is in: that of the last upgrade that has brought it, or that of before. */
+function versionOf(row: StoredRecord, { from, steps }: Progress): number {
+  return steps.findLast(([above]) => row.version > above)?.[1] ?? from;
 }
 
 /** The row under the new schema, or the same row where nothing of it changes. */
@@ -107,8 +145,9 @@ function bringRow(
   core: Core,
   scope: EventScope,
   row: StoredRecord,
-  { schema, domain, version }: Bringing,
+  { schema, domain, progress }: Bringing,
 ): StoredRecord {
+  const version = versionOf(row, progress);
   if (version === 0 || version === schema.version) return row;
   const fields = migrateFields(schema, version, domain, JSON.parse(row.fields as string) as Fields);
   const stamps = fields.ok

@@ -9,7 +9,7 @@ import {
 } from "@landfall/protocol";
 import { SpaceBatch } from "../apply/space-batch.js";
 import { type EchoTrace, slotName } from "../apply/working-set.js";
-import { needsUpgrade } from "../apply/upgrade.js";
+import { needsUpgrade, upgradeUnderWay } from "../apply/upgrade.js";
 import type { Core } from "../core.js";
 import { type MaybePromise, chain, eachInTurn } from "../maybe-promise.js";
 import type {
@@ -162,7 +162,14 @@ function refuseSequence(
     }
     previous = event;
   }
-  if (!core.schema) return undefined;
+  if (!core.schema) {
+    return upgradeUnderWay(state)
+      ? {
+          code: "schema_unsupported",
+          message: `The space is being brought to schema version ${state.schema}, which this server does not have. Run the server that does.`,
+        }
+      : undefined;
+  }
   const newest = Math.max(state.schema, ...fresh.map(({ raw }) => schemaOf(raw)));
   if (newest <= core.schema.version) return undefined;
   return {

@@ -2,7 +2,7 @@ import { type Code, RejectedError, codeEntry, randomIdentifier, rejectionCode } 
 import { RecordTransaction } from "../apply/record-transaction.js";
 import { settleRelations } from "../apply/relations.js";
 import { SpaceBatch } from "../apply/space-batch.js";
-import { needsUpgrade, serverWriter, upgradeSpace } from "../apply/upgrade.js";
+import { needsUpgrade, serverWriter, upgradeSpace, upgradeUnderWay } from "../apply/upgrade.js";
 import type { Core } from "../core.js";
 import type { AnyTx } from "../engine-types.js";
 import { LandfallError, spaceNotFound } from "../landfall-error.js";
@@ -52,10 +52,13 @@ async function writeOnce<R>(
   const opened = await transaction.open("server", "");
   if (!opened) throw spaceNotFound();
   if (needsUpgrade(core, opened.state)) return "upgrade";
-  if (core.schema && opened.state.schema > core.schema.version) {
+  const isNewer = core.schema
+    ? opened.state.schema > core.schema.version
+    : upgradeUnderWay(opened.state) !== undefined;
+  if (isNewer) {
     throw new RejectedError(
       "schema_unsupported",
-      `The space's records are of schema version ${opened.state.schema}, and this server has ${core.schema.version}. Update it.`,
+      `The space's records are of schema version ${opened.state.schema}, and this server has ${core.schema?.version ?? "none"}. Update it.`,
     );
   }
   const batch = new SpaceBatch(core, transaction, opened);
