@@ -1,6 +1,7 @@
 import type { Fault } from "./fault.js";
 
 const session = "packages/client/src/space/space-session.ts";
+const deltaCut = "packages/client/src/space/delta-cut.ts";
 const lostRows = "packages/client/src/space/lost-rows.ts";
 const settlement = "packages/client/src/space/settlement.ts";
 const outbox = "packages/client/src/space/outbox.ts";
@@ -20,6 +21,7 @@ const mended = (title: string): Fault["test"] => ({
   file: "packages/client/src/space/mending.test.ts",
   title,
 });
+const recovered = (title: string): Fault["test"] => ({ file: "tests/sync/recovery.test.ts", title });
 const rebaseModel = {
   file: "packages/client/src/replica/rebase.test.ts",
   title:
@@ -82,8 +84,8 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "delta-moves-one-of-two-domains",
     rule: "rule 5",
-    file: session,
-    find: "Object.fromEntries(this.domains.map((domain) => [domain, message.index]))",
+    file: deltaCut,
+    find: "Object.fromEntries(domains.map((domain) => [domain, message.index]))",
     replace: "Object.fromEntries(message.rows.map(({ domain }) => [domain, message.index]))",
     test: world,
     why: "The domains of a replica stand at different indexes, and a cut is none.",
@@ -91,7 +93,7 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "delta-over-a-gap",
     rule: "rule 5",
-    file: session,
+    file: deltaCut,
     find: "cursor >= message.from && cursor < message.index",
     replace: "cursor < message.index",
     test: world,
@@ -283,8 +285,8 @@ export const clientFaults: readonly Fault[] = [
     name: "inbox-kept-in-memory-only",
     rule: "rule 9",
     file: session,
-    find: "...items.map((item) => putItem(this.space, item)), putMeta(this.space, next),",
-    replace: "putMeta(this.space, next),",
+    find: "...items.map((item) => putItem(this.space, item)),",
+    replace: "",
     test: world,
     why: "What was refused is forgotten with the next start.",
   },
@@ -323,6 +325,57 @@ export const clientFaults: readonly Fault[] = [
     replace: "if (row.version < 0 && at < 0) return !sameContent(now, row);",
     test: generations("base is fetched again, what it lost is kept, what was pending goes on"),
     why: "A lost change goes unnoticed when somebody has changed the record since.",
+  },
+  {
+    name: "loss-not-stored",
+    rule: "rule 12",
+    file: recovery,
+    find: "const meta: ReplicaMeta = { ...session.meta, recovering };",
+    replace: "const meta: ReplicaMeta = { ...session.meta };",
+    test: recovered("a crash before base has been fetched again loses nothing of what was kept aside"),
+    why: "A device that is turned off at the wrong moment forgets what only it had.",
+  },
+  {
+    name: "second-restore-forgets-the-first",
+    rule: "rule 12",
+    file: recovery,
+    find: "at: Math.min(before.at, now.at)",
+    replace: "at: now.at",
+    test: recovered("restored twice before the first recovery has ended: what both have lost is offered"),
+    why: "What the first restore lost is not looked for any more.",
+  },
+  {
+    name: "pending-before-offers",
+    rule: "rule 12",
+    file: session,
+    find: "return this.aside?.until !== undefined;",
+    replace: "return false;",
+    test: recovered(
+      "what only the clients have is offered back and merged, whoever comes first; what cannot be is told",
+    ),
+    why: "A write on a record that is about to come back is refused for good.",
+  },
+  {
+    name: "offers-in-memory-only",
+    rule: "rule 12",
+    file: session,
+    find: "...made.map((event) => putEvent(this.space, event)),",
+    replace: "",
+    test: recovered(
+      "a crash between what has come and what is offered loses nothing; the view shows it all the while",
+    ),
+    why: "What was kept aside has left base, and is nowhere else.",
+  },
+  {
+    name: "counters-offered-as-they-were",
+    rule: "rule 12",
+    file: lostRows,
+    find: 'if (kindOf(field) !== "counter") set[field] = value;',
+    replace: "if (field) set[field] = value;",
+    test: recovered(
+      "what only the clients have is offered back and merged, whoever comes first; what cannot be is told",
+    ),
+    why: "An increment that is sent again counts twice.",
   },
   {
     name: "recovery-forgotten-with-the-process",

@@ -117,7 +117,7 @@ describe("rule 12: another generation", () => {
     expect(device.view("a", "l")).toBeUndefined();
     expect(device.view("a", "k")?.["n"]).toBe(100);
     expect(kinds(device)).toEqual(["lost k", "lost l"]);
-    expect(device.reports).toEqual(["restored"]);
+    expect(device.reports).toEqual(["restored", "recovered"]);
     await engine.close();
   });
 });

@@ -16,6 +16,10 @@ const once = (title: string): Fault["test"] => ({ file: "tests/faults/idempotenc
 const pages = (title: string): Fault["test"] => ({ file: "tests/faults/paging.test.ts", title });
 const disk = (title: string): Fault["test"] => ({ file: "tests/faults/durability.test.ts", title });
 
+const offered = (title: string): Fault["test"] => ({
+  file: "packages/server/src/exchange/offers.test.ts",
+  title,
+});
 const compared = (title: string): Fault["test"] => ({
   file: "packages/server/src/exchange/reconcile.test.ts",
   title,
@@ -262,6 +266,33 @@ export const serverFaults: readonly Fault[] = [
         "a clock years ahead does not win over what is written later, nor one years behind over what was",
     },
     why: "Who sets the clock ahead wins for years.",
+  },
+  {
+    name: "offers-under-any-stamp",
+    rule: "rule 12",
+    file: "packages/server/src/exchange/recovery-window.ts",
+    find: "return stampReading(stamp).ms <= ms ? stamp",
+    replace: "return stampReading(stamp).ms <= Infinity ? stamp",
+    test: offered("what is offered never wins over what was written since, whatever stamps it claims"),
+    why: "Who offers a row back overwrites what everybody wrote since.",
+  },
+  {
+    name: "offers-at-any-time",
+    rule: "rule 12",
+    file: "packages/server/src/exchange/recovery-window.ts",
+    find: "if (core.clock.now() >= until) return undefined;",
+    replace: "",
+    test: offered("readers may not, and nobody after the time is over, or in a space that was not restored"),
+    why: "Stamps can be chosen by whoever writes, for ever.",
+  },
+  {
+    name: "offers-for-every-space",
+    rule: "rule 12",
+    file: "packages/server/src/exchange/recovery-window.ts",
+    find: 'if (newest?.reason !== "restored") return undefined;',
+    replace: "if (!newest) return undefined;",
+    test: offered("readers may not, and nobody after the time is over, or in a space that was not restored"),
+    why: "What was wiped on purpose comes back.",
   },
   {
     name: "reconcile-past-cleared-deletes",

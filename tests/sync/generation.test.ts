@@ -90,7 +90,7 @@ describe("a space that is restored", () => {
     await follower.client.sync();
     expect(followed.inbox.current.map(({ kind, key }) => `${kind} ${key}`)).toEqual(["lost n2"]);
     expect(followed.note.all().map(({ key }) => key)).toEqual(["n1"]);
-    expect(follower.reports).toEqual([]);
+    expect(follower.reports).toEqual(["recovered"]);
   });
 
   it("rule 12: and wiped before that has been dealt with, offers nothing back", async () => {

@@ -45,6 +45,7 @@ function addDev(landfall: Command, terminal: Terminal): void {
     .addOption(option("data"))
     .addOption(option("maxSocketsPerAddress"))
     .addOption(option("keepDeletes"))
+    .addOption(option("recoverFor"))
     .addOption(option("keepOutcomes"))
     .addHelpText("after", "\nExamples:\n  landfall dev\n  landfall dev --port 5000 --data /tmp/landfall")
     .action((options: DevOptions) => dev(options, terminal));
@@ -64,6 +65,7 @@ function addServe(landfall: Command, terminal: Terminal): void {
     .addOption(option("audience"))
     .addOption(option("maxSocketsPerAddress"))
     .addOption(option("keepDeletes"))
+    .addOption(option("recoverFor"))
     .addOption(option("keepOutcomes"))
     .addHelpText(
       "after",

@@ -19,6 +19,7 @@ const devOptions = {
   host: "127.0.0.1",
   maxSocketsPerAddress: 256,
   keepDeletes: 90,
+  recoverFor: 30,
   keepOutcomes: 30,
 };
 
@@ -78,6 +79,7 @@ describe("landfall serve", () => {
     host: "127.0.0.1",
     maxSocketsPerAddress: 256,
     keepDeletes: 90,
+    recoverFor: 30,
     keepOutcomes: 30,
   };
 

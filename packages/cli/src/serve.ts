@@ -7,12 +7,13 @@ import type { Terminal } from "./terminal.js";
 interface Keeping {
   readonly keepDeletes: number;
   readonly keepOutcomes: number;
+  readonly recoverFor: number;
 }
 
 const dayMs = 86_400_000;
-const retention = ({ keepDeletes, keepOutcomes }: Keeping) => ({
-  tombstonesMs: keepDeletes * dayMs,
-  outcomesMs: keepOutcomes * dayMs,
+const keeping = ({ keepDeletes, keepOutcomes, recoverFor }: Keeping) => ({
+  retention: { tombstonesMs: keepDeletes * dayMs, outcomesMs: keepOutcomes * dayMs },
+  recoveryMs: recoverFor * dayMs,
 });
 
 export interface DevOptions extends Keeping {
@@ -87,7 +88,7 @@ export async function dev(options: DevOptions, terminal: Terminal): Promise<void
     auth: devTokens(),
     development: true,
     sockets: { maxSocketsPerAddress },
-    retention: retention(options),
+    ...keeping(options),
   });
   await run(server, options, terminal, (url) => [
     `Landfall is listening on ${url} (data in ${file}). Ctrl-C stops it.`,
@@ -131,7 +132,7 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
     storage: openStorage(file),
     auth,
     sockets: { maxSocketsPerAddress },
-    retention: retention(options),
+    ...keeping(options),
   });
   await run(server, options, terminal, (url) => [
     `Landfall is listening on ${url} (data in ${file}). Ctrl-C stops it.`,

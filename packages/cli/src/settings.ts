@@ -70,6 +70,12 @@ const declared = {
     standard: 30,
     parse: days,
   },
+  recoverFor: {
+    flag: "--recover-for <days>",
+    help: "how long after a restore clients may offer back what it lost, or `forever`",
+    standard: 30,
+    parse: days,
+  },
   url: { flag: "--url <url>", help: "address of the server" },
   token: { flag: "--token <token>", help: "token to sign in with" },
   secondToken: {

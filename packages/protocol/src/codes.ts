@@ -153,6 +153,11 @@ export const codes = {
     false,
     "The event's id belongs to another device's event. This is a fault: report it.",
   ),
+  recovery_over: entry(
+    "rejected",
+    false,
+    "The time in which the server takes back what it has lost is over. The row is kept in the inbox.",
+  ),
   has_children: entry("rejected", false, "Records still refer to this one. Delete or move them first."),
   action_failed: entry(
     "rejected",

@@ -15,16 +15,25 @@ import {
   positive,
   setMember,
   stamp,
+  stampName,
   tagged,
   tuple,
   uint,
 } from "./decode.js";
 import type { Json } from "./json.js";
 import { limits } from "./limits.js";
-import type { Expectation, ExpectedVersion, Op, WireEvent } from "./op.js";
+import type { Expectation, ExpectedVersion, OfferOp, Op, WireEvent } from "./op.js";
 
 const fields: Decoder<{ readonly [field: string]: Json }> = map(fieldName, json, limits.maxFields);
 const onRecord = { domain: identifier, key: identifier };
+
+const offeredRecord = object({
+  op: literal("offer"),
+  ...onRecord,
+  set: fields,
+  stamps: map(stampName, stamp, limits.maxFields + 1, "*"),
+});
+const offeredDelete = object({ op: literal("offer"), ...onRecord, deletedAt: uint });
 
 /** One op of an event (DESIGN §6). */
 export const opDecoder: Decoder<Op> = tagged("op", {
@@ -49,6 +58,9 @@ export const opDecoder: Decoder<Op> = tagged("op", {
   }),
   delete: object({ op: literal("delete"), ...onRecord }),
   restore: object({ op: literal("restore"), ...onRecord, set: fields }),
+  offer: choose<OfferOp>([offeredRecord, offeredDelete], (value) =>
+    hasMember(value, "deletedAt") ? offeredDelete : offeredRecord,
+  ),
   deleteMany: object({
     op: literal("deleteMany"),
     domain: identifier,

@@ -123,6 +123,8 @@ const spaceError = openObject({
   reason: optional(identifier),
   parent: optional(identifier),
   at: optional(uint),
+  /** generation_changed: until when rows that were lost may be offered back, in milliseconds of the server's clock; absent when they may not */
+  recoverUntil: optional(uint),
   /** cursor_ahead */
   head: optional(uint),
   /** seq_gap */

@@ -1,8 +1,8 @@
 import { type Fields, type Json, canonicalJson } from "./json.js";
 import { limits } from "./limits.js";
-import type { RecordOp, SetMember } from "./op.js";
+import type { OfferOp, OfferRecordOp, RecordOp, SetMember } from "./op.js";
 import type { Stamps } from "./row.js";
-import type { Stamp } from "./stamp.js";
+import { type Stamp, stampReading } from "./stamp.js";
 
 /** How writes to a field meet: last writer wins, or in commit order as a counter or a set. */
 export type FieldKind = "lww" | "counter" | "set";
@@ -72,6 +72,8 @@ export function mergeRecord(
     case "delete":
       if (!current) return absent(op.key);
       return { ok: true, changed: !current.deleted, state: tombstone, superseded: [] };
+    case "offer":
+      return offer(current, op, kinds);
     default:
       if (!current) return absent(op.key);
       if (current.deleted) return gone(op.key);
@@ -134,6 +136,52 @@ function update(
     // Equal stamps are one event's: a later step of an action wins over an earlier one.
     if (stamp > standing) stamps[field] = stamp;
     changed = true;
+    if (Object.hasOwn(set, field)) fields[field] = set[field] as Json;
+    else delete fields[field];
+  }
+  return changed ? written(fields, stamps, superseded) : { ok: true, changed, state: current, superseded };
+}
+
+/**
+ * Merges a row that was lost and is offered back (DESIGN rule 12): last writer wins by the stamps that it comes with,
+ * a delete wins over the incarnation that it was a delete of, and counters and sets of a record that is there stand.
+ */
+function offer(current: MergeState | undefined, op: OfferOp, kinds: FieldKinds): MergeResult {
+  if ("deletedAt" in op) {
+    const isLater =
+      current && !current.deleted && stampReading(current.stamps["*"] as Stamp).ms > op.deletedAt;
+    if (isLater) return { ok: true, changed: false, state: current, superseded: [] };
+    return { ok: true, changed: !current?.deleted, state: tombstone, superseded: [] };
+  }
+  if (current?.deleted) return gone(op.key);
+  const created = op.stamps["*"] as Stamp;
+  if (current)
+    return current.stamps["*"] === created
+      ? offerFields(current, op, kinds)
+      : no("exists", `The key ${op.key} has been given to another record since.`);
+  const made = incarnate(op.set, created, kinds);
+  if (!made.ok || made.state.deleted) return made;
+  const stamps: Record<string, Stamp> = { "*": created };
+  for (const field of Object.keys(op.stamps))
+    if ((op.stamps[field] as Stamp) > created) stamps[field] = op.stamps[field] as Stamp;
+  return written(made.state.fields, stamps, []);
+}
+
+function offerFields(current: Live, { set, stamps: offered }: OfferRecordOp, kinds: FieldKinds): MergeResult {
+  const fields: Record<string, Json> = { ...current.fields };
+  const stamps: Record<string, Stamp> = { ...current.stamps };
+  const created = current.stamps["*"] as Stamp;
+  const superseded: SupersededField[] = [];
+  let changed = false;
+  for (const field of new Set([...Object.keys(set), ...Object.keys(offered)])) {
+    const kind = kinds(field);
+    if (field === "*" || kind === "counter" || kind === "set") continue;
+    const stamp = own(offered, field) ?? created;
+    const standing = own(stamps, field) ?? created;
+    if (stamp < standing) superseded.push({ field, by: standing });
+    if (stamp <= standing) continue;
+    changed = true;
+    stamps[field] = stamp;
     if (Object.hasOwn(set, field)) fields[field] = set[field] as Json;
     else delete fields[field];
   }

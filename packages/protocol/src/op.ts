@@ -1,4 +1,5 @@
 import type { Fields, Json } from "./json.js";
+import type { Stamps } from "./row.js";
 import type { Stamp } from "./stamp.js";
 
 /** A value of a set field: sets hold JSON scalars. */
@@ -42,6 +43,23 @@ export interface RestoreOp extends OnRecord {
   readonly op: "restore";
   readonly set: Fields;
 }
+/**
+ * Gives back a row that a restored server has lost, with the stamps that it had there (DESIGN rule 12): `set` has the
+ * values of the fields that are offered, `stamps` their stamps as rows have them; a field that has a stamp and no value
+ * was unset. It merges field by field, and creates the record where there is none.
+ */
+export interface OfferRecordOp extends OnRecord {
+  readonly op: "offer";
+  readonly set: Fields;
+  readonly stamps: Stamps;
+}
+/** Gives back a delete that a restored server has lost. */
+export interface OfferDeleteOp extends OnRecord {
+  readonly op: "offer";
+  /** `modifiedAt` of the tombstone: a record that was made later is another one, and stays. */
+  readonly deletedAt: number;
+}
+export type OfferOp = OfferRecordOp | OfferDeleteOp;
 /** Deletes the keys named, or everything up to a version: what arrived later is never caught by it. */
 export interface DeleteManyOp {
   readonly op: "deleteMany";
@@ -51,7 +69,15 @@ export interface DeleteManyOp {
 }
 
 /** An op on one record. */
-export type RecordOp = CreateOp | PutOp | UpdateOp | IncrementOp | SetMembersOp | DeleteOp | RestoreOp;
+export type RecordOp =
+  | CreateOp
+  | PutOp
+  | UpdateOp
+  | IncrementOp
+  | SetMembersOp
+  | DeleteOp
+  | RestoreOp
+  | OfferOp;
 export type Op = RecordOp | DeleteManyOp;
 
 /** A version that a row must have: a number (0: no such row), or the one that the device's event `seq` produced. */

@@ -137,6 +137,7 @@ describe("docs/protocol.md", () => {
       "delete",
       "deleteMany",
       "increment",
+      "offer",
       "put",
       "remove",
       "restore",

@@ -117,6 +117,12 @@ function migrateOp(changes: DomainMigration, op: Op): Op | readonly [] {
       const unset = (op.unset ?? []).flatMap((field) => nameIn(changes, field) ?? []);
       return isEmpty(set) && isEmpty(unset) ? [] : { ...op, set, unset };
     }
+    case "offer": {
+      if ("deletedAt" in op) return op;
+      const mapped = mapFields(changes, op.set);
+      const set = changes.update ? fieldsFrom(changes.update, mapped) : mapped;
+      return { ...op, set, stamps: { ...renamed(changes, op.stamps), "*": op.stamps["*"] as string } };
+    }
     case "increment": {
       const by = renamed(changes, op.by);
       return isEmpty(by) ? [] : { ...op, by };

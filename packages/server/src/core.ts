@@ -24,6 +24,8 @@ export interface Core {
   readonly actions: ReadonlyMap<string, ServerAction>;
   readonly limits: EngineLimits;
   readonly tickMs: number;
+  /** How long a restored space takes back what it lost. */
+  readonly recoveryMs: number;
   readonly name: string;
   readonly logger: Logger;
   readonly clock: ClockPort;
@@ -47,6 +49,9 @@ const defaults = {
   actionBudgetMs: 1_000,
 } satisfies EngineLimits;
 
+/** Longer than most devices are away, and a third of the time for which deletes are remembered. */
+const defaultRecoveryMs = 30 * 24 * 3_600_000;
+
 export function makeCore(options: EngineOptions): Core {
   const rules = new DomainRules(options.schema);
   const random = options.random ?? systemRandom;
@@ -58,6 +63,7 @@ export function makeCore(options: EngineOptions): Core {
     authorize: options.authorize,
     actions: new Map(Object.entries(options.actions ?? {})),
     limits: { ...defaults, ...options.limits },
+    recoveryMs: Math.max(0, options.recoveryMs ?? defaultRecoveryMs),
     tickMs: Math.max(1, Math.floor(options.modifiedAtTickMs ?? 1)),
     name: options.name ?? "landfall",
     logger: options.logger ?? stderrLogger(),

@@ -58,6 +58,11 @@ export interface EngineOptions {
   readonly limits?: Partial<EngineLimits>;
   /** What is cleared away, and when; see `RetentionOptions` for what holds unless set. */
   readonly retention?: RetentionOptions;
+  /**
+   * How long after a restore clients may offer back what it lost (DESIGN rule 12), in milliseconds; 30 days unless set,
+   * 0 for not at all. Longer than that only where tombstones are kept longer too.
+   */
+  readonly recoveryMs?: number;
   /** `modifiedAt` moves in steps of so many milliseconds, for clients that round. */
   readonly modifiedAtTickMs?: number;
   /** What the server calls itself in `/v1/info`. */

@@ -32,11 +32,15 @@ export interface PendingEvent {
   readonly confirmed?: true;
 }
 
-/** The order in which pending events are sent and shown: sent ones by seq, then the others by stamp. */
+/** What is offered back to a server that lost it stands before what was written on it. */
+const isOffer = ({ ops }: PendingEvent): boolean => ops?.[0]?.op === "offer";
+
+/** The order in which pending events are sent and shown: sent ones by seq, then offers, then the others by stamp. */
 export function comesBefore(a: PendingEvent, b: PendingEvent): boolean {
   if (a.seq !== undefined && b.seq !== undefined) return a.seq < b.seq;
   if (a.seq !== undefined || b.seq !== undefined) return a.seq !== undefined;
-  return a.id < b.id;
+  const offered = isOffer(a);
+  return offered === isOffer(b) ? a.id < b.id : offered;
 }
 
 /** The expectation as the wire has it, once every own event that it names was given a seq. */

@@ -100,7 +100,7 @@ export async function mendDomain(session: SpaceSession, domain: string): Promise
     const cursor = session.meta.cursors[domain] ?? 0;
     const mending = planMend(base.rows, theirs, cursor, (key) => session.replica.baseRow(domain, key));
     if (mending.unsettled) {
-      historyLost(session);
+      await historyLost(session);
       session.context.wake();
       return undefined;
     }

@@ -1,7 +1,10 @@
 import type { Row, SpaceError } from "@landfall/protocol";
 import type { Recovery } from "../loop/port.js";
+import type { Cut } from "../replica/cut.js";
+import type { PendingEvent } from "../replica/pending-event.js";
 import type { StorageChange } from "../storage/port.js";
 import type { InboxItem } from "./inbox-item.js";
+import { recoverRows } from "./lost-rows.js";
 import { rejectedItems } from "./settlement.js";
 import type { SpaceSession } from "./space-session.js";
 import { type Aside, type ReplicaMeta, dropEvent, putEvent, putItem, putMeta } from "./space-store.js";
@@ -18,7 +21,7 @@ export async function recover(session: SpaceSession, error: SpaceError): Promise
       return newGeneration(session, error);
     case "cursor_ahead":
       // The head is where the server is by now, and may lie above the place where its history was cut.
-      historyLost(session, error.head);
+      await historyLost(session, error.head);
       return { next: "again" };
     case "seq_gap":
       return seqGap(session, error.expected ?? 1);
@@ -98,12 +101,23 @@ async function leaveBase(
 }
 
 /** The server turns out to lack what it had confirmed, and does not say where its history was cut. */
-export function historyLost(session: SpaceSession, at = Number.MAX_SAFE_INTEGER): void {
+export async function historyLost(session: SpaceSession, at = Number.MAX_SAFE_INTEGER): Promise<void> {
   session.context.report(
     "history_lost",
     `The server has lost history of ${session.space}; it is read again, and what it lost is kept.`,
   );
-  keepAside(session, { at, exact: false });
+  const recovering = earlier(session.meta.recovering, { at, exact: false });
+  keepAside(session, recovering);
+  // Base still has what is kept aside: after a crash it is found there again.
+  const meta: ReplicaMeta = { ...session.meta, recovering };
+  await session.commit([putMeta(session.space, meta)]);
+  session.meta = meta;
+}
+
+/** Of two losses that base has not been fetched anew for, the one that goes further back counts (DESIGN rule 12). */
+function earlier(before: Aside | undefined, now: Aside): Aside {
+  if (!before) return now;
+  return { ...now, at: Math.min(before.at, now.at), exact: before.exact && now.exact };
 }
 
 /** Rows that the server may have lost are kept aside, and every domain is fetched again; base stands meanwhile. */
@@ -114,7 +128,39 @@ export function keepAside(session: SpaceSession, from: Aside): void {
       if (!from.exact || row.version > from.at) rows.push(row);
     session.refetch.add(domain);
   }
+  session.abandonStaging();
   session.aside = { ...from, rows };
+}
+
+/** What is to be done about what a server lost. */
+interface EndedRecovery {
+  readonly items: readonly InboxItem[];
+  /** Events that offer rows back. */
+  readonly made: readonly PendingEvent[];
+  /** To be called when all that is stored and shown. */
+  tell(): void;
+}
+
+/** Ends a recovery with the cut that brings all that the server has; undefined while there is none, or it goes on. */
+export function endRecovery(
+  session: SpaceSession,
+  cut: Cut,
+  rowOf: (domain: string, key: string) => Row | undefined,
+): EndedRecovery | undefined {
+  const { aside, context, space } = session;
+  if (!aside || ![...session.refetch].every((domain) => cut.reset.includes(domain))) return undefined;
+  const { offers, items } = recoverRows(aside, rowOf, context.rules);
+  return {
+    items,
+    made: offers.map((op) => session.newEvent({ ops: [op] }, context.stamps.next())),
+    tell() {
+      if (offers.length > 0) context.wake();
+      context.report(
+        "recovered",
+        `${space} is as the server has it; ${offers.length} rows that it had lost are offered back, ${items.length} are in the inbox.`,
+      );
+    },
+  };
 }
 
 async function newGeneration(session: SpaceSession, error: SpaceError): Promise<Recovery> {
@@ -131,10 +177,14 @@ async function newGeneration(session: SpaceSession, error: SpaceError): Promise<
   );
   // `at` counts in the generation that the client knows only when that is the parent.
   const isParent = error.parent === session.meta.generation;
-  const recovering: Aside =
+  const lost: Aside =
     isParent && error.at !== undefined
       ? { at: error.at, exact: true }
       : { at: Number.MAX_SAFE_INTEGER, exact: false };
+  const recovering = earlier(session.meta.recovering, {
+    ...lost,
+    ...(error.recoverUntil === undefined ? {} : { until: error.recoverUntil }),
+  });
   keepAside(session, recovering);
   await renumber(session, { generation, cursors: {}, head: 0, recovering }, 1);
   return { next: "again" };
@@ -206,9 +256,9 @@ async function seqGap(session: SpaceSession, expected: number): Promise<Recovery
       `The server has lost history of ${session.space}; it is read again, and what it lost is kept.`,
     );
     // What is known of the loss already is more than a gap tells.
-    const { at, exact } = session.aside ?? { at: Number.MAX_SAFE_INTEGER, exact: false };
-    if (!session.aside) keepAside(session, { at, exact });
-    await renumber(session, { recovering: { at, exact } }, expected);
+    const recovering = session.meta.recovering ?? { at: Number.MAX_SAFE_INTEGER, exact: false };
+    if (!session.aside) keepAside(session, recovering);
+    await renumber(session, { recovering }, expected);
   } else await renumber(session, {}, expected);
   return { next: "again" };
 }

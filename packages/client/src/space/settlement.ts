@@ -2,6 +2,7 @@ import type { Json, Op, Row } from "@landfall/protocol";
 import type { Cut, FinalOutcome } from "../replica/cut.js";
 import { type PendingEvent, type PendingExpectation } from "../replica/pending-event.js";
 import type { InboxItem } from "./inbox-item.js";
+import { refusedOfferItem } from "./lost-rows.js";
 
 /** What the end of a pull means for the outbox and the inbox. */
 export interface Settlement {
@@ -12,6 +13,8 @@ export interface Settlement {
   /** Events that stay, but are now known differently. */
   readonly changed: readonly PendingEvent[];
   readonly items: readonly InboxItem[];
+  /** Events that the device makes itself: rows that it offers back (DESIGN rule 12). */
+  readonly made?: readonly PendingEvent[];
 }
 
 /** An outcome of the server, or the client's own word for an event that it never sent. */
@@ -61,6 +64,8 @@ function triedFields(op: Op): Json | undefined {
     case "delete":
     case "deleteMany":
       return undefined;
+    case "offer":
+      return "set" in op ? op.set : undefined;
     default:
       return op.set;
   }
@@ -83,6 +88,8 @@ export function rejectedItems(
   if (!event.ops)
     return [{ ...common, id: event.id, tried: event.args ?? null, choices: ["retry", "dismiss"] }];
   return event.ops.map((op, i) => {
+    if (op.op === "offer")
+      return refusedOfferItem(op, i === 0 ? event.id : `${event.id}~${i}`, event.madeAt, code, message);
     const row = op.op === "deleteMany" ? undefined : before(op.domain, op.key);
     const rest = row && !row.deleted ? row.fields : undefined;
     const canCopy =

@@ -16,14 +16,15 @@ import { type PendingEvent } from "../replica/pending-event.js";
 import { Replica } from "../replica/replica.js";
 import { Staging } from "../replica/staging.js";
 import { FencedError, type StorageChange, StorageError } from "../storage/port.js";
+import { deltaCut } from "./delta-cut.js";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
-import { type KeptAside, lostItems } from "./lost-rows.js";
+import type { KeptAside } from "./lost-rows.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
 import { mendDomain } from "./mending.js";
 import { Repairs } from "./repairs.js";
-import { keepAside, recover } from "./recovery.js";
+import { endRecovery, keepAside, recover } from "./recovery.js";
 import { Saver } from "./saver.js";
 import { Serial } from "./serial.js";
 import type { SessionContext } from "./session-context.js";
@@ -166,13 +167,7 @@ export class SpaceSession implements SyncedSpace {
    * @param tried what built-in ops do in the view as it is, where that is known.
    */
   write(input: NewEvent, id = this.context.stamps.next(), tried?: Effects): Receipt {
-    const { schemaVersion } = this.context;
-    const event: PendingEvent = {
-      id,
-      madeAt: this.context.wall.now(),
-      ...(schemaVersion === undefined ? {} : { schema: schemaVersion }),
-      ...input,
-    };
+    const event = this.newEvent(input, id);
     this.outbox.add(event, false);
     const shown = event.ops
       ? Promise.resolve(this.replica.step({ add: [event], tried }))
@@ -203,10 +198,26 @@ export class SpaceSession implements SyncedSpace {
     return { id, saved, settled, shown };
   }
 
+  /** An event as it joins the outbox. */
+  newEvent(input: NewEvent, id: Stamp): PendingEvent {
+    const { schemaVersion } = this.context;
+    return {
+      id,
+      madeAt: this.context.wall.now(),
+      ...(schemaVersion === undefined ? {} : { schema: schemaVersion }),
+      ...input,
+    };
+  }
+
   // --- the loop's side ----------------------------------------------------------------------------------
 
+  /** What was written on a history that was lost waits until the rows that are offered back can go before it. */
+  get #holds(): boolean {
+    return this.aside?.until !== undefined;
+  }
+
   get sendable(): number {
-    return this.stopped ? 0 : this.outbox.sendable(this.#staging?.outcomeCount ?? 0);
+    return this.stopped || this.#holds ? 0 : this.outbox.sendable(this.#staging?.outcomeCount ?? 0);
   }
 
   request(budget: Budget & { readonly first: boolean }): Promise<SpacePart | undefined> {
@@ -219,7 +230,10 @@ export class SpaceSession implements SyncedSpace {
         rules: this.context.rules,
       });
       const staging = this.#staging;
-      const { chosen, numbered, bytes } = this.outbox.choose(budget, (id) => staging.hasOutcome(id));
+      const events = this.#holds ? 0 : budget.events;
+      const { chosen, numbered, bytes } = this.outbox.choose({ ...budget, events }, (id) =>
+        staging.hasOutcome(id),
+      );
       if (numbered.length > 0) {
         const nextSeq = (numbered[numbered.length - 1]?.seq as number) + 1;
         const isStored = await this.#commit([
@@ -296,39 +310,21 @@ export class SpaceSession implements SyncedSpace {
     );
   }
 
+  /** Forgets what answers have brought so far: it was staged for a base that is to be fetched anew. */
+  abandonStaging(): void {
+    this.#staging = undefined;
+  }
+
   delta(message: DeltaMessage): Promise<boolean> {
     return this.#serial.run(async () => {
-      const { cursors } = this.meta;
-      if (this.stopped || this.#staging || message.generation !== this.meta.generation) return false;
-      // A delta speaks for the domains that were watched when it was sent, which must be all that are followed here.
-      if (
-        message.domains.length !== this.domains.length ||
-        message.domains.some((domain) => !this.domains.includes(domain))
-      )
-        return false;
-      const all = this.domains.map((domain) => cursors[domain] ?? 0);
-      if (all.every((cursor) => cursor >= message.index)) return true;
-      if (!all.every((cursor) => cursor >= message.from && cursor < message.index)) return false;
-      const rows = new Map<string, Map<string, Row>>();
-      for (const row of message.rows) {
-        const standing = this.replica.baseRow(row.domain, row.key);
-        if (standing && standing.version >= row.version) continue;
-        let domain = rows.get(row.domain);
-        if (!domain) rows.set(row.domain, (domain = new Map()));
-        domain.set(row.key, row);
-      }
+      const { generation, cursors } = this.meta;
+      if (this.stopped || this.#staging || this.aside || message.generation !== generation) return false;
+      const cut = deltaCut(message, this.domains, cursors, (domain, key) =>
+        this.replica.baseRow(domain, key),
+      );
+      if (cut === undefined || cut === "known") return cut === "known";
       this.#observe(message.rows);
-      const moved = Object.fromEntries(this.domains.map((domain) => [domain, message.index]));
-      await this.apply({
-        generation: message.generation,
-        head: message.index,
-        lastSeq: message.lastSeq,
-        cursors: { ...cursors, ...moved },
-        reset: [],
-        rows,
-        outcomes: [],
-        digests: {},
-      });
+      await this.apply(cut);
       return true;
     });
   }
@@ -374,14 +370,18 @@ export class SpaceSession implements SyncedSpace {
       cut.rows.get(domain)?.get(key) ??
       (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
     const settlement = settle(cut, this.outbox, rowOf, (domain, key) => this.replica.baseRow(domain, key));
-    const items = [...settlement.items, ...lostItems(this.aside, cut, rowOf), ...more];
-    const { create: _created, recovering: _recovered, ...meta } = this.meta;
+    const recovered = endRecovery(this, cut, rowOf);
+    const items = [...settlement.items, ...(recovered?.items ?? []), ...more];
+    const made = recovered?.made ?? [];
+    const clock = made.length > 0 ? this.context.clockChange() : undefined;
+    const { create: _created, recovering, ...meta } = this.meta;
     const next: ReplicaMeta = {
       ...meta,
       generation: cut.generation,
       head: cut.head,
       cursors: cut.cursors,
       nextSeq: this.outbox.nextSeq,
+      ...(recovering && !recovered ? { recovering } : {}),
       revision: this.meta.revision + 1,
       syncedAt: this.context.wall.now(),
     };
@@ -390,18 +390,21 @@ export class SpaceSession implements SyncedSpace {
       ...[...settlement.settled.keys()].map((id) => dropEvent(this.space, id)),
       ...settlement.changed.map((event) => putEvent(this.space, event)),
       ...this.#confirm(settlement.confirmed).map((event) => putEvent(this.space, event)),
+      ...made.map((event) => putEvent(this.space, event)),
       ...items.map((item) => putItem(this.space, item)),
+      ...(clock ? [clock] : []),
       putMeta(this.space, next),
     ]);
     this.meta = next;
-    if (cut.reset.length > 0) this.aside = undefined;
-    const told: Settlement = { ...settlement, items };
+    if (recovered) this.aside = undefined;
+    const told: Settlement = { ...settlement, items, made };
     await this.#show(cut, told);
+    recovered?.tell();
     let rows = 0;
     for (const domain of cut.rows.values()) rows += domain.size;
     this.context.publish(
       this.space,
-      rows > maxToldRows
+      recovered || rows > maxToldRows
         ? { type: "reload" }
         : { type: "cut", revision: next.revision, cut, settlement: told },
     );
@@ -429,7 +432,9 @@ export class SpaceSession implements SyncedSpace {
       ...settlement.confirmed,
       ...settlement.changed.map((event) => event.id),
     ]);
-    const add = settlement.changed.filter((event) => !event.void);
+    const { made = [] } = settlement;
+    for (const event of made) this.#join(event);
+    const add = [...settlement.changed.filter((event) => !event.void), ...made];
     this.outbox.removeAll(settlement.settled);
     for (const id of settlement.confirmed) this.outbox.confirm(id);
     for (const event of settlement.changed) this.outbox.replace(event);

@@ -30,6 +30,8 @@ export interface Aside {
   readonly at: number;
   /** Whether it has all that is not above; otherwise some of that may be gone too. */
   readonly exact: boolean;
+  /** Until when the server takes rows back, in milliseconds of its clock; absent when it does not. */
+  readonly until?: number;
 }
 
 export const emptyMeta: ReplicaMeta = { head: 0, cursors: {}, nextSeq: 1, revision: 0 };

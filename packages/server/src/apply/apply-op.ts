@@ -18,7 +18,8 @@ export function applyOp(
   wasRejected: WasRejected,
 ): MaybePromise<void> {
   if (op.op !== "deleteMany") {
-    if (op.op !== "create" && op.op !== "put") refuseDependent(op.domain, op.key, wasRejected);
+    if (op.op !== "create" && op.op !== "put" && op.op !== "offer")
+      refuseDependent(op.domain, op.key, wasRejected);
     return applyRecordOp(working, scope, op);
   }
   working.rules.of(op.domain);

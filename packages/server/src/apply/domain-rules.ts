@@ -119,6 +119,8 @@ function touchedFields(op: RecordOp): readonly string[] {
       return Object.keys(op.values);
     case "delete":
       return [];
+    case "offer":
+      return "set" in op ? Object.keys(op.set) : [];
     default:
       return Object.keys(op.set);
   }

@@ -8,6 +8,7 @@ import { LandfallError } from "../landfall-error.js";
 import { type Handled, type Identified, handleEvents, identify } from "./handle-events.js";
 import { type EventOutcome, outcomeText } from "./outcome.js";
 import { type Position, type ReadRequest, type SpaceReading, readSpace } from "./read-space.js";
+import { offersRows, recoveryWindow } from "./recovery-window.js";
 import { type SpaceFailureText, failureText } from "./space-failure.js";
 
 /** How long a client waits before it sends deferred events again. */
@@ -150,9 +151,15 @@ export class Exchange {
     space: SpaceRequest,
     events: readonly Identified[],
   ): Promise<Handled | SpaceFailureText> {
+    const window = offersRows(events)
+      ? recoveryWindow(
+          this.core,
+          await this.core.storage.read((snapshot) => snapshot.generations(space.space)),
+        )
+      : undefined;
     for (;;) {
       const result = await this.core.storage.write(space.space, (transaction) =>
-        handleEvents(this.core, transaction, space, { device, user: user.id }, events),
+        handleEvents(this.core, transaction, space, { device, user: user.id, window }, events),
       );
       if (result === "unhandled") return nothingHandled;
       if (result !== "upgrade") return "failure" in result ? result.failure : result.handled;

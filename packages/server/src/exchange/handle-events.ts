@@ -30,6 +30,7 @@ import {
   storedBody,
 } from "./outcome.js";
 import { type Sender, namedKeys, runEvent } from "./run-event.js";
+import type { RecoveryWindow } from "./recovery-window.js";
 import type { SpaceFailureText } from "./space-failure.js";
 
 /** Outcomes below `acked` whose bodies are kept all the same: for a copy of the device that comes late. */
@@ -70,6 +71,14 @@ export function identify(events: readonly unknown[]): readonly Identified[] | st
   return identified.sort((a, b) => a.seq - b.seq);
 }
 
+/** Where events come from. */
+interface Origin {
+  readonly device: string;
+  readonly user: string;
+  /** In which the space takes back what it has lost, if it does now. */
+  readonly window: RecoveryWindow | undefined;
+}
+
 /**
  * Handles the events that one device sends to one space, inside the space's transaction (DESIGN rule 3).
  * "unhandled" where access or generation are not right, which the answer's own snapshot says in words.
@@ -78,7 +87,7 @@ export function handleEvents(
   core: Core,
   transaction: SpaceTransaction,
   request: SpaceRequest,
-  sender: { readonly device: string; readonly user: string },
+  sender: Origin,
   events: readonly Identified[],
 ): MaybePromise<HandleResult> {
   return chain(transaction.open(sender.device, sender.user), (opened): MaybePromise<HandleResult> => {
@@ -185,6 +194,7 @@ function schemaOf(raw: unknown): number {
 
 /** The new events of one request, one after another. */
 class Handling {
+  readonly #device: { readonly device: string; readonly user: string };
   readonly #batch: SpaceBatch;
   readonly #outcomes: EventOutcome[] = [];
   readonly #recorded = new Map<number, Recorded>();
@@ -205,9 +215,10 @@ class Handling {
     private readonly transaction: SpaceTransaction,
     private readonly opened: OpenedSpace,
     private readonly request: SpaceRequest,
-    private readonly device: { readonly device: string; readonly user: string },
+    { window, ...device }: Origin,
     private readonly events: readonly Identified[],
   ) {
+    this.#device = device;
     this.#batch = new SpaceBatch(core, transaction, opened);
     this.#decoded = events.map(({ raw }) => decode(eventDecoder, raw));
     const { writer } = opened;
@@ -216,6 +227,8 @@ class Handling {
     this.#rejectedNames = new Set(this.#rejectedCreates.map(([, domain, key]) => slotName(domain, key)));
     this.#sender = {
       ...device,
+      // A window is that of one history.
+      window: window?.generation === opened.state.generation ? window : undefined,
       space: request.space,
       role: opened.role as Sender["role"],
       wasRejected: (domain, key) => this.#rejectedNames.has(slotName(domain, key)),
@@ -285,12 +298,12 @@ class Handling {
     const { was } = event.raw as { was?: { device?: unknown; seq?: unknown } };
     // A device is one only together with its user: nobody learns the outcome of another's event.
     const saysWhere =
-      was?.device === known.device && was?.seq === known.seq && known.user === this.device.user;
+      was?.device === known.device && was?.seq === known.seq && known.user === this.#device.user;
     // After a restore seqs start anew, and a device's own event is known from the generation before (DESIGN rule 12).
     const isOwnFromBefore =
       known.generation !== this.opened.state.generation &&
-      known.device === this.device.device &&
-      known.user === this.device.user;
+      known.device === this.#device.device &&
+      known.user === this.#device.user;
     if (!saysWhere && !isOwnFromBefore) {
       return {
         status: "rejected",
@@ -309,7 +322,7 @@ class Handling {
     const seq = this.#fresh.get(id);
     return seq === undefined
       ? undefined
-      : { ...this.device, id, seq, generation: this.opened.state.generation };
+      : { ...this.#device, id, seq, generation: this.opened.state.generation };
   }
 
   #record(
@@ -352,7 +365,7 @@ class Handling {
     const here = this.#recorded.get(seq);
     if (here) return here.status === "applied" ? here.index : undefined;
     return chain(
-      this.transaction.outcomes({ ...this.device, generation: this.opened.state.generation }, seq, seq),
+      this.transaction.outcomes({ ...this.#device, generation: this.opened.state.generation }, seq, seq),
       ([outcome]) => {
         const recorded = readBody(outcome?.body);
         return recorded.status === "applied" ? recorded.index : undefined;
@@ -374,7 +387,7 @@ class Handling {
   #writer(lastSeq: number): WriterState {
     const cursors = Object.values(this.request.cursors);
     return {
-      ...this.device,
+      ...this.#device,
       lastSeq,
       acked: this.#acked,
       expired: Math.max(this.opened.writer?.expired ?? 0, this.#acked - keptBelowAcked),

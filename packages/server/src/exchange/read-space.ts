@@ -4,6 +4,7 @@ import { type EchoTrace, slotName } from "../apply/working-set.js";
 import type { Core } from "../core.js";
 import { type MaybePromise, chain } from "../maybe-promise.js";
 import type { DomainState, GenerationStart, Page, PageRow, Snapshot, SpaceState } from "../storage/port.js";
+import { recoveryWindow } from "./recovery-window.js";
 import type { SpaceFailureText } from "./space-failure.js";
 
 /** Where the client is: what its request said, or the last checkpoint of a stream. */
@@ -55,7 +56,7 @@ export function readSpace(core: Core, snapshot: Snapshot, read: ReadRequest): Ma
     const { generation } = read.request;
     if (generation !== undefined && generation !== state.generation) {
       return chain(snapshot.generations(read.request.space), (history) => ({
-        failure: generationChanged(generation, history),
+        failure: generationChanged(core, generation, history),
       }));
     }
     const failure = misplaced(read, state.head);
@@ -90,7 +91,11 @@ function misplaced({ request, position }: ReadRequest, head: number): SpaceFailu
  * Why a client's generation is no longer the space's. Several steps come to one: a wipe on the way wins, and
  * what they share ends where the first of them parted. @param history newest first.
  */
-function generationChanged(generation: string, history: readonly GenerationStart[]): SpaceFailureText {
+function generationChanged(
+  core: Core,
+  generation: string,
+  history: readonly GenerationStart[],
+): SpaceFailureText {
   const newest = history[0] as GenerationStart;
   const steps: GenerationStart[] = [];
   for (const start of history) {
@@ -109,13 +114,15 @@ function generationChanged(generation: string, history: readonly GenerationStart
         ...(newest.parent === undefined ? {} : { parent: newest.parent }),
         at: newest.at,
       };
+  const window = told.reason === "restored" ? recoveryWindow(core, history) : undefined;
+  const until = window ? { recoverUntil: window.until } : {};
   const why = isKnown
     ? `The space was ${told.reason}.`
     : "The space has another history than the one you know.";
   return {
     code: "generation_changed",
     message: `${why} Its generation is ${newest.generation}.`,
-    members: JSON.stringify({ generation: newest.generation, ...told }).slice(1, -1),
+    members: JSON.stringify({ generation: newest.generation, ...told, ...until }).slice(1, -1),
   };
 }
 

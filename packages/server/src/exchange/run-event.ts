@@ -26,6 +26,7 @@ import type { Core } from "../core.js";
 import { type MaybePromise, chain, eachInTurn } from "../maybe-promise.js";
 import type { RecordKey } from "../storage/port.js";
 import { withinBudget } from "./budget.js";
+import { type RecoveryWindow, admitOffer } from "./recovery-window.js";
 import type { Deferred, Recorded, WrittenRow } from "./outcome.js";
 
 /** The device that sends, and what it may do. */
@@ -35,6 +36,8 @@ export interface Sender {
   readonly user: string;
   readonly role: "owner" | "writer" | "reader";
   readonly wasRejected: WasRejected;
+  /** In which the space takes back what it has lost, if it does now. */
+  readonly window: RecoveryWindow | undefined;
   /** The index that an own event was applied at; undefined where it was not. */
   indexOf(seq: number): MaybePromise<number | undefined>;
 }
@@ -75,7 +78,7 @@ export function runEvent(
     const computable =
       "ops" in event &&
       event.ops === (decoded.value as OpsEvent).ops &&
-      !event.ops.some((op) => op.op === "deleteMany" && op.upTo !== undefined);
+      !event.ops.some((op) => op.op === "offer" || (op.op === "deleteMany" && op.upTo !== undefined));
     batch.accept(scope, { device: sender.device, user: sender.user, seq: identity.seq, computable });
     return { recorded: applied(scope, identity.id, result), written: writtenRows(scope) };
   };
@@ -181,8 +184,10 @@ function runOps(
 ): MaybePromise<undefined> {
   return chain(
     eachInTurn(ops, (op) => {
-      if (op.op === "create" || op.op === "put" || op.op === "restore") checkQuota(batch);
-      return applyOp(batch.working, scope, op, sender.wasRejected);
+      if (op.op === "create" || op.op === "put" || op.op === "restore" || (op.op === "offer" && "set" in op))
+        checkQuota(batch);
+      const admitted = op.op === "offer" ? admitOffer(op, sender.window) : op;
+      return applyOp(batch.working, scope, admitted, sender.wasRejected);
     }),
     () => {
       if (batch.isBeyondDomains(scope))

@@ -57,6 +57,7 @@ class Tally {
   take(op: Op, isThere: boolean): void {
     if (op.op === "create" || op.op === "restore" || (op.op === "put" && !isThere))
       this.born(op.domain, op.key, op.set);
+    if (op.op === "offer" && "set" in op && !isThere) this.born(op.domain, op.key, op.set);
     if (op.op !== "increment") return;
     for (const [field, by] of Object.entries(op.by)) {
       const name = `${op.domain}/${op.key}.${field}`;

@@ -1,4 +1,4 @@
-import type { Fields, Json, RecordOp, SetMember, Stamp } from "@landfall/protocol";
+import type { Fields, Json, OfferOp, RecordOp, SetMember, Stamp } from "@landfall/protocol";
 import type { DomainFacts, SupersededAs } from "../history.js";
 import { canonicalText } from "./canonical.js";
 import type { LiveRow, ModelRow } from "./model-row.js";
@@ -44,6 +44,7 @@ export function mergeOp(
     if (before) throw new RefusedError("exists", name);
     return only(newborn(op.set, stamp, facts));
   }
+  if (op.op === "offer") return offered(before, op, facts);
   if (before === undefined) throw new RefusedError("missing", name);
   if (op.op === "delete") return only(before.deleted ? undefined : { deleted: true });
   if (op.op === "restore") {
@@ -57,6 +58,37 @@ export function mergeOp(
   }
   if (op.op === "increment") return only(count(before, op.by));
   return only(changeSets(before, op.op, op.values));
+}
+
+/** Rule 12: what was lost comes back under the stamps that it had. */
+function offered(before: ModelRow | undefined, op: OfferOp, facts: DomainFacts | undefined): Merged {
+  const name = `${op.domain}/${op.key}`;
+  const only = (row: Written): Merged => ({ row, superseded: [] });
+  if ("deletedAt" in op) {
+    const bornMs =
+      before && !before.deleted ? Number.parseInt(before.born.slice(0, 13).replace("-", ""), 16) : 0;
+    return only(before?.deleted || bornMs > op.deletedAt ? undefined : { deleted: true });
+  }
+  const born = op.stamps["*"] as Stamp;
+  if (before?.deleted) throw new RefusedError("deleted", name);
+  if (before && before.born !== born) throw new RefusedError("exists", name);
+  const start = before ?? { ...(newborn(op.set, born, facts) as LiveRow), written: {} };
+  const fields: Record<string, Json> = { ...start.fields };
+  const written: Record<string, Stamp> = { ...start.written };
+  const superseded: SupersededAs[] = [];
+  let any = before === undefined;
+  for (const field of new Set([...Object.keys(op.set), ...Object.keys(op.stamps)])) {
+    if (field === "*" || facts?.counters?.includes(field) || facts?.sets?.includes(field)) continue;
+    const stamp = op.stamps[field] ?? born;
+    const standing = written[field] ?? born;
+    if (standing > stamp) superseded.push({ domain: op.domain, key: op.key, field, by: standing });
+    if (standing >= stamp) continue;
+    any = true;
+    written[field] = stamp;
+    if (Object.hasOwn(op.set, field)) fields[field] = op.set[field] as Json;
+    else Reflect.deleteProperty(fields, field);
+  }
+  return { row: any ? { fields, born, written } : undefined, superseded };
 }
 
 function newborn(set: Fields, stamp: Stamp, facts: DomainFacts | undefined): Written {
