@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { root, whenMain } from "./child.mjs";
+import { allBugs, hunt, matrix, worldBugs } from "./sim/bugs.mjs";
 import { bundle, load } from "./sim/bundle.mjs";
 
 const help = `npm run sim -- [options]
@@ -17,7 +18,9 @@ runs it for ever. Ends with code 1 when a seed failed.
   --from N          the first seed of --minutes
   --plan FILE       a run that was kept
   --jobs J          runs at a time (default: one for each processor)
-  --bug NAME        plants a mistake of packages/simulation/src/bugs into the code; nothing is kept then
+  --bug NAME        plants a mistake of packages/simulation/src/bugs or tests/faults into the code; nothing is kept then
+  --bugs [NAME,…]   plants those that the world must catch, or these, one after another; runs seeds from 1 to 2000, or
+                    to the B of --seeds, until one fails, and that seed without it; tells which check has caught which
   --timeline        tells the run of --seed or --plan, whether it fails or not
   --keep-going      does not end after five seeds that fail
   --no-shrink       leaves seeds that fail as they are
@@ -27,16 +30,20 @@ Examples:
   npm run sim -- --seed 34 --timeline
   npm run sim -- --minutes 30
   npm run sim -- --plan packages/simulation/regressions/early-poke.json
-  npm run sim -- --seeds 1..2000 --bug skip-dedupe
+  npm run sim -- --seeds 1..2000 --bug cursor-before-its-rows
+  npm run sim -- --bugs
 `;
 
 /** @typedef {{ check: string, text: string }} Problem */
 /** @typedef {{ seed: number, hash: string, writes: number, faults: readonly string[], problems: readonly Problem[], counts: Record<string, number> }} Report */
 
 const mostFailures = 5;
+const mostSeedsForABug = 2_000;
 
 async function main() {
-  const options = readOptions(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  if (args.includes("--bugs")) return catchBugs(args);
+  const options = readOptions(args);
   if (options === undefined) {
     console.log(help);
     return;
@@ -114,13 +121,41 @@ const freshSeed = () => Math.floor(Date.now() / 60_000) * 10_000;
 
 /** @param {string} name @returns {Promise<import("./sim/bundle.mjs").Bug>} */
 async function findBug(name) {
-  const { bugs } = await load("packages/simulation/src/bugs/bugs.ts");
-  const bug = bugs.find((/** @type {{ name: string }} */ one) => one.name === name);
+  const known = await allBugs();
+  const bug = known.find((one) => one.name === name);
   if (bug === undefined)
     throw new Error(
-      `There is no bug "${name}". These are known:\n${bugs.map((/** @type {{ name: string }} */ one) => `  ${one.name}`).join("\n")}`,
+      `There is no bug "${name}". These are known:\n${known.map((one) => `  ${one.name}`).join("\n")}`,
     );
   return bug;
+}
+
+/** Shows that the world catches what it must, and which check does. @param {readonly string[]} args */
+async function catchBugs(args) {
+  const after = (/** @type {string} */ flag) => {
+    const value = args[args.indexOf(flag) + 1];
+    return args.includes(flag) && value !== undefined && !value.startsWith("--") ? value : undefined;
+  };
+  const names = after("--bugs")?.split(",");
+  const bugs = names === undefined ? await worldBugs() : await Promise.all(names.map(findBug));
+  const { checkers } = await load("packages/simulation/src/checkers/all.ts");
+  const caught = await hunt(/** @type {any} */ (bugs), {
+    seeds: Number(after("--seeds")?.split("..").at(-1) ?? mostSeedsForABug),
+    jobs: Number(after("--jobs") ?? availableParallelism()),
+    told: ({ bug, seed, checks }) =>
+      process.stderr.write(
+        `${bug.name}: ${seed === undefined ? "MISSED" : `seed ${seed}, ${checks.join(", ")}`}\n`,
+      ),
+  });
+  console.log(
+    matrix(
+      caught,
+      checkers.map((/** @type {{ name: string }} */ { name }) => name),
+    ),
+  );
+  const failed = caught.filter(({ seed, sound }) => seed === undefined || !sound).length;
+  console.log(`\n${caught.length - failed} caught, ${failed} not`);
+  if (failed > 0) process.exitCode = 1;
 }
 
 /**

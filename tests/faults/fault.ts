@@ -27,7 +27,7 @@ export function occurrences(source: string, find: string): readonly { start: num
 }
 
 /** The source with the fault in it. @throws when `find` does not stand there exactly once. */
-export function planted(fault: Fault, source: string): string {
+export function planted(fault: Pick<Fault, "name" | "file" | "find" | "replace">, source: string): string {
   const found = occurrences(source, fault.find);
   const [only] = found;
   if (only === undefined || found.length !== 1) {

@@ -32,6 +32,9 @@ export function shownText(run: Run, row: LiveRow): string {
 export const isLocal = (run: Run, domain: string): boolean =>
   run.history.schema.domains[domain]?.local === true;
 
+/** What follows a wrong view is mostly wrong with it. */
+const enough = 5;
+
 /** A history and an index in it that a view may stand at. */
 export interface Cut {
   readonly branch: Branch;
@@ -97,6 +100,7 @@ export const consistentCut: Checker = {
           at: view.at,
           message: `${tabOf(view)} ${why(run, standing, own, { view, position })}`,
         });
+      if (findings.length === enough) break;
     }
     return findings;
   },

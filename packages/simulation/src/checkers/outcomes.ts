@@ -14,7 +14,13 @@ export const outcomes: Checker = {
   rule: "rule 9",
   promise: "Every event gets one outcome, and the app gets to know of it.",
   check(run) {
-    return [...decidedTwice(run), ...toldWrongly(run), ...inboxForgets(run), ...inboxMisses(run)];
+    return [
+      ...decidedTwice(run),
+      ...toldWrongly(run),
+      ...neverTold(run),
+      ...inboxForgets(run),
+      ...inboxMisses(run),
+    ];
   },
 };
 
@@ -86,6 +92,26 @@ function wrongIn(run: Run, { space, event, outcome }: Settled, position: number)
   return undefined;
 }
 
+/** When all is quiet, every process that has written and still lives has been told of everything. */
+function neverTold({ history }: Run): Finding[] {
+  const quiet = history.entries.find((entry) => entry.type === "quiet");
+  if (!quiet) return [];
+  const waiting = new Map<string, Map<Stamp, number>>();
+  for (const entry of history.entries) {
+    if (entry.type === "issue") {
+      const events = waiting.get(tabOf(entry)) ?? new Map<Stamp, number>();
+      waiting.set(tabOf(entry), events.set(entry.event, entry.at));
+    } else if (entry.type === "settled") waiting.get(tabOf(entry))?.delete(entry.event);
+    else if (entry.type === "ended") waiting.delete(tabOf(entry));
+  }
+  return [...waiting].flatMap(([tab, events]) =>
+    [...events.keys()].map((event) => ({
+      at: quiet.at,
+      message: `${tab} was never told what became of ${event}, and all is quiet`,
+    })),
+  );
+}
+
 /** An item stays until a person has dealt with it, whatever happens to the process. */
 function inboxForgets({ history }: Run): Finding[] {
   const findings: Finding[] = [];
@@ -138,7 +164,7 @@ function inboxMisses(run: Run): Finding[] {
       else boxed.add(`${entry.device} ${event}`);
     }
   }
-  const findings: Finding[] = [];
+  const findings: Finding[] = refusalsMissed(run, boxed);
   for (const entry of run.history.entries) {
     if (entry.type !== "settled") continue;
     const { outcome, event, device } = entry;
@@ -152,6 +178,33 @@ function inboxMisses(run: Run): Finding[] {
         findings.push({
           at: entry.at,
           message: `${tabOf(entry)} lost ${domain}/${key}.${field} of ${event} to ${by}, and its inbox never had it`,
+        });
+    }
+  }
+  return findings;
+}
+
+/** What the server refused lies in the inbox of the device that wrote it, whoever was there to be told. */
+function refusalsMissed({ history, lineage }: Run, boxed: ReadonlySet<string>): Finding[] {
+  if (!history.entries.some(({ type }) => type === "quiet")) return [];
+  const excused = new Set(
+    history.entries.flatMap((entry) =>
+      entry.type === "storageFault"
+        ? [entry.device]
+        : entry.type === "cloned"
+          ? [entry.device, entry.from]
+          : [],
+    ),
+  );
+  const findings: Finding[] = [];
+  for (const branches of lineage.branches.values()) {
+    for (const { decided, at } of branches.at(-1)?.others ?? []) {
+      const issue = lineage.issues.get(decided.event);
+      if (!issue || decided.status !== "rejected" || excused.has(issue.device)) continue;
+      if (!boxed.has(`${issue.device} ${decided.event}`))
+        findings.push({
+          at,
+          message: `${decided.event} of ${issue.device} was rejected as ${decided.code}, and no inbox of that device ever had it`,
         });
     }
   }

@@ -7,8 +7,11 @@ import { type Checker, type Finding, type Run, tabOf } from "./checker.js";
 import { type Cut, Standing, isLocal, seenText, shownText } from "./consistent-cut.js";
 import { type Candidate, type EventStory, OwnEvents } from "./own-events.js";
 
-/** So many ways of what may be pending are tried before a view is called wrong. */
-const maxWays = 200;
+/** So many ways of what may be pending are tried, at so many indexes, before a view is called wrong. */
+const maxWays = 100;
+const maxCuts = 12;
+/** A view that is wrong costs all of these ways, and what follows is mostly wrong with it. */
+const enough = 3;
 
 /**
  * A view is base with pending run from scratch (rule 5): the state at an index, and on it every own event that is not
@@ -26,6 +29,7 @@ export const rebase: Checker = {
       if (view.type !== "view" || !run.lineage.branches.has(view.space)) continue;
       const problem = judge(run, { standing, own, view, position });
       if (problem !== undefined) findings.push({ at: view.at, message: `${tabOf(view)} ${problem}` });
+      if (findings.length === enough) break;
     }
     return findings;
   },
@@ -46,9 +50,12 @@ function judge(run: Run, { standing, own, view, position }: Case): string | unde
     // Before the first contact there is only what the device itself has written.
     if (first && !standing.lastOf(view)) yield { branch: first, index: 0 };
   };
+  let looked = 0;
   for (const cut of cuts()) {
     const { branch, index } = cut;
     if (!hasVersionsOf(run, view, branch.stateAt(index))) continue;
+    looked += 1;
+    if (looked > maxCuts) break;
     const candidates = own.pendingAt(view, position, branch, index);
     for (const base of bases(branch.stateAt(index), candidates)) {
       for (const events of ways(candidates)) {

@@ -1,0 +1,21 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { planted } from "../../../../tests/faults/fault.js";
+import { faults } from "../../../../tests/faults/faults.js";
+import { bugs, caughtByTheWorld } from "./bugs.js";
+
+const read = (path: string): string => readFileSync(new URL(`../../../../${path}`, import.meta.url), "utf8");
+
+describe("mistakes that the world must catch", () => {
+  it("are at least thirty, under names of their own", () => {
+    const names = [...bugs.map(({ name }) => name), ...caughtByTheWorld];
+    expect(names.length).toBeGreaterThanOrEqual(30);
+    expect(new Set([...names, ...faults.map(({ name }) => name)]).size).toBe(faults.length + bugs.length);
+  });
+
+  it.each(bugs)("$name has its place in the source", (bug) => {
+    expect(planted(bug, read(bug.file))).not.toBe(read(bug.file));
+    expect(bug.rule).toMatch(/^(rule \d+|§[\d.]+)$/);
+    expect(bug.why).toMatch(/^[A-Z].{15,}\.$/);
+  });
+});
