@@ -44,7 +44,9 @@ export function validateRecord(
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     return invalid([], "A record is an object of fields.");
   }
-  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const given = Object.values(input).includes(undefined)
+    ? Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
+    : (input as { readonly [field: string]: unknown });
   const completed: Record<string, unknown> = { ...withMergedFields(given, merged) };
   for (const [field, kind] of merged) {
     const value = completed[field];
@@ -91,7 +93,8 @@ export function validatePatch(
   const touched = [...Object.keys(set), ...unset];
   const refused = mergedNamed(merged, touched, "update");
   if (refused) return refused;
-  const patched = pick({ ...current, ...set }, (field) => !unset.includes(field));
+  const laid = { ...current, ...set };
+  const patched = unset.length === 0 ? laid : pick(laid, (field) => !unset.includes(field));
   const checked = validateRecord(validator, merged, patched, touched);
   if (!checked.ok) return checked;
   return { ...checked, set: pick(checked.value, (field) => Object.hasOwn(set, field)) };

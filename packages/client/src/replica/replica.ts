@@ -1,4 +1,4 @@
-import type { MergeState, Op, Row, Stamp } from "@landfall/protocol";
+import type { Fields, MergeState, Op, Row, Stamp } from "@landfall/protocol";
 import { type Effects, type ViewReader, noEffects, rowId, runOps, splitRowId } from "./effects.js";
 import { EventList, type PendingEntry } from "./event-list.js";
 import type { PendingEvent } from "./pending-event.js";
@@ -51,18 +51,18 @@ export class Replica {
   get(domain: string, key: string): ViewRecord | undefined {
     const shown = this.#shown.get(domain)?.get(key);
     if (shown) return shown;
-    const overlaid = this.#overlay.get(domain)?.get(key);
-    const row = this.#base.get(domain)?.get(key);
-    const state = overlaid ?? row;
-    if (!state || state.deleted) return undefined;
-    const record = presentRecord(
-      key,
-      this.#rules.domain(domain).complete(state.fields),
-      row,
-      overlaid !== undefined,
-    );
+    const fields = this.fields(domain, key);
+    if (!fields) return undefined;
+    const isPending = this.#overlay.get(domain)?.has(key) === true;
+    const record = presentRecord(key, fields, this.baseRow(domain, key), isPending);
     submap(this.#shown, domain).set(key, record);
     return record;
+  }
+
+  /** The record's fields alone. */
+  fields(domain: string, key: string): Fields | undefined {
+    const state = this.#overlay.get(domain)?.get(key) ?? this.baseRow(domain, key);
+    return state && !state.deleted ? this.#rules.domain(domain).complete(state.fields) : undefined;
   }
 
   /** Keys of the domain's live records, in no order. */

@@ -1,6 +1,5 @@
 import {
   type Fields,
-  type Json,
   type Op,
   type RandomPort,
   type RecordOp,
@@ -137,12 +136,7 @@ export function domainHandle(
   const { replica } = session;
   const { name } = domain;
   const get = (key: string): AnyRecord | undefined => replica.get(name, key);
-  const fields = (key: string): Fields | undefined => {
-    const record = get(key);
-    if (!record) return undefined;
-    const { key: _key, $: _meta, ...own } = record as unknown as Record<string, Json>;
-    return own;
-  };
+  const fields = (key: string): Fields | undefined => replica.fields(name, key);
   /** What the record must be like when the server gets to the op. */
   const expected = ({ op, key }: RecordOp, { expect }: WriteOptions = {}): NewEvent["expect"] => {
     const standing = replica.baseRow(name, key)?.version ?? 0;
