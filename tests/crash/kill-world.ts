@@ -8,6 +8,7 @@ import { verifyFile } from "@landfall/server/operations";
 import { Child } from "./child.js";
 import type { ClientArguments, ClientLine } from "./client-process.js";
 import type { ServerArguments } from "./server-process.js";
+import { Probe } from "./probe.js";
 import { type NoteSpace, makeTally, schema, space, written } from "./write-numbered.js";
 
 /** A world of real processes, in which the server is killed again and again. */
@@ -16,9 +17,11 @@ export interface KillOptions {
   readonly folder: string;
   /** The bundled programs. */
   readonly programs: { readonly server: string; readonly client: string };
-  readonly kills: number;
   readonly clients: number;
-  readonly clockJumpsMs?: number;
+  /** What the server is told beside its place. */
+  readonly server?: Partial<ServerArguments>;
+  /** A program that starts the server, with its arguments: a shell that limits what it may do. */
+  readonly under?: readonly string[];
 }
 
 /** What came of it. */
@@ -89,21 +92,33 @@ function acknowledgedBy({ lines }: Writer): Map<string, number> {
   );
 }
 
-/** Runs a world to its end: kills, looks, and lets all agree. */
-export async function runKillWorld(options: KillOptions): Promise<KillReport> {
+/**
+ * Runs a world to its end: kills the server so many times, looks each time, and lets all agree.
+ *
+ * @param told hears of each kill.
+ */
+export async function runKillWorld(
+  options: KillOptions & { readonly kills: number },
+  told: (kill: number) => void = () => undefined,
+): Promise<KillReport> {
   const world = await KillWorld.begin(options);
   try {
-    for (let kill = 0; kill < options.kills; kill++) await world.kill();
+    for (let kill = 1; kill <= options.kills; kill++) {
+      await world.kill();
+      told(kill);
+    }
     return await world.end();
   } finally {
     await world.close();
   }
 }
 
-class KillWorld {
+export class KillWorld {
   readonly #problems: string[] = [];
+  #kills = 0;
   #clientKills = 0;
   #writers: readonly Writer[] = [];
+  #probe: Probe | undefined;
 
   private constructor(
     private readonly options: KillOptions,
@@ -124,6 +139,31 @@ class KillWorld {
     return world;
   }
 
+  /** The server's process. */
+  get pid(): number {
+    return this.server.pid ?? 0;
+  }
+
+  /** Writes by hand until the server answers so; its clients go on meanwhile. @throws Error when it never does. */
+  async until(status: "applied" | "deferred"): Promise<void> {
+    this.#probe ??= await Probe.begin(this.#url);
+    for (let tries = 0; tries < 2_000; tries++) if ((await this.#probe.write()) === status) return;
+    throw new Error(`The server never answered ${status}.`);
+  }
+
+  /** Resolves when each client has so many more outcomes. */
+  async outcomes(more: number): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.outcomes(more)));
+  }
+
+  /** Another server on the same data, after a kill. */
+  async restart(server: Partial<ServerArguments>): Promise<void> {
+    await this.server.kill();
+    await this.#verify();
+    this.server = start({ folder: this.options.folder, programs: this.options.programs, server }, this.port);
+    await this.server.until((lines) => lines.length > 0);
+  }
+
   get #url(): string {
     return `http://127.0.0.1:${this.port}`;
   }
@@ -134,6 +174,7 @@ class KillWorld {
     await Promise.race(this.#writers.map((writer) => writer.outcomes(outcomes)));
     const victim = this.#writers[randomInt(this.#writers.length * 2)];
     await Promise.all([this.server.kill(), victim?.kill()]);
+    this.#kills += 1;
     const acknowledged = this.#writers.map((writer) => ({ writer, notes: acknowledgedBy(writer) }));
     await this.#verify();
     await this.#serve();
@@ -184,16 +225,15 @@ class KillWorld {
           this.#wrong(`${writer.name}: ${report ?? "rejected"}`);
     }
     const [summary] = await reader.spaces().list();
-    if (summary?.head !== notes + this.#writers.length)
-      this.#wrong(
-        `the head is ${summary?.head}, and there are ${notes} notes and ${this.#writers.length} tallies`,
-      );
+    const probes = this.#probe?.applied ?? 0;
+    if (summary?.head !== notes + this.#writers.length + probes)
+      this.#wrong(`the head is ${summary?.head}, with ${notes} notes, ${probes} probes and the tallies`);
     await Promise.all([reader, ...clients].map((client) => client.close()));
     await this.server.kill();
     await this.#verify();
     const sum = [...acknowledged.values()].reduce((count, { size }) => count + size, 0);
     return {
-      kills: this.options.kills,
+      kills: this.#kills,
       clientKills: this.#clientKills,
       saved,
       acknowledged: sum,
@@ -256,13 +296,14 @@ class KillWorld {
 }
 
 function start(
-  { folder, programs, clockJumpsMs }: KillOptions,
+  {
+    folder,
+    programs,
+    server = {},
+    under = [],
+  }: Pick<KillOptions, "folder" | "programs" | "server" | "under">,
   port: number,
 ): Child<{ readonly port: number }> {
-  const told: ServerArguments = {
-    file: join(folder, "server.db"),
-    port,
-    ...(clockJumpsMs === undefined ? {} : { clockJumpsMs }),
-  };
-  return new Child(programs.server, [JSON.stringify(told)]);
+  const told: ServerArguments = { ...server, file: join(folder, "server.db"), port };
+  return new Child(programs.server, [JSON.stringify(told)], under);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { bundle } from "./bundle.js";
-import { runKillWorld } from "./kill-world.js";
+import { type KillOptions, runKillWorld } from "./kill-world.js";
 
 const kills = 10;
 const clients = 3;
@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(options: { readonly kills: number; readonly clockJumpsMs?: number }) {
+async function run(options: Pick<KillOptions, "server"> & { readonly kills: number }) {
   const [server, client] = await Promise.all([
     bundle("server-process", folder),
     bundle("client-process", folder),
@@ -30,7 +30,7 @@ it("rules 2, 3, 8 and 9: a server that is killed again and again while clients p
 }, 120_000);
 
 it("rules 2, 3 and 6: so it is with a server whose clock jumps back and ahead by hours", async () => {
-  const report = await run({ kills: 3, clockJumpsMs: 3 * 3_600_000 });
+  const report = await run({ kills: 3, server: { clockJumpsMs: 3 * 3_600_000 } });
   expect(report.problems).toEqual([]);
   expect(report.acknowledged).toBeGreaterThan(3);
 }, 120_000);

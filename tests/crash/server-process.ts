@@ -13,9 +13,13 @@ export interface ServerArguments {
   readonly maxBytes?: number;
   /** Its clock jumps, back and ahead, by up to this much from the true time; it does not move otherwise. */
   readonly clockJumpsMs?: number;
+  /** Logs nothing: what it would complain of is what the test does to it. */
+  readonly quiet?: boolean;
 }
 
-const { file, port, maxBytes, clockJumpsMs } = JSON.parse(process.argv[2] ?? "") as ServerArguments;
+const silent = (): void => undefined;
+
+const { file, port, maxBytes, clockJumpsMs, quiet } = JSON.parse(process.argv[2] ?? "") as ServerArguments;
 // What is told so is not ended by a write beyond the size that its files may have: the write fails.
 process.on("SIGXFSZ", () => undefined);
 let offsetMs = 0;
@@ -29,6 +33,7 @@ const server = createServer({
   storage: sqlite(file, maxBytes === undefined ? {} : { maxBytes }),
   auth: devTokens(),
   development: true,
+  ...(quiet === true && { logger: { debug: silent, info: silent, warn: silent, error: silent } }),
   clock: { now: () => Date.now() + offsetMs },
 });
 const listening = await server.listen(port, "127.0.0.1");

@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { runNode } from "../child.mjs";
+import { runFuzz } from "../fuzz.mjs";
+import { bundle, load } from "../sim/bundle.mjs";
+
+/**
+ * What went wrong in a piece of a part: which piece, and what was found.
+ *
+ * @typedef {{ piece: string, problems: readonly string[] }} Failure
+ */
+
+/**
+ * A part of the long run. It is done in pieces; what a piece did is written down when it has ended, and a run that
+ * is stopped goes on with the next one.
+ *
+ * @typedef {object} Part
+ * @property {string} name also the flag
+ * @property {string} takes what the flag takes
+ * @property {string} what in words
+ * @property {number} pieceSize units of one piece at most
+ * @property {(value: string) => { first: number, count: number }} units which the flag asks for; throws what is wrong with it
+ * @property {(from: number, count: number) => Promise<readonly Failure[]>} run one piece
+ */
+
+/** @param {string} text @param {string} flag */
+function wholeNumber(text, flag) {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`--${flag} takes a whole number, not "${text}".`);
+  return value;
+}
+
+/** A world of so many kills, and then a new one: what a world holds grows with each. */
+const killsOfWorld = 10;
+
+/** @type {Part} */
+const kills = {
+  name: "kills",
+  takes: "N",
+  what: "kills a real server under the load of client processes, and looks what is left",
+  pieceSize: killsOfWorld,
+  units: (value) => ({ first: 1, count: wholeNumber(value, "kills") }),
+  async run(from, count) {
+    const [server, client, { runKillWorld }] = await Promise.all([
+      bundle("tests/crash/server-process.ts", "soak-server"),
+      bundle("tests/crash/client-process.ts", "soak-client"),
+      load("tests/crash/kill-world.ts"),
+    ]);
+    const folder = mkdtempSync(`${tmpdir()}/landfall-soak-`);
+    const world = Math.floor(from / killsOfWorld);
+    // Every third server has a clock that jumps by hours.
+    const told = world % 3 === 2 ? { clockJumpsMs: 3 * 3_600_000 } : {};
+    const clients = 2 + (world % 3);
+    const piece = `kills ${from}..${from + count - 1}, ${clients} clients, data in ${folder}`;
+    /** @type {readonly string[]} */
+    let problems;
+    try {
+      const report = await runKillWorld({
+        folder,
+        programs: { server, client },
+        kills: count,
+        clients,
+        server: told,
+      });
+      problems = report.problems;
+    } catch (error) {
+      problems = [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+    }
+    if (problems.length > 0) return [{ piece, problems }];
+    rmSync(folder, { recursive: true, force: true });
+    return [];
+  },
+};
+
+/** @type {Part} */
+const seeds = {
+  name: "seeds",
+  takes: "A..B",
+  what: "runs seeds of the simulated world",
+  pieceSize: 1_000,
+  units(value) {
+    const [, first = "", last = ""] = /^(\d+)\.\.(\d+)$/.exec(value) ?? [];
+    if (first === "" || Number(last) < Number(first))
+      throw new Error(`--seeds takes a range like 1..100000, not "${value}".`);
+    return { first: Number(first), count: Number(last) - Number(first) + 1 };
+  },
+  async run(from, count) {
+    const { code, output } = await runNode("scripts/sim.mjs", [
+      "--seeds",
+      `${from}..${from + count - 1}`,
+      "--no-shrink",
+      "--keep-going",
+      "--jobs",
+      String(availableParallelism()),
+    ]);
+    const failed = output.split(/^(?=SEED )/m).slice(1);
+    if (code === 0) return [];
+    if (failed.length === 0)
+      return [{ piece: `seeds ${from}..${from + count - 1}`, problems: [output.trim()] }];
+    return failed.map((text) => ({
+      piece: `seed ${/^SEED (\d+)/.exec(text)?.[1] ?? ""}`,
+      problems: [text.split("\n\n")[0]?.trim() ?? ""],
+    }));
+  },
+};
+
+/** Which inputs are made; another would be another run. */
+const fuzzSeed = 20_261_121;
+
+/** @type {Part} */
+const fuzz = {
+  name: "fuzz",
+  takes: "N",
+  what: "feeds damaged messages to every decoder, endpoint, socket and client",
+  pieceSize: 50_000,
+  units: (value) => ({ first: 1, count: wholeNumber(value, "fuzz") }),
+  async run(from, count) {
+    const report = await runFuzz({ seed: fuzzSeed, from, inputs: count });
+    if (report.ok) return [];
+    const problems = report.failures.map(
+      ({ input, target, message }) => `input ${input}, ${target}: ${message}`,
+    );
+    if (problems.length === 0) problems.push(`memory grew by ${report.growthBytes} bytes`);
+    return [{ piece: `fuzz ${from}..${from + count - 1}`, problems }];
+  },
+};
+
+/** All parts, in the order in which they run. @type {readonly Part[]} */
+export const parts = [kills, fuzz, seeds];
