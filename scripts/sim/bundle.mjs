@@ -16,8 +16,8 @@ const sources = () => ({
       const [, name, ...rest] = path.split("/");
       return { path: `${root}/packages/${name}/src/${rest.length > 0 ? rest.join("/") : "index"}.ts` };
     });
-    building.onResolve({ filter: /^#socket$/ }, () => ({
-      path: `${root}/packages/client/src/node-socket.ts`,
+    building.onResolve({ filter: /^#net$/ }, () => ({
+      path: `${root}/packages/client/src/node-net.ts`,
     }));
   },
 });
