@@ -11,6 +11,7 @@ import { memoryStorage } from "@landfall/client/storage/memory";
 import { type Json, canonicalJson, decodeText, exchangeRequest } from "@landfall/protocol";
 import { counter, defineSchema, records, set } from "@landfall/schema";
 import { type Authenticator, type ServerOptions, createServer, devTokens } from "@landfall/server";
+import { verify } from "@landfall/server/operations";
 import { type SqliteStorage, sqlite } from "@landfall/server/storage/sqlite";
 import { z } from "zod";
 
@@ -164,7 +165,9 @@ export function openPlace({
     },
     async close() {
       await Promise.all(clients.map((client) => client.close()));
+      const { findings } = await storage.read((snapshot) => verify(snapshot));
       await server.close();
+      if (findings.length > 0) throw new Error(`The server's data is damaged: ${JSON.stringify(findings)}`);
     },
   };
 }
