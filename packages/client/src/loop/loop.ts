@@ -1,4 +1,4 @@
-import { type ServerMessage, limits } from "@landfall/protocol";
+import { type DeltaMessage, type ServerMessage, limits } from "@landfall/protocol";
 import { createBudget } from "./budget.js";
 import { runExchange } from "./exchange.js";
 import { type LifeEvent, firstLife, step } from "./life.js";
@@ -288,16 +288,18 @@ class Synchronizer implements Loop {
     if (tracked) {
       if (message.type === "revoked") tracked.look();
       // The device's own writes come back in the answer that they were sent with.
-      else if (message.by !== this.#options.device()) {
-        const fetchIt = (): void => message.domains.forEach((domain) => tracked.hear(domain, message.index));
-        if (message.type === "poke") fetchIt();
-        else
-          void tracked.space
-            .delta(message)
-            .then((applied) => (applied ? tracked.confirm() : fetchIt()), fetchIt)
-            .then(() => this.#again());
-      }
+      else if (message.by === this.#options.device()) return;
+      else if (message.type === "delta") return void this.#takeDelta(tracked, message);
+      else for (const domain of message.domains) tracked.hear(domain, message.index);
     }
+    this.#again();
+  }
+
+  /** Has a space apply a delta. One that fits leaves nothing to do, and at most a new time to tell. */
+  async #takeDelta(tracked: TrackedSpace, message: DeltaMessage): Promise<void> {
+    const applied = await tracked.space.delta(message).catch(() => false);
+    if (applied) return void (tracked.confirm() && this.#report());
+    for (const domain of message.domains) tracked.hear(domain, message.index);
     this.#again();
   }
 

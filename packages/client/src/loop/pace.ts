@@ -18,6 +18,8 @@ export const outdatedMs = 3_600_000;
 const longestAskedMs = 86_400_000;
 /** Between two attempts to renew a token that is about to expire. */
 export const renewRetryMs = 30_000;
+/** The time up to which a space is in step is told at most so often. */
+export const confirmMs = 1_000;
 /** Progress is told at most so often. */
 export const progressMs = 100;
 

@@ -1,6 +1,6 @@
 import type { SpaceError } from "@landfall/protocol";
 import type { AnswerEnd, AnswerHead } from "../remote/port.js";
-import { askedMs, backoffMs, outdatedMs } from "./pace.js";
+import { askedMs, backoffMs, confirmMs, outdatedMs } from "./pace.js";
 import type { Budget, Landing, Recovery, SpacePart, SpaceState, SpaceSync, SyncedSpace } from "./port.js";
 
 /** What can happen to a space: a whole cut landed, a part of one, trouble, or somebody asks to try again. A stop names its state. */
@@ -108,10 +108,19 @@ export class TrackedSpace {
     this.#heads[domain] = Math.max(this.#heads[domain] ?? 0, index);
   }
 
-  /** The socket says how it is: when that is what it has, it is in step. */
-  confirm(): void {
-    if (this.sync.state === "live" && !this.space.isBehind(this.#heads))
-      this.sync = { ...this.sync, lastSyncedAt: this.#ports.serverMs() };
+  /** The socket says how it is: when that is what it has, it is in step. Returns whether that is to be told. */
+  confirm(): boolean {
+    const nowMs = this.#ports.serverMs();
+    const { state, lastSyncedAt } = this.sync;
+    // In a stream of changes the time is told now and then; nobody reads it faster.
+    if (
+      state !== "live" ||
+      Math.abs(nowMs - (lastSyncedAt ?? 0)) < confirmMs ||
+      this.space.isBehind(this.#heads)
+    )
+      return false;
+    this.sync = { ...this.sync, lastSyncedAt: nowMs };
+    return true;
   }
 
   /** Its part of the exchange number `round`. Never rejects: what goes wrong becomes the space's trouble. */
