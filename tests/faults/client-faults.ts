@@ -112,9 +112,9 @@ export const clientFaults: readonly Fault[] = [
     name: "outcome-before-its-rows",
     rule: "rule 5",
     file: session,
-    find: "this.#staging?.begin(head, this.#sent);",
+    find: "this.#staging?.begin(head, this.#requests.sent);",
     replace:
-      'this.#staging?.begin(head, this.#sent); for (const outcome of head.outcomes) if (outcome.status === "applied") this.receipts.settle(outcome.id, outcome);',
+      'this.#staging?.begin(head, this.#requests.sent); for (const outcome of head.outcomes) if (outcome.status === "applied") this.receipts.settle(outcome.id, outcome);',
     test: world,
     why: "An app is told that a write is safe while its view does not have it.",
   },
@@ -122,9 +122,9 @@ export const clientFaults: readonly Fault[] = [
     name: "event-leaves-before-its-rows",
     rule: "rule 5",
     file: session,
-    find: "this.#staging?.begin(head, this.#sent);",
+    find: "this.#staging?.begin(head, this.#requests.sent);",
     replace:
-      "this.#staging?.begin(head, this.#sent); void this.replica.step({ remove: new Set(head.outcomes.map(({ id }) => id)) });",
+      "this.#staging?.begin(head, this.#requests.sent); void this.replica.step({ remove: new Set(head.outcomes.map(({ id }) => id)) });",
     test: world,
     why: "A write vanishes from the view until the last page has come.",
   },
@@ -459,5 +459,17 @@ export const clientFaults: readonly Fault[] = [
       title: "an answer that comes late, or twice, answers nothing else",
     },
     why: "A late answer stands for a newer request, whose events wait for an outcome that has passed.",
+  },
+  {
+    name: "ahead-without-its-predecessor",
+    rule: "rule 7",
+    file: "packages/client/src/space/requests.ts",
+    find: "this.#toRequest([last, ...chosen], cursors, {})",
+    replace: "this.#toRequest(chosen, cursors, {})",
+    test: {
+      file: "tests/sync/ahead.test.ts",
+      title: "what follows the events of a cloned installation waits until those are known",
+    },
+    why: "A change is handled before the create that it stands on, and is refused.",
   },
 ];

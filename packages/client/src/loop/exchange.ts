@@ -1,7 +1,9 @@
 import { type SpaceRequest, limits, protocolVersion } from "@landfall/protocol";
 import { type AnswerSink, type Remote, RemoteError, type RemoteFailure } from "../remote/port.js";
+import { followUp, sendAhead } from "./ahead.js";
 import type { BatchBudget } from "./budget.js";
 import type { LifeEvent } from "./life.js";
+import type { SpacePart } from "./port.js";
 import type { TrackedSpace } from "./tracked-space.js";
 
 export interface ExchangeOptions {
@@ -55,6 +57,12 @@ async function collect({ due, budget, round }: ExchangeOptions): Promise<Asked> 
   return asked;
 }
 
+/** What a request has asked that went ahead; the first of its events was asked before. */
+function adopted(tracked: TrackedSpace, { request }: SpacePart): Asked {
+  const waiting = new Map([[request.space, tracked]]);
+  return { parts: [request], waiting, sender: tracked, events: (request.events?.length ?? 0) - 1 };
+}
+
 /** What a failed request means for the client as a whole; what it means for a batch or a space is done here. */
 async function failed(
   error: unknown,
@@ -84,8 +92,10 @@ async function failed(
 /** One request of the write–read loop for all spaces that are due, and what became of it. Never throws. */
 export async function runExchange(options: ExchangeOptions): Promise<LifeEvent> {
   const { remote, token, device, budget, signal, onProgress, yields } = options;
-  const asked = await collect(options);
-  const { parts, waiting } = asked;
+  const ahead = options.due.find((tracked) => tracked.ahead);
+  const follow = ahead && (await followUp(options, ahead));
+  const asked = follow && ahead ? adopted(ahead, follow.part) : await collect(options);
+  const { parts, waiting, sender } = asked;
   if (signal.aborted || (parts.length === 0 && !options.probe)) return { type: "skipped" };
   const work: Promise<void>[] = [];
   let current: TrackedSpace | undefined;
@@ -121,19 +131,27 @@ export async function runExchange(options: ExchangeOptions): Promise<LifeEvent> 
     },
   };
   options.onSend(asked.events);
+  let following: Promise<void> | undefined;
   try {
-    const { backoffMs = 0 } = await remote.exchange(
-      { protocol: protocolVersion, device, spaces: parts },
-      sink,
-      { token, signal },
-    );
+    let backoffMs = 0;
+    if (follow) follow.replay(sink);
+    else {
+      const answered = remote.exchange({ protocol: protocolVersion, device, spaces: parts }, sink, {
+        token,
+        signal,
+      });
+      if (parts.length === 1) following = sender && sendAhead(options, sender, asked.events);
+      [{ backoffMs = 0 }] = await Promise.all([answered, following]);
+    }
     await Promise.all(work);
     for (const tracked of waiting.values()) tracked.trouble("The server's answer leaves the space out.");
     if (asked.events > 0) budget.passed();
     return { type: "answered", backoffMs };
   } catch (error) {
     current?.space.broken();
-    await Promise.all(work);
+    await Promise.all([...work, following]);
+    // What went ahead of an answer that never came follows nothing.
+    if (sender) sender.ahead = undefined;
     if (signal.aborted) return { type: "skipped" };
     return error === yielded ? { type: "answered", backoffMs: 0 } : failed(error, options, asked);
   }

@@ -263,7 +263,7 @@ describe("the loop", () => {
     expect(space("a").sendable).toBe(0);
   });
 
-  test("limits of the server are asked for once one batch was not enough", async () => {
+  test("limits of the server are asked for once, where one batch is not enough", async () => {
     const { server, time, write, space } = createWorld();
     server.maxEvents = 1_000;
     await time.advance(200);
@@ -271,7 +271,7 @@ describe("the loop", () => {
     write("a", 2_500);
     await time.advance(300);
     expect(server.infos).toBe(1);
-    expect(server.requests.map(({ events }) => events).slice(1)).toEqual([100, 100, 1_000, 1_000, 300]);
+    expect(server.requests.map(({ events }) => events).slice(1)).toEqual([100, 1_000, 1_000, 400]);
     expect(space("a").sendable).toBe(0);
   });
 

@@ -197,6 +197,8 @@ class Synchronizer implements Loop {
     const { now } = this.#tracking;
     const mine = this.#abort;
     const token = session.token as string;
+    // A first request of the usual size need not be followed by many.
+    if (this.#all.some(({ space }) => space.sendable > limits.maxEventsPerRequest)) this.#inform();
     const begunMs = now();
     let sentMs = 0;
     /** What each space had to send when the request was made. */

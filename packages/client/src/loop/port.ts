@@ -49,6 +49,13 @@ export interface SyncedSpace {
    * `undefined` when the space cannot sync now (not opened, frozen).
    */
   request(budget: Budget & { readonly first: boolean }): Promise<SpacePart | undefined>;
+  /**
+   * The space's part of a request that follows the one under way before that is answered, on the expectation that
+   * all goes well with it. `undefined` when nothing is left to send, or nothing can be expected.
+   */
+  ahead?(budget: Budget): Promise<SpacePart | undefined>;
+  /** Whether all came as `ahead` expected. Then its answer follows; else it is thrown away, and sent anew. */
+  adopt?(): Promise<boolean>;
   /** Stages what an answer brings; nothing shows before `end` with `more: false` (DESIGN rule 5). */
   begin(head: AnswerHead): void;
   rows(rows: readonly Row[]): void;

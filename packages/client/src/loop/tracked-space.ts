@@ -1,5 +1,6 @@
 import type { SpaceError } from "@landfall/protocol";
 import type { AnswerEnd, AnswerHead } from "../remote/port.js";
+import type { Ahead } from "./ahead.js";
 import { askedMs, backoffMs, confirmMs, outdatedMs } from "./pace.js";
 import type { Budget, Landing, Recovery, SpacePart, SpaceState, SpaceSync, SyncedSpace } from "./port.js";
 
@@ -40,6 +41,9 @@ export class TrackedSpace {
   closed = false;
   /** The exchange in which it was last served: those that waited longest go first. */
   turn = 0;
+  /** What was sent before the request under way was answered; and the exchange before which nothing is. */
+  ahead: Ahead | undefined;
+  noAheadBefore = 0;
   /** It could not send in the newest exchange because others used up the request. */
   #denied = false;
   /** Looks that were asked for; how many the exchange under way answers, and how many were answered. */
@@ -129,16 +133,30 @@ export class TrackedSpace {
     try {
       const part = await this.space.request(this.maySend ? budget : { ...budget, events: 0 });
       if (!part) this.trouble("The space is not open.");
-      else {
-        this.#cursor = Math.min(...Object.values(part.request.cursors));
-        this.#denied = !part.request.events?.length && !budget.first && this.space.sendable > 0;
-        if (!this.#denied) this.turn = round;
-      }
+      else this.#asks(part, round, !part.request.events?.length && !budget.first && this.space.sendable > 0);
       return part;
     } catch (error) {
       this.#broke(error);
       return undefined;
     }
+  }
+
+  /** Takes what went ahead as its part of the exchange, if all came as expected. Never rejects, as `request`. */
+  async adopt(part: SpacePart, round: number): Promise<boolean> {
+    this.#looking = this.#looks;
+    try {
+      if (!(await this.space.adopt?.())) return false;
+      this.#asks(part, round, false);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #asks({ request }: SpacePart, round: number, denied: boolean): void {
+    this.#cursor = Math.min(...Object.values(request.cursors));
+    this.#denied = denied;
+    if (!denied) this.turn = round;
   }
 
   begin(head: AnswerHead): void {

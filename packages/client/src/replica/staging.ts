@@ -54,6 +54,11 @@ export class Staging {
     return this.#scan;
   }
 
+  /** Whether nothing has come yet, and nothing is left to come of an earlier pull. */
+  get isFresh(): boolean {
+    return this.#generation === "" && this.#reset.size === 0;
+  }
+
   /** Rows staged so far. */
   get size(): number {
     let size = 0;

@@ -3,7 +3,6 @@ import {
   type Op,
   type Row,
   type SpaceError,
-  type SpaceRequest,
   type Stamp,
   opsConflict,
 } from "@landfall/protocol";
@@ -15,7 +14,7 @@ import type { Effects } from "../replica/effects.js";
 import { type PendingEvent } from "../replica/pending-event.js";
 import { Replica } from "../replica/replica.js";
 import { Staging } from "../replica/staging.js";
-import { FencedError, type StorageChange, StorageError } from "../storage/port.js";
+import { FencedError, type StorageChange } from "../storage/port.js";
 import { deltaCut } from "./delta-cut.js";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
@@ -25,6 +24,7 @@ import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
 import { mendDomain } from "./mending.js";
 import { Repairs } from "./repairs.js";
 import { endRecovery, keepAside, recover } from "./recovery.js";
+import { Requests } from "./requests.js";
 import { Saver } from "./saver.js";
 import { Serial } from "./serial.js";
 import type { SessionContext } from "./session-context.js";
@@ -65,7 +65,7 @@ export class SpaceSession implements SyncedSpace {
   /** Rows that a restored server may have lost; told of once base has been fetched again (DESIGN rule 12). */
   aside: KeptAside | undefined;
   #staging: Staging | undefined;
-  #sent: ReadonlyMap<string, PendingEvent> = new Map();
+  readonly #requests = new Requests(this);
   stopped = false;
 
   private constructor(space: string, context: SessionContext, meta: ReplicaMeta) {
@@ -223,55 +223,47 @@ export class SpaceSession implements SyncedSpace {
   request(budget: Budget & { readonly first: boolean }): Promise<SpacePart | undefined> {
     return this.#serial.run(async () => {
       if (this.stopped) return undefined;
-      this.#staging ??= new Staging({
-        cursors: this.meta.cursors,
-        reset: this.refetch,
-        baseRow: (domain, key) => this.replica.baseRow(domain, key),
-        rules: this.context.rules,
-      });
-      const staging = this.#staging;
+      const staging = (this.#staging ??= this.#stage());
+      const { cursors, scan } = staging;
       const events = this.#holds ? 0 : budget.events;
-      const { chosen, numbered, bytes } = this.outbox.choose({ ...budget, events }, (id) =>
-        staging.hasOutcome(id),
+      return this.#requests.next(
+        { ...budget, events },
+        { cursors, scan, hasOutcome: (id) => staging.hasOutcome(id) },
       );
-      if (numbered.length > 0) {
-        const nextSeq = (numbered[numbered.length - 1]?.seq as number) + 1;
-        const isStored = await this.#commit([
-          ...numbered.map((event) => putEvent(this.space, event)),
-          putMeta(this.space, { ...this.meta, nextSeq }),
-        ]).then(
-          () => true,
-          (error: unknown) => {
-            // Without room they go from memory. After a crash other writes may get the same seqs; the server
-            // tells them apart by their ids, and a fork loses neither (DESIGN rule 3).
-            if (!(error instanceof StorageError) || error.code !== "full") throw error;
-            return false;
-          },
-        );
-        this.meta = { ...this.meta, nextSeq };
-        this.outbox.number(numbered, isStored);
-        for (const event of numbered) this.replica.update(event);
-        this.context.publish(this.space, { type: "sent", events: numbered });
-      }
-      this.#sent = new Map(chosen.map((event) => [event.id, event]));
-      return { request: this.#toRequest(staging, chosen), bytes };
     });
   }
 
-  #toRequest(staging: Staging, chosen: readonly PendingEvent[]): SpaceRequest {
-    const cursors = Object.fromEntries(this.domains.map((domain) => [domain, staging.cursors[domain] ?? 0]));
-    return {
-      space: this.space,
-      ...(this.meta.generation === undefined ? {} : { generation: this.meta.generation }),
-      acked: this.outbox.acked,
-      cursors,
-      ...(Object.keys(staging.scan).length > 0 ? { scan: staging.scan } : {}),
-      ...(chosen.length > 0 ? { events: this.outbox.toWire(chosen) } : {}),
-    };
+  ahead(budget: Budget): Promise<SpacePart | undefined> {
+    return this.#serial.run(async () => {
+      const staging = this.#staging;
+      // Only a replica that is whole and in step can say where its writes will bring it.
+      if (this.stopped || this.#holds || !staging?.isFresh || this.refetch.size > 0) return undefined;
+      const cursor = staging.cursors[this.domains[0] ?? ""] ?? 0;
+      if (this.domains.some((domain) => staging.cursors[domain] !== cursor)) return undefined;
+      return this.#requests.ahead(budget, cursor);
+    });
+  }
+
+  adopt(): Promise<boolean> {
+    return this.#serial.run(async () => {
+      if (this.#staging || this.stopped || this.#holds || this.refetch.size > 0) return false;
+      if (!this.#requests.adopt()) return false;
+      this.#staging = this.#stage();
+      return true;
+    });
+  }
+
+  #stage(): Staging {
+    return new Staging({
+      cursors: this.meta.cursors,
+      reset: this.refetch,
+      baseRow: (domain, key) => this.replica.baseRow(domain, key),
+      rules: this.context.rules,
+    });
   }
 
   begin(head: AnswerHead): void {
-    this.#staging?.begin(head, this.#sent);
+    this.#staging?.begin(head, this.#requests.sent);
   }
 
   rows(rows: readonly Row[]): void {

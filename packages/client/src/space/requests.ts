@@ -1,0 +1,119 @@
+import type { SpaceRequest } from "@landfall/protocol";
+import type { Budget, SpacePart } from "../loop/port.js";
+import type { PendingEvent } from "../replica/pending-event.js";
+import { StorageError } from "../storage/port.js";
+import type { SpaceSession } from "./space-session.js";
+import { putEvent, putMeta } from "./space-store.js";
+
+type Sent = ReadonlyMap<string, PendingEvent>;
+type Cursors = { readonly [domain: string]: number };
+
+/** A request that was made before the answer to the one before it, and what that answer must come to. */
+interface Ahead {
+  readonly sent: Sent;
+  readonly cursor: number;
+  readonly generation: string;
+}
+
+/**
+ * What the requests of a space carry. Numbers that are given to events are durable before they are sent
+ * (DESIGN rule 3).
+ */
+export class Requests {
+  readonly #session: SpaceSession;
+  /** The events of the request whose answer comes next, by id. */
+  sent: Sent = new Map();
+  #ahead: Ahead | undefined;
+
+  constructor(session: SpaceSession) {
+    this.#session = session;
+  }
+
+  /** The part of a request that begins where `cursors` are. */
+  async next(
+    budget: Budget & { readonly first: boolean },
+    { cursors, scan, hasOutcome }: { cursors: Cursors; scan: Cursors; hasOutcome: (id: string) => boolean },
+  ): Promise<SpacePart> {
+    this.#ahead = undefined;
+    const { chosen, bytes } = await this.#choose(budget, hasOutcome);
+    this.sent = new Map(chosen.map((event) => [event.id, event]));
+    return { request: this.#toRequest(chosen, cursors, scan), bytes };
+  }
+
+  /**
+   * The part that follows the one under way, on the expectation that all of its events are applied. It begins with the last event of that one: the server takes what follows only if that has been
+   * handled, and was the same. @param cursor where that one begins.
+   */
+  async ahead(budget: Budget, cursor: number): Promise<SpacePart | undefined> {
+    const { generation } = this.#session.meta;
+    const { sent } = this;
+    const last = [...sent.values()].at(-1);
+    this.#ahead = undefined;
+    if (!last || generation === undefined) return undefined;
+    const { chosen, bytes } = await this.#choose(
+      { events: budget.events - 1, bytes: budget.bytes - JSON.stringify(last).length, first: false },
+      (id) => sent.has(id),
+    );
+    if (chosen.length === 0) return undefined;
+    const reached = cursor + sent.size;
+    this.#ahead = { sent: new Map(chosen.map((event) => [event.id, event])), cursor: reached, generation };
+    const cursors = Object.fromEntries(this.#session.domains.map((domain) => [domain, reached]));
+    return { request: this.#toRequest([last, ...chosen], cursors, {}), bytes };
+  }
+
+  /**
+   * Whether the replica has come as far as `ahead` expected; then its answer is the one that comes next. Further is
+   * as good: applying is monotone (DESIGN rule 5).
+   */
+  adopt(): boolean {
+    const { meta, domains } = this.#session;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (!ahead || meta.generation !== ahead.generation) return false;
+    if (domains.some((domain) => (meta.cursors[domain] ?? 0) < ahead.cursor)) return false;
+    this.sent = ahead.sent;
+    return true;
+  }
+
+  async #choose(
+    budget: Budget & { readonly first: boolean },
+    isAsked: (id: string) => boolean,
+  ): Promise<{ readonly chosen: readonly PendingEvent[]; readonly bytes: number }> {
+    const session = this.#session;
+    const { chosen, numbered, bytes } = session.outbox.choose(budget, isAsked);
+    if (numbered.length > 0) {
+      const nextSeq = (numbered[numbered.length - 1]?.seq as number) + 1;
+      const isStored = await session
+        .commit([
+          ...numbered.map((event) => putEvent(session.space, event)),
+          putMeta(session.space, { ...session.meta, nextSeq }),
+        ])
+        .then(
+          () => true,
+          (error: unknown) => {
+            // Without room they go from memory. After a crash other writes may get the same seqs; the server
+            // tells them apart by their ids, and a fork loses neither (DESIGN rule 3).
+            if (!(error instanceof StorageError) || error.code !== "full") throw error;
+            return false;
+          },
+        );
+      session.meta = { ...session.meta, nextSeq };
+      session.outbox.number(numbered, isStored);
+      for (const event of numbered) session.replica.update(event);
+      session.context.publish(session.space, { type: "sent", events: numbered });
+    }
+    return { chosen, bytes };
+  }
+
+  #toRequest(chosen: readonly PendingEvent[], cursors: Cursors, scan: Cursors): SpaceRequest {
+    const { space, meta, outbox, domains } = this.#session;
+    return {
+      space,
+      ...(meta.generation === undefined ? {} : { generation: meta.generation }),
+      acked: outbox.acked,
+      cursors: Object.fromEntries(domains.map((domain) => [domain, cursors[domain] ?? 0])),
+      ...(Object.keys(scan).length > 0 ? { scan } : {}),
+      ...(chosen.length > 0 ? { events: outbox.toWire(chosen) } : {}),
+    };
+  }
+}
