@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { doctor } from "./doctor.js";
 import { describeInspection, inspect } from "./inspect.js";
 import { dev, serve } from "./serve.js";
+import { option } from "./settings.js";
 import { testTerminal } from "./terminal.fixture.js";
 
 let folder: string;
@@ -105,6 +106,17 @@ describe("landfall serve", () => {
     expect(findings.at(-1)).toMatchObject({ check: "token", ok: false });
     stop();
     await running;
+  });
+});
+
+describe("settings", () => {
+  it("take days from one, and forever", () => {
+    for (const name of ["keepDeletes", "keepOutcomes"] as const) {
+      const { parseArg } = option(name);
+      const parse = (text: string): unknown => parseArg?.(text, undefined);
+      expect([parse("1"), parse("1.5"), parse("forever")]).toEqual([1, 1.5, Infinity]);
+      for (const wrong of ["0", "-3", "soon", ""]) expect(() => parse(wrong)).toThrow("days from 1");
+    }
   });
 });
 

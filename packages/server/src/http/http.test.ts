@@ -180,6 +180,8 @@ describe("the endpoints", () => {
     expect(text).toMatch(
       /^landfall_http_request_seconds_bucket\{route="\/v1\/exchange",method="POST",le="\+Inf"\} [1-9]/m,
     );
+    for (const name of ["sweeps", "sweep_failures", "tombstones_cleared", "outcomes_expired"])
+      expect(text).toMatch(new RegExp(`^landfall_${name}_total \\d`, "m"));
     // Every line is a comment or a sample.
     for (const line of text.trimEnd().split("\n"))
       expect(line).toMatch(/^# (HELP|TYPE) \w+ .+$|^\w+(\{(\w+="[^"]*",?)+\})? [\d.e+-]+$/);

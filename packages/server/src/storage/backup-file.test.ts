@@ -179,6 +179,24 @@ describe("a restore", () => {
     expect(readFileSync(replaced as string).equals(rubble)).toBe(true);
   });
 
+  test("rule 8: that is stopped in its middle, or finds no room, leaves everything as it was", async () => {
+    backup();
+    await device.write([create("p4")]);
+    await here.engine.close();
+    const stop = (): never => {
+      throw new Error("stopped");
+    };
+    await expect(restore({ overwrite: true, progress: stop })).rejects.toThrow("stopped");
+    const before = readdirSync(folder).filter((name) => name !== "live.db.lock");
+    expect(before.filter((name) => /restoring|replaced/.test(name))).toEqual([]);
+    expect(await headOf(file)).toBe(4);
+    // What an earlier run that crashed has left is no hindrance.
+    writeFileSync(`${file}.restoring`, "half of it");
+    writeFileSync(`${to}.partial`, "half of it");
+    expect((await restore({ overwrite: true })).spaces).toHaveLength(1);
+    expect(backup({ overwrite: true }).spaces).toMatchObject([{ head: 3 }]);
+  });
+
   test("§7: takes a backup of an older format", async () => {
     backup();
     const database = new (loadSqlite())(to);
