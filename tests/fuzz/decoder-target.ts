@@ -1,5 +1,6 @@
 import { decode, decodeText, limits } from "@landfall/protocol";
 import { decoders } from "@landfall/protocol/declared-decoders.fixture";
+import { shapeOf } from "@landfall/protocol/declared-shape";
 import { parseShape } from "@landfall/protocol/shape.fixture";
 import { valueOf } from "@landfall/protocol/shaped-values.fixture";
 import { mutateText, mutateValue, oddValue, textOf } from "./mutate.js";
@@ -12,7 +13,11 @@ export const decoderTarget: FuzzTarget = {
   name: "decoders",
   share: 60,
   open() {
-    const all = [...decoders].map(([name, decoder]) => ({ name, decoder, shape: parseShape(decoder.shape) }));
+    const all = [...decoders].map(([name, decoder]) => ({
+      name,
+      decoder,
+      shape: parseShape(shapeOf(decoder)),
+    }));
     return Promise.resolve({
       feed(random) {
         const { name, decoder, shape } = random.pick(all);

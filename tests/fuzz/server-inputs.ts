@@ -1,5 +1,6 @@
 import type { Decoder } from "@landfall/protocol";
 import { decoders } from "@landfall/protocol/declared-decoders.fixture";
+import { shapeOf } from "@landfall/protocol/declared-shape";
 import { type Shape, parseShape } from "@landfall/protocol/shape.fixture";
 import { type Random, standardWords, valueOf } from "@landfall/protocol/shaped-values.fixture";
 
@@ -23,7 +24,7 @@ const shapes = new Map<string, Shape>();
 export function shaped(name: string, random: Random, breaking: number): { [member: string]: unknown } {
   let shape = shapes.get(name);
   if (shape === undefined)
-    shapes.set(name, (shape = parseShape((decoders.get(name) as Decoder<unknown>).shape)));
+    shapes.set(name, (shape = parseShape(shapeOf(decoders.get(name) as Decoder<unknown>))));
   // A copy, since what is made of words is shared, and may be changed.
   const value = structuredClone(valueOf(shape, random, breaking, meeting));
   return (typeof value === "object" && value !== null ? value : {}) as { [member: string]: unknown };

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { shapeOf } from "./declared-shape.js";
 import { protocolDeclaration } from "./declaration.js";
 import { protocolVersion } from "./protocol-version.js";
 import { exchangeRequest } from "./exchange-request.js";
@@ -48,6 +49,6 @@ describe("the wire is pinned", () => {
       "streamSpace",
       "streamTime",
     ]);
-    expect(exchangeRequest.shape).toContain(`{protocol:${protocolVersion},`);
+    expect(shapeOf(exchangeRequest)).toContain(`{protocol:${protocolVersion},`);
   });
 });

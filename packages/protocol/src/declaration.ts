@@ -1,4 +1,5 @@
 import type { Decoder } from "./decode.js";
+import { shapeOf } from "./declared-shape.js";
 import * as answer from "./exchange-answer.js";
 import * as request from "./exchange-request.js";
 import * as info from "./info.js";
@@ -12,8 +13,8 @@ export function protocolDeclaration(): string {
     readonly [name: string]: unknown;
   }[]) {
     for (const [name, member] of Object.entries(module)) {
-      if (typeof member === "object" && member !== null && "shape" in member)
-        lines.push(`${name} = ${(member as Decoder<unknown>).shape}`);
+      if (typeof member === "object" && member !== null && "form" in member)
+        lines.push(`${name} = ${shapeOf(member as Decoder<unknown>)}`);
     }
   }
   return lines.sort().join("\n");

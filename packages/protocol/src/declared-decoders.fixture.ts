@@ -13,7 +13,7 @@ for (const module of [answer, request, reconcile, event, info, socket] as readon
   unknown
 >[]) {
   for (const [name, member] of Object.entries(module)) {
-    if (typeof member === "object" && member !== null && "shape" in member && name !== "eventIdentityDecoder")
+    if (typeof member === "object" && member !== null && "form" in member && name !== "eventIdentityDecoder")
       decoders.set(name, member as Decoder<unknown>);
   }
 }

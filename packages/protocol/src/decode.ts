@@ -5,13 +5,27 @@ import { type Stamp, isStamp } from "./stamp.js";
 
 /**
  * Decoding of what came from outside. A decoder checks a JSON value and gives it back typed, without a
- * copy; its `shape` is the declaration in one line, whose hash is pinned to the protocol's version.
+ * copy; its `form` says what it is made of, for `shapeOf`. Nothing of a shape is put into words at run time.
  */
 export interface Decoder<T> {
-  readonly shape: string;
+  readonly form: Form;
   /** @throws a private failure that only `decode` may see. */
   read(value: unknown): T;
 }
+
+/** What a decoder is made of: a word for a scalar, or its parts. */
+export type Form =
+  | string
+  | { readonly names: readonly (string | number | boolean)[] }
+  | {
+      readonly item: Decoder<unknown>;
+      readonly max: number;
+      readonly name?: Decoder<string>;
+      readonly required?: string | undefined;
+    }
+  | { readonly members: Members; readonly open: boolean }
+  | { readonly tuple: readonly Decoder<unknown>[] }
+  | { readonly either: readonly Decoder<unknown>[] };
 
 export type Infer<D> = D extends Decoder<infer T> ? T : never;
 
@@ -75,8 +89,8 @@ function readAt(at: string | number, decoder: Decoder<unknown>, value: unknown):
   }
 }
 
-function scalar<T>(shape: string, accepts: (value: unknown) => boolean, expected: string): Decoder<T> {
-  return { shape, read: (value) => (accepts(value) ? (value as T) : fail(expected)) };
+function scalar<T>(form: Form, accepts: (value: unknown) => boolean, expected: string): Decoder<T> {
+  return { form, read: (value) => (accepts(value) ? (value as T) : fail(expected)) };
 }
 
 export const boolean: Decoder<boolean> = /* @__PURE__ */ scalar(
@@ -150,15 +164,11 @@ export function base64url(maxBytes: number): Decoder<string> {
 }
 
 export function literal<const T extends string | number | boolean>(expected: T): Decoder<T> {
-  return scalar(JSON.stringify(expected), (v) => v === expected, JSON.stringify(expected));
+  return scalar({ names: [expected] }, (v) => v === expected, JSON.stringify(expected));
 }
 
 export function oneOf<const T extends string>(...names: readonly T[]): Decoder<T> {
-  return scalar(
-    names.map((name) => JSON.stringify(name)).join("|"),
-    (v) => names.includes(v as T),
-    names.join(" or "),
-  );
+  return scalar({ names }, (v) => names.includes(v as T), names.join(" or "));
 }
 
 function checkJson(value: unknown, depth: number): void {
@@ -182,7 +192,7 @@ function checkJson(value: unknown, depth: number): void {
 
 /** Any JSON value of bounded depth. */
 export const json: Decoder<Json> = {
-  shape: `json${limits.maxDepth}`,
+  form: "json",
   read(value) {
     checkJson(value, limits.maxDepth);
     return value as Json;
@@ -191,7 +201,7 @@ export const json: Decoder<Json> = {
 
 export function array<T>(item: Decoder<T>, maxItems: number): Decoder<readonly T[]> {
   return {
-    shape: `[${item.shape};${maxItems}]`,
+    form: { item, max: maxItems },
     read(value) {
       if (!Array.isArray(value)) fail("a list");
       if ((value as unknown[]).length > maxItems) fail(`at most ${maxItems} items`);
@@ -217,7 +227,7 @@ export function map<T>(
   required?: string,
 ): Decoder<{ readonly [name: string]: T }> {
   return {
-    shape: `{${name.shape}:${item.shape};${maxItems}${required === undefined ? "" : `;${required}`}}`,
+    form: { name, item, max: maxItems, required },
     read(value) {
       if (!isPlainObject(value)) return fail("an object");
       const names = Object.keys(value);
@@ -251,7 +261,7 @@ type Flat<T> = { [K in keyof T]: T[K] };
 
 function members<M extends Members>(
   declared: M,
-  rest: string,
+  open: boolean,
   readOther: (name: string, value: unknown) => void,
 ): Decoder<Flat<ReadMembers<M>>> {
   const decoders = Object.entries(declared).map(([name, member]) =>
@@ -259,11 +269,8 @@ function members<M extends Members>(
       ? { name, decoder: member.optional, required: false }
       : { name, decoder: member, required: true },
   );
-  const shape = decoders
-    .map(({ name, decoder, required }) => `${name}${required ? "" : "?"}:${decoder.shape}`)
-    .join(",");
   return {
-    shape: `{${shape}${rest}}`,
+    form: { members: declared, open },
     read(value) {
       if (!isPlainObject(value)) return fail("an object");
       let seen = 0;
@@ -285,13 +292,13 @@ function members<M extends Members>(
 
 /** An object with these members and no others; what clients send is read so. */
 export const object = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> =>
-  members(declared, "", (name) =>
+  members(declared, false, (name) =>
     fail(`no member "${name.slice(0, 40)}"; known are ${Object.keys(declared).join(", ")}`),
   );
 
 /** An object with at least these members; what servers send is read so, since a newer one may say more. */
 export const openObject = <M extends Members>(declared: M): Decoder<Flat<ReadMembers<M>>> =>
-  members(declared, ",…", (name, value) => {
+  members(declared, true, (name, value) => {
     // What a newer server adds stays in the object, so it must be harmless to whoever copies or stores it.
     if (!isSafeMember(name)) fail(`no member "${name}"`);
     checkJson(value, limits.maxDepth);
@@ -321,7 +328,7 @@ export function tuple<const D extends readonly Decoder<unknown>[]>(
   ...items: D
 ): Decoder<{ readonly [I in keyof D]: Infer<D[I]> }> {
   return {
-    shape: `(${items.map((item) => item.shape).join(",")})`,
+    form: { tuple: items },
     read(value) {
       if (!Array.isArray(value) || value.length !== items.length) return fail(`a list of ${items.length}`);
       items.forEach((item, i) => readAt(i, item, value[i]));
@@ -333,7 +340,7 @@ export function tuple<const D extends readonly Decoder<unknown>[]>(
 /** A decoder chosen by looking at the value. */
 export function choose<T>(variants: readonly Decoder<T>[], pick: (value: unknown) => Decoder<T>): Decoder<T> {
   return {
-    shape: variants.map(({ shape }) => shape).join("|"),
+    form: { either: variants },
     read: (value) => pick(value).read(value),
   };
 }

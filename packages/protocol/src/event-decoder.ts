@@ -94,7 +94,7 @@ export const eventDecoder: Decoder<WireEvent> = choose<WireEvent>(
 
 /** The part of an event that must be sound for the event to get an outcome of its own. */
 export const eventIdentityDecoder: Decoder<{ readonly id: string; readonly seq: number }> = {
-  shape: "id:stamp,seq:uint+",
+  form: "id:stamp,seq:uint+",
   read(value) {
     const event = (typeof value === "object" && value !== null ? value : {}) as {
       id?: unknown;

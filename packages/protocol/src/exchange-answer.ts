@@ -37,7 +37,7 @@ const anyRow = choose<Row>([recordRow, tombstone], (value) =>
 
 /** A row of an answer, a delta or a pull (DESIGN §5.3). */
 export const rowDecoder: Decoder<Row> = {
-  shape: anyRow.shape,
+  form: anyRow.form,
   read: (value) => (isPlainRecord(value) ? (value as Row) : anyRow.read(value)),
 };
 
@@ -202,7 +202,7 @@ export type StreamLine =
 const strangeLine = openObject({ type: oneOf(...Object.keys(streamLines)) });
 /** A row says no `type`: what says one that is not known is no row, whatever else it says. */
 const rowLine: Decoder<unknown> = {
-  shape: rowDecoder.shape,
+  form: rowDecoder.form,
   read: (value) => (hasMember(value, "type") ? strangeLine : rowDecoder).read(value),
 };
 

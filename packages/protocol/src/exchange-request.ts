@@ -17,7 +17,7 @@ import { eventDecoder } from "./event-decoder.js";
 import { limits } from "./limits.js";
 
 /** Events are decoded one by one, so that a malformed one is rejected alone and its neighbours go on (DESIGN §6). */
-const undecodedEvent: Decoder<unknown> = { shape: eventDecoder.shape, read: (value) => value };
+const undecodedEvent: Decoder<unknown> = { form: eventDecoder.form, read: (value) => value };
 
 const spaceRequest = object({
   space: identifier,

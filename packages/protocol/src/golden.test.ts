@@ -8,6 +8,7 @@ import * as reconcile from "./reconcile-message.js";
 import * as request from "./exchange-request.js";
 import * as socket from "./socket-message.js";
 import { type Decoder, decode } from "./decode.js";
+import { shapeOf } from "./declared-shape.js";
 
 interface Golden {
   readonly decoder: string;
@@ -95,7 +96,7 @@ describe("golden messages of version 1", () => {
       );
     const declared = (decoder: string, member: string): Set<string> =>
       new Set(
-        [...decoderOf(decoder).shape.matchAll(new RegExp(`[{,]${member}:((?:"\\w+"\\|?)+)`, "g"))].map(
+        [...shapeOf(decoderOf(decoder)).matchAll(new RegExp(`[{,]${member}:((?:"\\w+"\\|?)+)`, "g"))].map(
           (match) => JSON.parse(match[1] as string) as string,
         ),
       );
@@ -127,7 +128,7 @@ describe("golden messages of version 1", () => {
             name !== "eventIdentityDecoder" &&
             !/^stream(?!Line)/.test(name) &&
             typeof decoders[name] === "object" &&
-            "shape" in (decoders[name] as object),
+            "form" in (decoders[name] as object),
         ),
       ),
     );

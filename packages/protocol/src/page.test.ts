@@ -32,7 +32,7 @@ for (const [name, member] of Object.entries({
   ...request,
   ...socket,
 })) {
-  if (typeof member !== "object" || member === null || !("shape" in member)) continue;
+  if (typeof member !== "object" || member === null || !("form" in member)) continue;
   decoders.set(
     name.replace(/Decoder$/, "").replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
     member,

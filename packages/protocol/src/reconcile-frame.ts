@@ -20,44 +20,6 @@ const hashBytes = 16;
 /** The longest id: that of a log entry, key and entry. */
 const maxIdChars = 300;
 
-class Writer {
-  readonly #bytes = new Uint8Array(limits.maxReconcileFrameBytes);
-  readonly #view = new DataView(this.#bytes.buffer);
-  #at = 0;
-
-  get written(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
-  }
-
-  get left(): number {
-    return this.#bytes.length - this.#at;
-  }
-
-  byte(value: number): void {
-    this.#view.setUint8(this.#at++, value);
-  }
-
-  /** 7 bits in each byte, the low ones first; the high bit says that more follow. */
-  whole(value: number): void {
-    let rest = value;
-    while (rest > 0x7f) {
-      this.byte((rest % 0x80) | 0x80);
-      rest = Math.floor(rest / 0x80);
-    }
-    this.byte(rest);
-  }
-
-  hash(value: bigint): void {
-    this.#view.setBigUint64(this.#at, value >> 64n);
-    this.#view.setBigUint64(this.#at + 8, BigInt.asUintN(64, value));
-    this.#at += hashBytes;
-  }
-
-  ascii(text: string): void {
-    for (let i = 0; i < text.length; i++) this.byte(text.charCodeAt(i));
-  }
-}
-
 /** The bytes that a range takes at most. */
 export function maxBytesOf(range: FrameRange): number {
   const list = "digests" in range ? range.digests.length : 0;
@@ -75,113 +37,101 @@ export function maxBytesOf(range: FrameRange): number {
  * 16 bytes). What lies after the last bound is left for another frame.
  */
 export function encodeFrame(ranges: readonly FrameRange[]): { bytes: Uint8Array; count: number } {
-  const writer = new Writer();
+  const view = new DataView(new ArrayBuffer(limits.maxReconcileFrameBytes));
+  let at = 0;
+  const byte = (value: number): void => view.setUint8(at++, value);
+  const whole = (value: number): void => {
+    let rest = value;
+    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) byte((rest % 0x80) | 0x80);
+    byte(rest);
+  };
+  const hash = (value: bigint): void => {
+    view.setBigUint64(at, value >> 64n);
+    view.setBigUint64(at + 8, BigInt.asUintN(64, value));
+    at += hashBytes;
+  };
   let order = 0;
   let count = 0;
   for (const range of ranges) {
-    if (maxBytesOf(range) > writer.left) break;
-    if (!range.to) writer.whole(0);
-    else {
-      writer.whole(range.to.order - order + 1);
-      writer.whole(range.to.id.length);
-      writer.ascii(range.to.id);
-      order = range.to.order;
-    }
-    writer.byte(modes.indexOf(range.say));
-    if (range.say === "fingerprint") writer.hash(range.value);
+    if (maxBytesOf(range) > view.byteLength - at) break;
+    const { to, say } = range;
+    if (to) {
+      whole(to.order - order + 1);
+      whole(to.id.length);
+      for (let i = 0; i < to.id.length; i++) byte(to.id.charCodeAt(i));
+      order = to.order;
+    } else byte(0);
+    byte(modes.indexOf(say));
+    if (say === "fingerprint") hash(range.value);
     if ("digests" in range) {
-      writer.whole(range.digests.length);
-      for (const digest of range.digests) writer.hash(digest);
+      whole(range.digests.length);
+      range.digests.forEach(hash);
     }
     count += 1;
   }
-  return { bytes: writer.written, count };
+  return { bytes: new Uint8Array(view.buffer.slice(0, at)), count };
 }
 
 class Unreadable extends Error {}
 
-class Reader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
+function unreadable(why: string): never {
+  throw new Unreadable(why);
+}
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  get left(): number {
-    return this.#bytes.length - this.#at;
-  }
-
-  #take(count: number): number {
-    if (count > this.left) throw new Unreadable("it ends too early");
-    const at = this.#at;
-    this.#at += count;
-    return at;
-  }
-
-  byte(): number {
-    return this.#view.getUint8(this.#take(1));
-  }
-
-  whole(): number {
+function readRanges(bytes: Uint8Array): FrameRange[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 0;
+  const take = (count: number): number => {
+    if (count > bytes.length - at) unreadable("it ends too early");
+    at += count;
+    return at - count;
+  };
+  const byte = (): number => view.getUint8(take(1));
+  const safe = (value: number): number =>
+    Number.isSafeInteger(value) ? value : unreadable("a number is too large");
+  const whole = (): number => {
     let value = 0;
     for (let unit = 1; ; unit *= 0x80) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * unit;
-      if (!Number.isSafeInteger(value)) throw new Unreadable("a number is too large");
-      if (byte > 0x7f) continue;
-      if (byte === 0 && unit > 1) throw new Unreadable("a number is not written in its shortest way");
-      return value;
+      const next = byte();
+      value = safe(value + (next & 0x7f) * unit);
+      if (next > 0x7f) continue;
+      return next === 0 && unit > 1 ? unreadable("a number is not written in its shortest way") : value;
     }
-  }
-
-  hash(): bigint {
-    const at = this.#take(hashBytes);
-    return (this.#view.getBigUint64(at) << 64n) | this.#view.getBigUint64(at + 8);
-  }
-
-  ascii(length: number): string {
-    if (length > maxIdChars) throw new Unreadable("an id is too long");
-    let text = "";
-    for (const code of this.#bytes.subarray(this.#take(length), this.#at)) {
-      if (code < 0x21 || code > 0x7e) throw new Unreadable("an id has a character that none has");
-      text += String.fromCharCode(code);
+  };
+  const hash = (): bigint => (view.getBigUint64(take(8)) << 64n) | view.getBigUint64(take(8));
+  const bound = (before: Bound): Bound | undefined => {
+    const step = whole();
+    if (step === 0) return undefined;
+    const order = safe(before.order + step - 1);
+    const length = whole();
+    if (length > maxIdChars) unreadable("an id is too long");
+    let id = "";
+    for (const code of bytes.subarray(take(length), at)) {
+      if (code < 0x21 || code > 0x7e) unreadable("an id has a character that none has");
+      id += String.fromCharCode(code);
     }
-    return text;
+    if (order === before.order && id <= before.id) unreadable("its ranges are out of order");
+    return { order, id };
+  };
+  const word = (): RangeWord => {
+    const say = modes[byte()];
+    if (say === undefined) return unreadable("a range is of no known mode");
+    if (say === "skip") return { say };
+    if (say === "fingerprint") return { say, value: hash() };
+    const count = whole();
+    // Looked at before so much room is made.
+    if (count > (bytes.length - at) / hashBytes) unreadable("it ends too early");
+    return { say, digests: Array.from({ length: count }, hash) };
+  };
+  const ranges: FrameRange[] = [];
+  let before: Bound = { order: 0, id: "" };
+  while (at < bytes.length) {
+    const to = bound(before);
+    ranges.push({ ...word(), to });
+    if (to) before = to;
+    else if (at < bytes.length) unreadable("something comes after its end");
   }
-
-  hashes(): bigint[] {
-    const count = this.whole();
-    if (count > this.left / hashBytes) throw new Unreadable("it ends too early");
-    return Array.from({ length: count }, () => this.hash());
-  }
-}
-
-function readBound(reader: Reader, before: Bound): Bound | undefined {
-  const step = reader.whole();
-  if (step === 0) return undefined;
-  const order = before.order + step - 1;
-  if (!Number.isSafeInteger(order)) throw new Unreadable("a number is too large");
-  const bound = { order, id: reader.ascii(reader.whole()) };
-  if (order === before.order && bound.id <= before.id) throw new Unreadable("its ranges are out of order");
-  return bound;
-}
-
-function readRange(reader: Reader, to: Bound | undefined): FrameRange {
-  const say = modes[reader.byte()];
-  switch (say) {
-    case "skip":
-      return { say, to };
-    case "fingerprint":
-      return { say, value: reader.hash(), to };
-    case "list":
-    case "want":
-      return { say, digests: reader.hashes(), to };
-    default:
-      throw new Unreadable("a range is of no known mode");
-  }
+  return ranges;
 }
 
 /** Reads a frame, strictly and totally: what is not the one way to write something is refused. */
@@ -192,20 +142,11 @@ export function decodeFrame(
   | { readonly ok: false; readonly message: string } {
   if (bytes.length > limits.maxReconcileFrameBytes)
     return { ok: false, message: `the frame: expected at most ${limits.maxReconcileFrameBytes} bytes` };
-  const reader = new Reader(bytes);
-  const ranges: FrameRange[] = [];
-  let before: Bound = { order: 0, id: "" };
   try {
-    while (reader.left > 0) {
-      const to = readBound(reader, before);
-      ranges.push(readRange(reader, to));
-      if (to) before = to;
-      else if (reader.left > 0) throw new Unreadable("something comes after its end");
-    }
+    return { ok: true, ranges: readRanges(bytes) };
   } catch (error) {
     if (error instanceof Unreadable)
       return { ok: false, message: `the frame cannot be read: ${error.message}` };
     throw error;
   }
-  return { ok: true, ranges };
 }

@@ -90,7 +90,7 @@ export type ServerMessage = {
 
 /** A message of a newer server; one without a type is none. */
 const unknownMessage: Decoder<undefined> = {
-  shape: "",
+  form: "",
   read: (value) =>
     typeof (value as { type?: unknown } | null)?.type === "string" ? undefined : void welcome.read(value),
 };

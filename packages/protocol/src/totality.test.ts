@@ -3,6 +3,7 @@ import * as answer from "./exchange-answer.js";
 import * as request from "./exchange-request.js";
 import * as event from "./event-decoder.js";
 import { decode, decodeText } from "./decode.js";
+import { shapeOf } from "./declared-shape.js";
 import { decoders } from "./declared-decoders.fixture.js";
 import { limits } from "./limits.js";
 import { type Shape, parseShape } from "./shape.fixture.js";
@@ -13,7 +14,7 @@ const seed = 20_261_121;
 describe("decoders are total (DESIGN §13)", () => {
   it.each([...decoders])("%s accepts what its shape says", (name, decoder) => {
     const random = generator(seed);
-    const shape = parseShape(decoder.shape);
+    const shape = parseShape(shapeOf(decoder));
     for (let i = 0; i < 300; i++) {
       const value = valueOf(shape, random, 0);
       const result = decode(decoder, value);
@@ -26,7 +27,7 @@ describe("decoders are total (DESIGN §13)", () => {
 
   it.each([...decoders])("%s refuses a leaf of the wrong kind, naming the place", (name, decoder) => {
     const random = generator(seed + 1);
-    const shape = parseShape(decoder.shape);
+    const shape = parseShape(shapeOf(decoder));
     // Events of a request are decoded one by one later on, and messages of an unknown type are passed over.
     if (name === "exchangeRequest" || name === "serverMessage") return;
     const wrong = (at: Shape): unknown =>
@@ -49,7 +50,7 @@ describe("decoders are total (DESIGN §13)", () => {
     "20,000 broken inputs of all shapes: never a throw, never a long wait, always a message that can be sent back",
     { timeout: 60_000 },
     () => {
-      const all = [...decoders.values()].map((decoder) => ({ decoder, shape: parseShape(decoder.shape) }));
+      const all = [...decoders.values()].map((decoder) => ({ decoder, shape: parseShape(shapeOf(decoder)) }));
       const random = generator(seed + 2);
       let refused = 0;
       let slowestMs = 0;
@@ -74,7 +75,7 @@ describe("decoders are total (DESIGN §13)", () => {
 
   it.each([...decoders])("%s: raw text of every bad kind", (_name, decoder) => {
     const deep = 100_000;
-    const shape = parseShape(decoder.shape);
+    const shape = parseShape(shapeOf(decoder));
     const good = JSON.stringify(valueOf(shape, generator(seed), 0));
     const texts = [
       "",
