@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { cacheFolder, whenMain } from "./child.mjs";
-import { loadSources } from "./load-sources.mjs";
+import { load } from "./sim/bundle.mjs";
 
 const help = `node scripts/fuzz.mjs [--inputs 1000000] [--seed 20261121] [--from N] [--only decoders,http,socket,client]
                      [--state FILE] [--json FILE]
@@ -21,9 +21,7 @@ const maxGrowthBytes = 32_000_000;
  * @returns {Promise<import("../tests/fuzz/fuzz.js").FuzzReport & { ok: boolean, growthBytes: number }>}
  */
 export async function runFuzz({ inputs, seed, from, only, state, log = () => undefined }) {
-  const { fuzz } = /** @type {typeof import("../tests/fuzz/fuzz.js")} */ (
-    await loadSources("tests/fuzz/fuzz.ts")
-  );
+  const { fuzz } = /** @type {typeof import("../tests/fuzz/fuzz.js")} */ (await load("tests/fuzz/fuzz.ts"));
   let stopped = false;
   const stop = () => {
     stopped = true;

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { root, whenMain } from "./child.mjs";
-import { loadSources } from "./load-sources.mjs";
+import { load } from "./sim/bundle.mjs";
 
 const folder = `${root}/docs/vectors`;
 
@@ -15,7 +15,7 @@ await whenMain(import.meta.url, async () => {
   if (more.length > 0 || (flag !== undefined && flag !== "--check"))
     throw new Error(`Not understood.\n\n${help}`);
   const { vectorFiles, fileText } = /** @type {typeof import("../tests/vectors/vector-files.js")} */ (
-    await loadSources("tests/vectors/vector-files.ts")
+    await load("tests/vectors/vector-files.ts")
   );
   mkdirSync(folder, { recursive: true });
   const stale = [];
