@@ -52,15 +52,13 @@ export type ExportHeader = Infer<typeof header>;
 export type ExportSpace = Infer<typeof space>;
 export type ExportMember = Infer<typeof member>;
 export type ExportCheckpoint = Infer<typeof checkpoint>;
-export type ExportEnd = Infer<typeof end>;
-export type ExportDone = Infer<typeof done>;
 export type ExportLine =
   | ExportHeader
   | ExportSpace
   | ExportMember
   | ExportCheckpoint
-  | ExportEnd
-  | ExportDone
+  | Infer<typeof end>
+  | Infer<typeof done>
   | Row;
 
 const byMember: readonly (readonly [string, Decoder<ExportLine>])[] = [
