@@ -1,4 +1,10 @@
-import { type FieldKind, type MergeState, type RecordOp, mergeRecord } from "@landfall/protocol";
+import {
+  type FieldKind,
+  type MergeState,
+  type RecordOp,
+  mergeRecord,
+  stampReading,
+} from "@landfall/protocol";
 
 const tail = "8000-000000000001";
 /** Stamps of three moments. */
@@ -21,6 +27,8 @@ const at = { domain: "d", key: "k" };
 const live = (fields: object, stamps: object = {}): MergeState =>
   ({ fields, stamps: { "*": t2, ...stamps } }) as MergeState;
 const gone: MergeState = { deleted: true };
+
+const msOf = (stamp: string): number => stampReading(stamp).ms;
 
 const inputs: readonly Input[] = [
   { about: "create of nothing", before: null, op: { ...at, op: "create", set: { a: 1 } }, stamp: t1 },
@@ -181,9 +189,65 @@ const inputs: readonly Input[] = [
   },
   { about: "restore of what is there", before: live({}), op: { ...at, op: "restore", set: {} }, stamp: t3 },
   { about: "restore of nothing", before: null, op: { ...at, op: "restore", set: {} }, stamp: t3 },
+  {
+    about: "offer of what was lost makes the record with the stamps that it had",
+    before: null,
+    op: { ...at, op: "offer", set: { a: 1, b: 2 }, stamps: { "*": t1, a: t2 } },
+    stamp: t3,
+  },
+  {
+    about: "offered fields win and lose by their own stamps; one without a value was unset",
+    before: live({ a: 0, b: 0, c: 0 }, { b: t3 }),
+    op: { ...at, op: "offer", set: { a: 1, b: 1 }, stamps: { "*": t2, a: t3, b: t2, c: t3 } },
+    stamp: t3,
+  },
+  {
+    about: "offer of what stands already",
+    before: live({ a: 1 }, { a: t3 }),
+    op: { ...at, op: "offer", set: { a: 1 }, stamps: { "*": t2, a: t3 } },
+    stamp: t3,
+  },
+  {
+    about: "offer leaves counters and sets as they are",
+    before: live({ n: 1, s: ["a"] }),
+    op: { ...at, op: "offer", set: { n: 5, s: ["b"] }, stamps: { "*": t2, n: t3, s: t3 } },
+    stamp: t3,
+    kinds: { n: "counter", s: "set" },
+  },
+  {
+    about: "offer to another record of that key",
+    before: live({ a: 0 }),
+    op: { ...at, op: "offer", set: { a: 1 }, stamps: { "*": t1 } },
+    stamp: t3,
+  },
+  {
+    about: "offer of what is deleted",
+    before: gone,
+    op: { ...at, op: "offer", set: { a: 1 }, stamps: { "*": t1 } },
+    stamp: t3,
+  },
+  {
+    about: "offered delete of a record made before it",
+    before: live({ a: 0 }),
+    op: { ...at, op: "offer", deletedAt: msOf(t2) },
+    stamp: t3,
+  },
+  {
+    about: "offered delete of a record made after it",
+    before: live({ a: 0 }),
+    op: { ...at, op: "offer", deletedAt: msOf(t2) - 1 },
+    stamp: t3,
+  },
+  { about: "offered delete of nothing", before: null, op: { ...at, op: "offer", deletedAt: 1 }, stamp: t3 },
+  {
+    about: "offered delete of what is deleted",
+    before: gone,
+    op: { ...at, op: "offer", deletedAt: 1 },
+    stamp: t3,
+  },
 ];
 
-/** One op on one record: rules 6 and 7. */
+/** One op on one record: rules 6, 7 and 12. */
 export function mergeVectors(): object {
   return {
     cases: inputs.map((input) => {

@@ -140,7 +140,7 @@ describe("rule 6: stamps", () => {
   });
 });
 
-describe("rules 6 and 7: merging", () => {
+describe("rules 6, 7 and 12: merging", () => {
   interface Case {
     about: string;
     before: { fields?: object; stamps?: object; deleted?: true } | null;
@@ -203,6 +203,10 @@ describe("rules 6 and 7: merging", () => {
       [
         "a set begins in order",
         { fields: { s: ["a", "b"] }, stamps: { "*": "019a3b9e-0001-7000-8000-000000000001" } },
+      ],
+      [
+        "offer leaves counters and sets as they are",
+        { fields: { n: 1, s: ["a"] }, stamps: { "*": "019a3b9e-0002-7000-8000-000000000001" } },
       ],
     ]);
   });

@@ -1,7 +1,7 @@
 import { domain } from "./bench.js";
 import { canonical } from "./row-digest.js";
 
-// A model of merging, written from docs/protocol.md (rules 6 and 7) alone and apart from packages/protocol.
+// A model of merging, written from docs/protocol.md (rules 6, 7 and 12) alone and apart from packages/protocol.
 
 interface Live {
   fields: { [field: string]: unknown };
@@ -18,6 +18,8 @@ interface AnyOp {
   readonly values?: { readonly [field: string]: readonly unknown[] };
   readonly keys?: readonly string[];
   readonly upTo?: number;
+  readonly stamps?: { readonly [field: string]: string };
+  readonly deletedAt?: number;
 }
 
 class Rejected extends Error {
@@ -77,6 +79,7 @@ export class NaiveSpace {
       if (state !== "deleted") changed.set(op.key, "deleted");
       return;
     }
+    if (op.op === "offer") return this.#offer(op, state, changed);
     if (op.op === "restore") {
       if (state !== "deleted") throw new Rejected(state === undefined ? "missing" : "exists");
       changed.set(op.key, { fields: { ...op.set }, stamps: { "*": stamp } });
@@ -94,6 +97,32 @@ export class NaiveSpace {
       op.op === "increment" || op.op === "add" || op.op === "remove"
         ? inOrder(op, next)
         : this.#byStamp(op, stamp, next);
+    if (isChanged) changed.set(op.key, next);
+  }
+
+  #offer(op: AnyOp, state: State, changed: Map<string, Exclude<State, undefined>>): void {
+    if (op.deletedAt !== undefined) {
+      const bornAt = state === undefined || state === "deleted" ? 0 : msOf(state.stamps["*"] ?? "");
+      if (state !== "deleted" && bornAt <= op.deletedAt) changed.set(op.key, "deleted");
+      return;
+    }
+    if (state === "deleted") throw new Rejected("deleted");
+    const born = op.stamps?.["*"] ?? "";
+    if (state && state.stamps["*"] !== born) throw new Rejected("exists");
+    const next: Live = state
+      ? { fields: { ...state.fields }, stamps: { ...state.stamps } }
+      : { fields: { ...op.set }, stamps: { "*": born } };
+    let isChanged = state === undefined;
+    for (const field of new Set([...Object.keys(op.set ?? {}), ...Object.keys(op.stamps ?? {})])) {
+      const stamp = own(op.stamps ?? {}, field) ?? born;
+      const standing = own(next.stamps, field) ?? next.stamps["*"] ?? "";
+      if (stamp < standing) this.superseded.push({ domain, key: op.key, field, by: standing });
+      if (field === "*" || stamp <= standing) continue;
+      isChanged = true;
+      next.stamps[field] = stamp;
+      if (Object.hasOwn(op.set ?? {}, field)) next.fields[field] = own(op.set ?? {}, field);
+      else delete next.fields[field];
+    }
     if (isChanged) changed.set(op.key, next);
   }
 
@@ -122,6 +151,9 @@ export class NaiveSpace {
     return isChanged;
   }
 }
+
+/** The milliseconds that a stamp begins with. */
+const msOf = (stamp: string): number => Number.parseInt(stamp.slice(0, 13).replace("-", ""), 16);
 
 /** Fields may be called as what every object inherits. */
 function own<T>(map: { readonly [name: string]: T }, name: string): T | undefined {
