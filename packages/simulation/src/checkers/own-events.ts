@@ -1,5 +1,5 @@
 import type { Stamp } from "@landfall/protocol";
-import type { Issue, Started, View } from "../history.js";
+import type { Commit, Issue, Started, View } from "../history.js";
 import type { Branch, Lineage } from "../model/lineage.js";
 import { type Run, tabOf } from "./checker.js";
 
@@ -28,6 +28,8 @@ export class OwnEvents {
   /** What lay in each outbox when a process opened it, by tab, run and space. */
   readonly #begun = new Map<string, { readonly position: number; readonly events: readonly Stamp[] }>();
   readonly #ended = new Map<string, number>();
+  /** Where a create was refused first, by device, space and record. */
+  readonly #refusedCreates = new Map<string, number>();
   /** Events written on each device, in order. */
   readonly #written = new Map<string, EventStory[]>();
   /** What each process has certainly heard of from other tabs. */
@@ -41,6 +43,9 @@ export class OwnEvents {
           break;
         case "started":
           this.#start(entry, position);
+          break;
+        case "commit":
+          this.#commit(entry, position);
           break;
         case "ended":
           this.#ended.set(tabOf(entry), position);
@@ -158,11 +163,37 @@ export class OwnEvents {
       if (refused.after < index) return "gone";
       return refused.after === index ? "perhaps" : "pending";
     }
+    if (!refused && toldAt !== undefined && toldAt < position) return "gone";
+    const givenUpAt = this.#standsOn(issue);
+    if (givenUpAt !== undefined && givenUpAt > position) return "pending";
     if (refused) return "perhaps";
-    if (toldAt !== undefined && toldAt < position) return "gone";
     // Decided in a history that is cut off, given up by the device, or never decided at all.
     const isOpen = toldAt === undefined && boxed.size === 0 && !isDecidedElsewhere(this.run.lineage, issue);
     return isOpen && issuedAt >= branch.since ? "pending" : "perhaps";
+  }
+
+  /** Where the first record that an event changes was refused its create, which the event then stands on. */
+  #standsOn({ device, space, ops = [] }: Issue): number | undefined {
+    let first: number | undefined;
+    for (const op of ops) {
+      for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) {
+        const at = this.#refusedCreates.get(`${device} ${space} ${op.domain}/${key}`);
+        if (at !== undefined && (first === undefined || at < first)) first = at;
+      }
+    }
+    return first;
+  }
+
+  /** Takes down which creates a commit has refused. */
+  #commit({ space, decided }: Commit, position: number): void {
+    for (const { status, event } of decided) {
+      const issue = status === "rejected" && event !== undefined ? this.stories.get(event)?.issue : undefined;
+      for (const op of issue?.ops ?? []) {
+        if (op.op !== "create") continue;
+        const name = `${issue?.device} ${space} ${op.domain}/${op.key}`;
+        if (!this.#refusedCreates.has(name)) this.#refusedCreates.set(name, position);
+      }
+    }
   }
 
   #order(a: EventStory, b: EventStory, position: number): number {
