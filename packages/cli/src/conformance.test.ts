@@ -13,6 +13,8 @@ import { signToken } from "./sign-token.fixture.js";
 
 /** Enough for a server on the same machine. */
 const patience = { newsMs: 1_500, headsMs: 1_500, quietMs: 300 };
+/** The whole kit takes some seconds, and longer where the machine has other work. */
+const whole = { timeout: 240_000 };
 const owner = "dev:kit-ann";
 const other = "dev:kit-bob";
 
@@ -23,7 +25,7 @@ describe("the kit on our own servers", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("landfall dev does all that the protocol says, and nothing is left behind", async () => {
+  it("landfall dev does all that the protocol says, and nothing is left behind", whole, async () => {
     const { terminal, url, stop } = testTerminal();
     const running = dev(
       {
@@ -45,33 +47,37 @@ describe("the kit on our own servers", () => {
     await running;
   });
 
-  it("landfall serve does too, and so does a server with one person's token as far as it can be asked", async () => {
-    const secret = "a secret of at least thirty-two bytes";
-    const { terminal, url, stop } = testTerminal();
-    const running = serve(
-      {
-        port: 0,
-        host: "127.0.0.1",
-        maxSocketsPerAddress: 256,
-        keepDeletes: 90,
-        recoverFor: 30,
-        keepOutcomes: 30,
-        storage: `sqlite:${folder}/data.db`,
-        jwtSecret: secret,
-      },
-      terminal,
-    );
-    const [ann, bob] = [signToken(secret, "ann"), signToken(secret, "bob")];
-    const report = await conformance({ url: await url, token: ann, secondToken: bob, patience });
-    expect(report.results.filter(({ result }) => result !== "pass")).toEqual([]);
-    const alone = await conformance({ url: await url, token: ann, only: "members,stranger" });
-    expect(alone.failed).toBe(0);
-    expect(alone.results.filter(({ result }) => result === "skip").map(({ check }) => check)).toContain(
-      "stranger/indistinguishable",
-    );
-    stop();
-    await running;
-  });
+  it(
+    "landfall serve does too, and so does a server with one person's token as far as it can be asked",
+    whole,
+    async () => {
+      const secret = "a secret of at least thirty-two bytes";
+      const { terminal, url, stop } = testTerminal();
+      const running = serve(
+        {
+          port: 0,
+          host: "127.0.0.1",
+          maxSocketsPerAddress: 256,
+          keepDeletes: 90,
+          recoverFor: 30,
+          keepOutcomes: 30,
+          storage: `sqlite:${folder}/data.db`,
+          jwtSecret: secret,
+        },
+        terminal,
+      );
+      const [ann, bob] = [signToken(secret, "ann"), signToken(secret, "bob")];
+      const report = await conformance({ url: await url, token: ann, secondToken: bob, patience });
+      expect(report.results.filter(({ result }) => result !== "pass")).toEqual([]);
+      const alone = await conformance({ url: await url, token: ann, only: "members,stranger" });
+      expect(alone.failed).toBe(0);
+      expect(alone.results.filter(({ result }) => result === "skip").map(({ check }) => check)).toContain(
+        "stranger/indistinguishable",
+      );
+      stop();
+      await running;
+    },
+  );
 
   it("says what keeps it from beginning", async () => {
     await expect(conformance({ url: "nonsense", token: "x" })).rejects.toThrow("is not an address");
@@ -116,7 +122,7 @@ describe("no check that cannot fail", () => {
     }
   });
 
-  test("a proxy that changes nothing turns nothing red", async () => {
+  test("a proxy that changes nothing turns nothing red", whole, async () => {
     const fair = await startBrokenServer(server.url, {});
     try {
       const report = await conformance({ url: fair.url, token: owner, secondToken: other, patience });

@@ -73,6 +73,9 @@ const ofSpaces: readonly KitFault[] = [
       delete error?.["reason"];
     }),
   ),
+  fault("an offer is taken at any time", ["offer/no-window"], () =>
+    outcomeInPlaceOf("recovery_over", isApplied),
+  ),
   fault("the generation is not looked at", ["cursor/generation"], () =>
     asking((space) => delete space["generation"]),
   ),

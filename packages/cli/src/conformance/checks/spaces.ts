@@ -235,4 +235,22 @@ export const spaceChecks: readonly Check[] = [
       has("what is there", await device.rows(domain), [{ key: "anew" }]);
     },
   },
+  {
+    id: "offer/no-window",
+    rule: "rule 12",
+    asks: "A space that was not restored takes nothing back: an offer is rejected as `recovery_over`, and changes nothing.",
+    async run(bench) {
+      const device = await bench.device();
+      const made = device.stamp();
+      await device.apply(create("p", { a: 1 }));
+      const at = { op: "offer", domain, key: "p" };
+      rejectedAs(
+        "recovery_over",
+        await device.write({ ...at, set: { a: 2 }, stamps: { "*": made, a: device.stamp() } }),
+      );
+      rejectedAs("recovery_over", await device.write({ ...at, deletedAt: Math.floor(bench.nowMs()) }));
+      rejectedAs("recovery_over", await device.write({ ...at, key: "q", set: {}, stamps: { "*": made } }));
+      has("what is there", await device.rows(domain), [{ key: "p", version: 1, fields: { a: 1 } }]);
+    },
+  },
 ];
