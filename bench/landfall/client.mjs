@@ -241,7 +241,7 @@ class LandfallClientRole {
       const response = await network.fetch(url, { ...init, body: JSON.stringify(request) });
       const text = await response.text();
       arrivedAt = performance.now();
-      return new Response(text, { status: response.status, headers: response.headers });
+      return new Response(text, { status: response.status });
     });
     client.sync().catch(() => undefined);
     await visible;

@@ -84,6 +84,7 @@ describe("Node's HTTP client as a client's network", () => {
       response.end(path === "/v1/x" ? zipped : path === "/v1/xcut" ? zipped.subarray(0, -20) : text);
     });
     expect(await whole(await nodeFetch(url, {}))).toBe(text);
+    expect(await (await nodeFetch(url, {})).text()).toBe(text);
     await expect(whole(await nodeFetch(`${url}cut`, {}))).rejects.toThrow("unexpected end");
     await expect(whole(await nodeFetch(`${url}damaged`, {}))).rejects.toThrow("incorrect header");
   });

@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { type Readable, pipeline } from "node:stream";
+import { text } from "node:stream/consumers";
 import { createGunzip } from "node:zlib";
 import type { NetAnswer } from "./ports.js";
 
@@ -40,18 +41,21 @@ function toAnswer(message: IncomingMessage): NetAnswer {
     headers["content-encoding"] === "gzip" ? pipeline(message, createGunzip(), () => undefined) : message;
   // Whoever reads is told of an error; when nobody does, it is nobody's.
   content.on("error", () => undefined);
-  const chunks = content[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
   return {
     ok: status >= 200 && status < 300,
     status,
     headers: { get: (name) => headers[name.toLowerCase()]?.toString() ?? null },
     body: {
-      getReader: () => ({
-        read: async () => {
-          const { done = false, value } = await chunks.next();
-          return { done, value };
-        },
-      }),
+      getReader() {
+        const chunks = content[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
+        return {
+          async read() {
+            const { done = false, value } = await chunks.next();
+            return { done, value };
+          },
+        };
+      },
     },
+    text: () => text(content),
   };
 }

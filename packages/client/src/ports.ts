@@ -19,7 +19,7 @@ export interface NetAnswer {
   readonly body: {
     getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> };
   } | null;
-  text?(): Promise<string>;
+  text(): Promise<string>;
 }
 
 export interface NetPort {

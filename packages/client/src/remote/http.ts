@@ -125,7 +125,7 @@ async function request<T>(
   async function* texts(response: NetAnswer): AsyncGenerator<string> {
     const reader = response.body?.getReader();
     // Some platforms cannot stream an answer.
-    if (!reader) return yield (await overNetwork(Promise.resolve(response.text?.()))) ?? "";
+    if (!reader) return yield await overNetwork(response.text());
     const decoder = new TextDecoder("utf-8", { fatal: true });
     for (;;) {
       const { done, value } = await overNetwork(reader.read());
