@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { planted } from "../../../../tests/faults/fault.js";
-import { faults } from "../../../../tests/faults/faults.js";
-import { bugs, caughtByTheWorld } from "./bugs.js";
+import { bugs, caughtByTheWorld } from "@landfall/simulation/bugs/bugs";
+import { planted } from "./fault.js";
+import { faults } from "./faults.js";
 
-const read = (path: string): string => readFileSync(new URL(`../../../../${path}`, import.meta.url), "utf8");
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
 describe("mistakes that the world must catch", () => {
   it("are at least thirty, under names of their own", () => {
