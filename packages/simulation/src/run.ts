@@ -174,7 +174,7 @@ function carryOut(world: World, step: Step): boolean {
 }
 
 /** A person uses what works: another tab or device where the planned one is gone, or does not react. */
-function operate(world: World, { device, tab, space, act: what }: Operation): boolean {
+function operate(world: World, { atMs, device, tab, space, act: what }: Operation): boolean {
   const { devices, plan } = world;
   const name = plan.spaces[space] ?? plan.spaces[0] ?? "";
   const first = Math.max(
@@ -185,7 +185,11 @@ function operate(world: World, { device, tab, space, act: what }: Operation): bo
     each !== undefined && each.program.alive && !each.program.frozen && each.spaces.has(name);
   for (const each of [...devices.slice(first), ...devices.slice(0, first)]) {
     const found = [each.tabs[tab], ...each.tabs].find(works);
-    if (found) return act(found, name, what);
+    if (!found) continue;
+    if (act(found, name, what)) return true;
+    // Who could not do that does something else.
+    const other = { title: `instead at ${atMs}` };
+    return what.do !== "sync" && act(found, name, { do: "edit", domain: "note", key: "instead", set: other });
   }
   return false;
 }

@@ -17,6 +17,9 @@ import type { ClientProcess } from "./storage/client-process.js";
 
 export type WorldSpace = SpaceHandle<WorldSchema>;
 
+const sameRecords = (a: readonly Seen[], b: readonly Seen[]): boolean =>
+  a.length === b.length && a.every((record, at) => record === b[at]);
+
 /** One run of a page or process on a device: the real client, with the world as its platform. */
 export class Tab {
   readonly program: Program;
@@ -27,6 +30,8 @@ export class Tab {
   crash: PlannedCrash | undefined;
   /** The spaces that are open. */
   readonly spaces = new Map<string, WorldSpace>();
+  /** What was written down last of each space, domain by domain. */
+  readonly #shown = new Map<string, readonly (readonly Seen[])[]>();
 
   constructor(
     readonly device: Device,
@@ -127,9 +132,12 @@ export class Tab {
   #view(name: string, why: "opened" | "listener" | "final"): void {
     if (!this.program.alive) return;
     const space = this.spaces.get(name) as WorldSpace;
-    const domains = Object.fromEntries(
-      domainNames.map((domain) => [domain, space[domain].all() as unknown as readonly Seen[]]),
-    );
+    const shown = domainNames.map((domain) => space[domain].all() as unknown as readonly Seen[]);
+    const before = this.#shown.get(name);
+    // Each domain has a listener of its own; what all of them find in one step says nothing more.
+    if (why === "listener" && before?.every((records, at) => sameRecords(records, shown[at] ?? []))) return;
+    this.#shown.set(name, shown);
+    const domains = Object.fromEntries(domainNames.map((domain, at) => [domain, shown[at] ?? []]));
     this.device.world.recorder.add({ type: "view", ...this.who, space: name, why, domains });
   }
 

@@ -40,6 +40,9 @@ const fates = [
   "portal",
 ] as const satisfies readonly (keyof Fate)[];
 
+/** Why the server's work on a request is ended; one for all, since each would carry a stack of its own. */
+const gone = new Error("The caller is gone.");
+
 /** Any address will do: there is one server. */
 const pathOf = (url: string): string => url.slice(url.indexOf("/", url.indexOf("//") + 2));
 
@@ -127,7 +130,7 @@ export class Flight {
     }
     const controller = new AbortController();
     if (heard) {
-      this.#abandon = () => controller.abort();
+      this.#abandon = () => controller.abort(gone);
       this.#listening.push(
         host.program.onEnd(() => this.#lose(this.line.delay(this.#random), "the server went")),
       );
