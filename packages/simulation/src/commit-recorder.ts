@@ -69,6 +69,11 @@ export class CommitRecorder {
     };
   }
 
+  /** What was under way belonged to a disk that is not there any more. */
+  forget(): void {
+    this.#open = [];
+  }
+
   /** The storage was opened again after a crash: what was kept of what was under way is known now. */
   async reopened(storage: Storage): Promise<void> {
     for (const batch of this.#open.splice(0)) {
@@ -121,6 +126,8 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
       return transaction.startGeneration(start, state, wipe);
     },
     publish(generation, events) {
+      // A wipe tells of the generation that it begins.
+      batch.generation = generation;
       batch.events.push(...events);
       transaction.publish(generation, events);
     },
@@ -136,7 +143,7 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
 }
 
 /** Everything that a batch decided: what was applied, as it was published, and the outcomes of the rest. */
-function decisions({ events, outcomes, device }: Batch): Decided[] {
+function decisions({ events, outcomes, device, started }: Batch): Decided[] {
   const published = new Map(events.map((event) => [`${event.by} ${event.seq}`, event]));
   const decided: Decided[] = [];
   for (const { seq, id, body } of outcomes) {
@@ -160,14 +167,17 @@ function decisions({ events, outcomes, device }: Batch): Decided[] {
       decided.push({ status: recorded.status, event: id, deviceId: device, seq, ...code });
     }
   }
-  for (const { index, modifiedAt, by, seq, rows } of published.values())
+  for (const { index, modifiedAt, by, seq, rows } of published.values()) {
+    // A wipe leaves no rows to tell of.
+    const told = rows ?? (started ? [] : undefined);
     decided.push({
       status: "applied",
       index,
       modifiedAt,
       deviceId: by,
       seq,
-      ...(rows && { rows: rows.map(({ text }) => JSON.parse(text) as Row) }),
+      ...(told && { rows: told.map(({ text }) => JSON.parse(text) as Row) }),
     });
+  }
   return decided;
 }

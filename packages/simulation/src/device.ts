@@ -17,7 +17,6 @@ export class Device {
   readonly clock: DeviceClock;
   readonly line: Line;
   readonly origin: Origin;
-  readonly disk = new ClientDisk();
   readonly tabs: Tab[] = [];
   /** Starts of each tab so far. */
   readonly #runs: number[] = [];
@@ -25,6 +24,7 @@ export class Device {
   constructor(
     readonly world: World,
     readonly plan: DevicePlan,
+    readonly disk = new ClientDisk(),
   ) {
     this.name = `d${plan.number}`;
     this.random = world.random.split(this.name);

@@ -1,3 +1,4 @@
+import type { StorageTable } from "@landfall/client/storage/port";
 import type { DevicePlan, FaultKind, Trouble } from "./plan.js";
 import type { RandomStream } from "./random-stream.js";
 
@@ -82,6 +83,69 @@ const recipes: Readonly<Partial<Record<FaultKind, Recipe>>> = {
   },
 };
 
+/** Tables that are lost together: what is fetched again, what the device knows of itself, and what only it has. */
+const evictions: readonly (readonly StorageTable[] | undefined)[] = [
+  undefined,
+  ["outbox"],
+  ["inbox"],
+];
+
+/** Those that take something away that was safe. */
+const losses: Readonly<Partial<Record<FaultKind, Recipe>>> = {
+  power: {
+    most: 8,
+    make: (all) => ({
+      type: "power",
+      atMs: all.atMs,
+      device: anyDevice(all),
+      keeps: all.random.pick([0, 0.5, 1]),
+      downMs: length(all.random),
+    }),
+  },
+  full: {
+    most: 6,
+    make: (all) => ({ type: "full", atMs: all.atMs, device: anyDevice(all), forMs: length(all.random) }),
+  },
+  evict: {
+    most: 3,
+    make(all) {
+      const { random, atMs } = all;
+      const tables = random.pick(evictions);
+      return {
+        type: "evict",
+        atMs,
+        device: anyDevice(all),
+        ...(tables && { tables }),
+        notes: random.chance(0.5),
+        downMs: length(random),
+      };
+    },
+  },
+  older: {
+    most: 3,
+    make: (all) => ({
+      type: "older",
+      atMs: all.atMs,
+      device: anyDevice(all),
+      forMs: length(all.random),
+      downMs: length(all.random),
+    }),
+  },
+  serverClock: {
+    most: 4,
+    make: ({ random, atMs }) => ({
+      type: "serverClock",
+      atMs,
+      offsetMs: Math.round((random.chance(0.5) ? 1 : -1) * 10 ** (2 + 5 * random.fraction())),
+    }),
+  },
+  restore: {
+    most: 1,
+    make: ({ random, atMs }) => ({ type: "restore", atMs, forMs: length(random), downMs: length(random) }),
+  },
+  wipe: { most: 1, make: ({ random, atMs }) => ({ type: "wipe", atMs, space: random.below(2) }) },
+};
+
 /** Moments of trouble: the more weight a kind has, the more of them. */
 export function makeTroubles(
   random: RandomStream,
@@ -90,10 +154,27 @@ export function makeTroubles(
   endMs: number,
 ): Trouble[] {
   return (Object.entries(faults) as [FaultKind, number][]).flatMap(([kind, weight]) => {
-    const recipe = recipes[kind];
-    if (!recipe) return [];
     const own = random.split(kind);
+    // Copies are numbered on from the devices.
+    if (kind === "clone") return makeClones(own, weight, devices, endMs);
+    const recipe = recipes[kind] ?? losses[kind];
+    if (!recipe) return [];
     const times = Math.max(1, Math.round(weight * recipe.most * (0.5 + own.fraction())));
     return Array.from({ length: times }, () => recipe.make({ random: own, atMs: own.below(endMs), devices }));
   });
+}
+
+function makeClones(
+  random: RandomStream,
+  weight: number,
+  devices: readonly DevicePlan[],
+  endMs: number,
+): Trouble[] {
+  return Array.from({ length: 1 + Math.round(weight * random.fraction()) }, (_, at) => ({
+    type: "clone",
+    atMs: random.below(endMs),
+    device: random.pick(devices).number,
+    copy: devices.length + at + 1,
+    downMs: length(random),
+  }));
 }

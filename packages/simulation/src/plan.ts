@@ -1,3 +1,5 @@
+import type { StorageTable } from "@landfall/client/storage/port";
+
 /** The kinds of trouble that a run may have; each run has some of them. */
 export const faultKinds = [
   "drop",
@@ -15,6 +17,14 @@ export const faultKinds = [
   "clock",
   "freeze",
   "tabs",
+  "power",
+  "full",
+  "evict",
+  "older",
+  "clone",
+  "serverClock",
+  "restore",
+  "wipe",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -114,9 +124,33 @@ export type Trouble =
   | (OnDevice & { readonly type: "clock"; readonly offsetMs: number; readonly stop: boolean })
   | (OnDevice & { readonly type: "freeze"; readonly tab: number; readonly forMs: number })
   /** A tab is closed by the person, and opened again. */
-  | (OnDevice & { readonly type: "closeTab"; readonly tab: number; readonly forMs: number });
+  | (OnDevice & { readonly type: "closeTab"; readonly tab: number; readonly forMs: number })
+  /** The machine goes off: of what the disk had not confirmed, each write is there with that probability. */
+  | (OnDevice & { readonly type: "power"; readonly keeps: number; readonly downMs: number })
+  /** The disk takes nothing more. */
+  | (OnDevice & { readonly type: "full"; readonly forMs: number })
+  /** The browser throws away what it keeps for the app, or some of the tables; the notes beside it too, or not. */
+  | (OnDevice & {
+      readonly type: "evict";
+      readonly tables?: readonly StorageTable[];
+      readonly notes: boolean;
+      readonly downMs: number;
+    })
+  /** What is on the disk now is put back over what is there later. */
+  | (OnDevice & { readonly type: "older"; readonly forMs: number; readonly downMs: number })
+  /** The device is copied, and both go on. */
+  | (OnDevice & { readonly type: "clone"; readonly copy: number; readonly downMs: number })
+  | (Timed & { readonly type: "serverClock"; readonly offsetMs: number })
+  /** The server goes back to what it has now, as a new generation. */
+  | (Timed & { readonly type: "restore"; readonly forMs: number; readonly downMs: number })
+  /** The owner wipes a space. */
+  | (Timed & { readonly type: "wipe"; readonly space: number });
 
 export type Step = Operation | Trouble;
+
+/** Which kind of trouble a step belongs to, where the names differ. */
+export const kindOfTrouble = (trouble: Trouble): FaultKind =>
+  trouble.type === "closeTab" ? "tabs" : trouble.type;
 
 export interface DevicePlan {
   /** The device's place in names and streams, which stays when others are taken out of a plan. */

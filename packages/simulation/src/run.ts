@@ -1,14 +1,13 @@
 import { act } from "./app.js";
 import { judge } from "./checkers/all.js";
-import type { Device } from "./device.js";
 import type { Bounds, History } from "./history.js";
 import { calm } from "./network/weather.js";
-import { count } from "./network/network.js";
-import { type Operation, type Plan, type Step, isOperation } from "./plan.js";
+import { type Operation, type Plan, isOperation } from "./plan.js";
 import { schemaFacts } from "./schema.js";
 import type { ServerNode } from "./server-node.js";
 import type { Tab } from "./tab.js";
 import type { TraceLine } from "./trace.js";
+import { makeTrouble } from "./troubles.js";
 import { weatherOf } from "./weather-of-plan.js";
 import { World } from "./world.js";
 
@@ -95,7 +94,8 @@ async function live(world: World, done: { writes: number }): Promise<void> {
   await begin(world);
   for (const step of plan.steps)
     queue.at(step.atMs, () => {
-      if (carryOut(world, step)) done.writes += 1;
+      if (!isOperation(step)) makeTrouble(world, step);
+      else if (operate(world, step)) done.writes += 1;
     });
   let ended = false;
   queue.at((plan.steps.at(-1)?.atMs ?? 0) + 1, () => (ended = true));
@@ -127,52 +127,6 @@ async function begin(world: World): Promise<void> {
   }
 }
 
-/** @returns whether an app has written. */
-function carryOut(world: World, step: Step): boolean {
-  if (isOperation(step)) return operate(world, step);
-  if (step.type === "serverCrash") {
-    crashServer(world, step);
-    return false;
-  }
-  const device = world.devices.find(({ plan }) => plan.number === step.device);
-  if (!device) return false;
-  count(world.counts, `trouble.${step.type}`);
-  world.trace.note(device.name, "trouble", JSON.stringify(step));
-  const { line, clock } = device;
-  switch (step.type) {
-    case "offline":
-      line.turn(false);
-      world.queue.after(step.forMs, () => line.turn(true));
-      return false;
-    case "partition":
-      line.blockedToServer ||= step.to;
-      line.blockedFromServer ||= step.from;
-      world.queue.after(step.forMs, () => {
-        line.blockedToServer = line.blockedFromServer = false;
-      });
-      return false;
-    case "clock":
-      if (step.stop) clock.stop();
-      else clock.set(step.offsetMs);
-      return false;
-    case "crash":
-      crashTab(world, device, step);
-      return false;
-    case "freeze": {
-      const program = device.tabs[step.tab]?.program;
-      program?.freeze();
-      world.queue.after(step.forMs, () => program?.thaw());
-      return false;
-    }
-    case "closeTab":
-      device.tabs[step.tab]?.kill("closed");
-      world.queue.after(step.forMs, () => device.startTab(step.tab));
-      return false;
-    default:
-      return false;
-  }
-}
-
 /** A person uses what works: another tab or device where the planned one is gone, or does not react. */
 function operate(world: World, { atMs, device, tab, space, act: what }: Operation): boolean {
   const { devices, plan } = world;
@@ -194,38 +148,20 @@ function operate(world: World, { atMs, device, tab, space, act: what }: Operatio
   return false;
 }
 
-function crashTab(world: World, device: Device, step: Extract<Step, { type: "crash" }>): void {
-  const tab = device.tabs[step.tab];
-  if (!tab?.program.alive) return;
-  tab.crash = {
-    leftCalls: step.inCalls,
-    after: step.after,
-    crash: () => void world.queue.after(step.downMs, () => device.startTab(step.tab)),
-  };
-}
-
-function crashServer(world: World, step: Extract<Step, { type: "serverCrash" }>): void {
-  count(world.counts, "trouble.serverCrash");
-  world.trace.note("server", "trouble", JSON.stringify(step));
-  world.server.crash = {
-    leftCalls: step.inCalls,
-    after: step.after,
-    crash: () => void world.queue.after(step.downMs, () => world.startServer()),
-  };
-}
-
 /** All trouble stops: what is down comes back, and nothing more goes wrong. */
 function heal(world: World): void {
   world.recorder.add({ type: "faultsOver" });
   world.trace.note("world", "healed");
   world.server.crash = undefined;
   world.server.slowness = 0;
+  world.server.clock.set(0);
   world.startServer();
   for (const device of world.devices) {
     device.line.weather = calm;
     device.line.blockedToServer = device.line.blockedFromServer = false;
     device.line.turn(true);
     device.clock.set(0);
+    delete device.disk.options.maxBytes;
     for (const tab of device.tabs) {
       tab.crash = undefined;
       tab.program.thaw();

@@ -1,3 +1,4 @@
+import type { Storage } from "@landfall/server/storage/port";
 import { CommitRecorder } from "./commit-recorder.js";
 import { DeviceClock } from "./device-clock.js";
 import { count } from "./network/network.js";
@@ -14,7 +15,7 @@ import type { World } from "./world.js";
 export class ServerMachine {
   readonly clock: DeviceClock;
   readonly random: RandomStream;
-  readonly disk = new MemoryServerDisk();
+  disk = new MemoryServerDisk();
   readonly #commits: CommitRecorder;
   readonly #slow: RandomStream;
   node: ServerNode | undefined;
@@ -22,6 +23,8 @@ export class ServerMachine {
   /** How likely a call of the disk takes its time. */
   slowness = 0;
   #runs = 0;
+  /** The generation that the spaces get at the next start. */
+  #restoredAs: string | undefined;
 
   constructor(readonly world: World) {
     this.clock = new DeviceClock(world.queue);
@@ -45,18 +48,53 @@ export class ServerMachine {
       crashed: () => this.#crashed(),
     });
     await this.#commits.reopened(storage);
+    const watched = this.#commits.wrap(storage);
+    await this.#restore(watched);
     if (!program.alive) return;
     world.recorder.add({ type: "serverStarted", server: "server" });
     world.trace.note(name, "starts");
     this.node = new ServerNode({
       program,
-      storage: this.#commits.wrap(storage),
+      storage: watched,
       schema,
       clock: this.clock,
       random: this.random.split(name),
       limits: world.plan.limits,
       onFault: (message, error) => world.fault(message, error),
     });
+  }
+
+  /**
+   * The process ends, and the disk becomes that of an earlier moment; its spaces have a generation of their own from
+   * the next start on, as a restore from a backup gives them (DESIGN rule 12).
+   */
+  replaceDisk(backup: MemoryServerDisk, generation: string): void {
+    this.crash = undefined;
+    this.disk.crash();
+    if (this.node?.program.alive) {
+      this.world.recorder.add({ type: "serverEnded", server: "server", how: "crashed" });
+      this.node.program.kill();
+    }
+    this.#commits.forget();
+    this.disk = backup;
+    this.#restoredAs = generation;
+  }
+
+  async #restore(storage: Storage): Promise<void> {
+    const generation = this.#restoredAs;
+    if (generation === undefined) return;
+    this.#restoredAs = undefined;
+    for (const space of this.world.plan.spaces)
+      await storage.write(space, async (transaction) => {
+        const opened = await transaction.open("", "");
+        if (!opened) return;
+        const { generation: parent, head: at } = opened.state;
+        await transaction.startGeneration(
+          { generation, reason: "restored", parent, at, startedAt: this.clock.now() },
+          { ...opened.state, generation },
+          false,
+        );
+      });
   }
 
   #verdict(): Verdict {

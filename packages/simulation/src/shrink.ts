@@ -1,15 +1,4 @@
-import { type FaultKind, type Plan, type Step, isOperation } from "./plan.js";
-
-/** Which kind of trouble a step belongs to; undefined for what apps do. */
-const kindOf: Readonly<Record<Exclude<Step["type"], "act">, FaultKind>> = {
-  offline: "offline",
-  partition: "partition",
-  crash: "crash",
-  serverCrash: "serverCrash",
-  clock: "clock",
-  freeze: "freeze",
-  closeTab: "tabs",
-};
+import { type FaultKind, type Plan, isOperation, kindOfTrouble } from "./plan.js";
 
 const withoutDevice = (plan: Plan, number: number): Plan => ({
   ...plan,
@@ -22,7 +11,7 @@ function withoutFault(plan: Plan, kind: FaultKind): Plan {
   return {
     ...plan,
     faults,
-    steps: plan.steps.filter((step) => isOperation(step) || kindOf[step.type] !== kind),
+    steps: plan.steps.filter((step) => isOperation(step) || kindOfTrouble(step) !== kind),
   };
 }
 

@@ -11,6 +11,7 @@ import { Program } from "./program.js";
 import { whoIs } from "./recorder.js";
 import { type DomainName, type WorldSchema, domainNames, schema } from "./schema.js";
 import { type PlannedCrash, steppedStorage } from "./stepped-storage.js";
+import type { CrashTail } from "./storage/account-queue.js";
 import type { Verdict } from "./storage/call-gate.js";
 import type { ClientDisk } from "./storage/client-disk.js";
 import type { ClientProcess } from "./storage/client-process.js";
@@ -187,10 +188,11 @@ export class Tab {
     );
   }
 
-  kill(how: "closed" | "crashed"): void {
+  /** @param tail what is left of what its disk had not confirmed yet. */
+  kill(how: "closed" | "crashed", tail: CrashTail = {}): void {
     if (!this.program.alive) return;
     this.program.kill();
-    this.process.kill();
+    this.process.kill(tail);
     this.device.origin.end(this.program);
     this.device.world.trace.note(this.program.name, how);
     this.device.world.recorder.add({ type: "ended", ...this.who, how });

@@ -1,11 +1,12 @@
 import { Device } from "./device.js";
 import { EventQueue } from "./event-queue.js";
 import type { Counts, Network } from "./network/network.js";
-import type { Plan } from "./plan.js";
+import type { DevicePlan, Plan } from "./plan.js";
 import type { Program } from "./program.js";
 import { RandomStream } from "./random-stream.js";
 import { Recorder, whoIs } from "./recorder.js";
 import { ServerMachine } from "./server-machine.js";
+import type { ClientDisk } from "./storage/client-disk.js";
 import type { Tab } from "./tab.js";
 import { Trace } from "./trace.js";
 import { WireRecorder } from "./wire-recorder.js";
@@ -47,6 +48,13 @@ export class World {
     };
     this.server = new ServerMachine(this);
     this.devices = plan.devices.map((device) => new Device(this, device));
+  }
+
+  /** A device that was not there from the start. */
+  addDevice(plan: DevicePlan, disk: ClientDisk): Device {
+    const device = new Device(this, plan, disk);
+    this.devices.push(device);
+    return device;
   }
 
   /** Starts the server's process, unless it runs. */

@@ -146,7 +146,8 @@ export class Staging {
       generation: this.#generation,
       head: this.#head,
       lastSeq: this.#lastSeq,
-      cursors: this.#cursors,
+      // A cut that cannot be stored is made again later, of what has come meanwhile too; what it was is not changed.
+      cursors: { ...this.#cursors },
       reset: [...this.#reset],
       rows,
       outcomes: [...this.#outcomes.values()],
