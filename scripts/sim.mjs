@@ -16,6 +16,7 @@ runs it for ever. Ends with code 1 when a seed failed.
   --seeds A..B      all seeds from A to B
   --minutes M       new seeds for so long, from --from on (default: one that no batch before began with)
   --from N          the first seed of --minutes
+  --with KIND,KIND  kinds of trouble that every seed has besides its own, such as restore or wipe
   --plan FILE       a run that was kept
   --jobs J          runs at a time (default: one for each processor)
   --bug NAME        plants a mistake of packages/simulation/src/bugs or tests/faults into the code; nothing is kept then
@@ -50,10 +51,10 @@ async function main() {
   }
   const bug = options.bug === undefined ? undefined : await findBug(options.bug);
   const file = await bundle("packages/simulation/src/index.ts", `sim${bug ? `-${bug.name}` : ""}`, bug);
-  if (options.timeline) return tell(file, options.only);
+  if (options.timeline) return tell(file, options.only, options.extra);
   const failed = await runAll(file, options);
   if (failed.length > 0) process.exitCode = 1;
-  if (options.shrink && bug === undefined) for (const { of } of failed) await keep(file, of);
+  if (options.shrink && bug === undefined) for (const { of } of failed) await keep(file, of, options.extra);
 }
 
 /** @param {readonly string[]} args */
@@ -66,6 +67,7 @@ function readOptions(args) {
       minutes: { type: "string" },
       from: { type: "string" },
       plan: { type: "string" },
+      with: { type: "string" },
       jobs: { type: "string" },
       bug: { type: "string" },
       timeline: { type: "boolean", default: false },
@@ -97,6 +99,7 @@ function readOptions(args) {
   let isGiven = false;
   return {
     bug: values.bug,
+    extra: values.with?.split(",") ?? [],
     only,
     timeline: values.timeline && only !== undefined,
     shrink: !values["no-shrink"],
@@ -183,7 +186,7 @@ async function runAll(file, options) {
       of = options.take()
     ) {
       /** @type {Report} */
-      const report = await thread.ask({ of, shrink: false });
+      const report = await thread.ask({ of, extra: options.extra, shrink: false });
       runs += 1;
       writes += report.writes;
       for (const [name, count] of Object.entries(report.counts))
@@ -230,7 +233,7 @@ const said = (problems) =>
 function startThread(file) {
   const worker = new Worker(new URL("sim/worker.mjs", import.meta.url), { workerData: { bundle: file } });
   return {
-    /** @param {{ of: any, shrink: boolean }} task @returns {Promise<any>} */
+    /** @param {{ of: any, extra: readonly string[], shrink: boolean }} task @returns {Promise<any>} */
     ask: (task) =>
       new Promise((resolve, reject) => {
         worker.once("message", (result) => {
@@ -244,11 +247,11 @@ function startThread(file) {
   };
 }
 
-/** Makes a failure small, tells it, and keeps it. @param {string} file @param {any} of */
-async function keep(file, of) {
+/** Makes a failure small, tells it, and keeps it. @param {string} file @param {any} of @param {readonly string[]} extra */
+async function keep(file, of, extra) {
   console.log(`\nMaking seed ${of.seed ?? of} smaller …`);
   const thread = startThread(file);
-  const { plan, problems, timeline } = await thread.ask({ of, shrink: true });
+  const { plan, problems, timeline } = await thread.ask({ of, extra, shrink: true });
   await thread.end();
   const folder = `${root}/packages/simulation/regressions`;
   mkdirSync(folder, { recursive: true });
@@ -261,8 +264,8 @@ async function keep(file, of) {
   );
 }
 
-/** @param {string} file @param {any} of */
-async function tell(file, of) {
+/** @param {string} file @param {any} of @param {readonly string[]} extra */
+async function tell(file, of, extra) {
   const { makePlan, run, timeline } = await import(file);
   const { trace, problems, hash } = await run(typeof of === "number" ? makePlan(of) : of, {
     keepTrace: true,

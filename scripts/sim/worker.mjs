@@ -10,15 +10,18 @@ process.on("unhandledRejection", (error) => {
   strays.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
 });
 
-parentPort?.on("message", (/** @type {{ of: any, shrink: boolean }} */ { of, shrink }) => {
-  strays = [];
-  void (shrink ? shrunk(of) : report(of)).then(
-    (/** @type {any} */ result) => {
-      const problems = [...result.problems, ...strays.map((text) => ({ check: "stray", text }))];
-      parentPort?.postMessage({ ...result, problems });
-    },
-    (/** @type {unknown} */ error) => {
-      throw error;
-    },
-  );
-});
+parentPort?.on(
+  "message",
+  (/** @type {{ of: any, extra: readonly string[], shrink: boolean }} */ { of, extra, shrink }) => {
+    strays = [];
+    void (shrink ? shrunk(of, extra) : report(of, extra)).then(
+      (/** @type {any} */ result) => {
+        const problems = [...result.problems, ...strays.map((text) => ({ check: "stray", text }))];
+        parentPort?.postMessage({ ...result, problems });
+      },
+      (/** @type {unknown} */ error) => {
+        throw error;
+      },
+    );
+  },
+);

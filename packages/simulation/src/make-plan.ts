@@ -15,11 +15,20 @@ const leastDevices = 3;
 const leastWrites = 200;
 const leastFaults = 2;
 
-/** Works out the run that a seed stands for. */
-export function makePlan(seed: number): Plan {
+/**
+ * Kinds that no seed has by itself: what a server that fell back or was emptied has lost is another's to settle, and
+ * they are asked for by name.
+ */
+const byName: readonly FaultKind[] = ["restore", "wipe"];
+
+/** Works out the run that a seed stands for. @param extra kinds of trouble that it has besides its own. */
+export function makePlan(seed: number, extra: readonly FaultKind[] = []): Plan {
   const random = new RandomStream(`plan ${seed}`);
   const devices = makeDevices(random.split("devices"));
-  const faults = chooseFaults(random.split("faults"), devices);
+  const faults = {
+    ...chooseFaults(random.split("faults"), devices),
+    ...Object.fromEntries(extra.map((kind) => [kind, 1])),
+  };
   const spaces = random.chance(0.3) ? ["site-7", "site-8"] : ["site-7"];
   const operations = makeOperations(random.split("operations"), devices, spaces.length);
   const endMs = operations.at(-1)?.atMs ?? 0;
@@ -60,7 +69,8 @@ function chooseFaults(
   random: RandomStream,
   devices: readonly DevicePlan[],
 ): Partial<Record<FaultKind, number>> {
-  const possible = faultKinds.filter((kind) => kind !== "tabs" || devices.some(({ tabs }) => tabs > 1));
+  const hasTabs = devices.some(({ tabs }) => tabs > 1);
+  const possible = faultKinds.filter((kind) => !byName.includes(kind) && (kind !== "tabs" || hasTabs));
   const wanted = random.between(leastFaults, Math.min(8, possible.length));
   const chosen: Partial<Record<FaultKind, number>> = {};
   while (Object.keys(chosen).length < wanted)

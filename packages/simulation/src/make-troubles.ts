@@ -84,11 +84,7 @@ const recipes: Readonly<Partial<Record<FaultKind, Recipe>>> = {
 };
 
 /** Tables that are lost together: what is fetched again, what the device knows of itself, and what only it has. */
-const evictions: readonly (readonly StorageTable[] | undefined)[] = [
-  undefined,
-  ["outbox"],
-  ["inbox"],
-];
+const evictions: readonly (readonly StorageTable[] | undefined)[] = [undefined, ["outbox"], ["inbox"]];
 
 /** Those that take something away that was safe. */
 const losses: Readonly<Partial<Record<FaultKind, Recipe>>> = {

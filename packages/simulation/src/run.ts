@@ -92,6 +92,7 @@ function historyOf({ plan, devices, recorder }: World): History {
 async function live(world: World, done: { writes: number }): Promise<void> {
   const { plan, queue } = world;
   await begin(world);
+  world.isTroubled = true;
   for (const step of plan.steps)
     queue.at(step.atMs, () => {
       if (!isOperation(step)) makeTrouble(world, step);
@@ -152,6 +153,7 @@ function operate(world: World, { atMs, device, tab, space, act: what }: Operatio
 function heal(world: World): void {
   world.recorder.add({ type: "faultsOver" });
   world.trace.note("world", "healed");
+  world.isTroubled = false;
   world.server.crash = undefined;
   world.server.slowness = 0;
   world.server.clock.set(0);

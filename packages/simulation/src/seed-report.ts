@@ -1,5 +1,5 @@
 import { makePlan } from "./make-plan.js";
-import type { Plan } from "./plan.js";
+import type { FaultKind, Plan } from "./plan.js";
 import { type Problem, run } from "./run.js";
 import { shrink } from "./shrink.js";
 import { timeline } from "./timeline.js";
@@ -15,8 +15,8 @@ interface SeedReport {
 }
 
 /** Runs a seed, or a plan that was kept. */
-export async function report(of: number | Plan): Promise<SeedReport> {
-  const plan = typeof of === "number" ? makePlan(of) : of;
+export async function report(of: number | Plan, extra?: readonly FaultKind[]): Promise<SeedReport> {
+  const plan = typeof of === "number" ? makePlan(of, extra) : of;
   const { hash, writes, problems, counts } = await run(plan);
   return {
     seed: plan.seed,
@@ -36,8 +36,12 @@ interface ShrunkFailure {
 }
 
 /** Makes the failure of a seed as small as it gets in so many runs. */
-export async function shrunk(of: number | Plan, tries?: number): Promise<ShrunkFailure> {
-  const plan = typeof of === "number" ? makePlan(of) : of;
+export async function shrunk(
+  of: number | Plan,
+  extra?: readonly FaultKind[],
+  tries?: number,
+): Promise<ShrunkFailure> {
+  const plan = typeof of === "number" ? makePlan(of, extra) : of;
   const checks = new Set((await run(plan)).problems.map(({ check }) => check));
   const failsAlike = async (candidate: Plan): Promise<boolean> =>
     (await run(candidate)).problems.some(({ check }) => checks.has(check));

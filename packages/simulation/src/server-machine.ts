@@ -99,6 +99,7 @@ export class ServerMachine {
 
   #verdict(): Verdict {
     const { crash } = this;
+    this.world.called("server");
     if (crash && crash.leftCalls-- <= 0) return crash.after ? "crash-after" : "crash-before";
     return this.slowness > 0 && this.#slow.chance(this.slowness) ? "slow" : "go";
   }

@@ -61,6 +61,7 @@ export class Tab {
 
   #verdict(): Verdict {
     const { crash } = this;
+    this.device.world.called(this.device.name);
     if (crash && crash.leftCalls-- <= 0) return crash.after ? "crash-after" : "crash-before";
     return "go";
   }

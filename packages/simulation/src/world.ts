@@ -1,6 +1,6 @@
 import { Device } from "./device.js";
 import { EventQueue } from "./event-queue.js";
-import type { Counts, Network } from "./network/network.js";
+import { type Counts, type Network, count } from "./network/network.js";
 import type { DevicePlan, Plan } from "./plan.js";
 import type { Program } from "./program.js";
 import { RandomStream } from "./random-stream.js";
@@ -24,6 +24,8 @@ export class World {
   readonly network: Network;
   readonly server: ServerMachine;
   readonly devices: Device[];
+  /** Whether the plan's troubles may come: not before everything is set up, and not when all is healed. */
+  isTroubled = false;
   readonly tabs = new Map<Program, Tab>();
 
   constructor(
@@ -48,6 +50,11 @@ export class World {
     };
     this.server = new ServerMachine(this);
     this.devices = plan.devices.map((device) => new Device(this, device));
+  }
+
+  /** A storage call of somebody; counted while there may be trouble. */
+  called(by: string): void {
+    if (this.isTroubled) count(this.counts, `disk.${by}`);
   }
 
   /** A device that was not there from the start. */

@@ -1,7 +1,7 @@
 import type { Fields, MergeState, Op, Row, Stamp } from "@landfall/protocol";
 import { type Effects, type ViewReader, noEffects, rowId, runOps, splitRowId } from "./effects.js";
 import { EventList, type PendingEntry } from "./event-list.js";
-import type { PendingEvent } from "./pending-event.js";
+import { type PendingEvent, comesBefore } from "./pending-event.js";
 import { Rebase } from "./rebase.js";
 import type { ReplicaRules } from "./rules.js";
 import { type ViewRecord, presentRecord } from "./view-record.js";
@@ -96,10 +96,23 @@ export class Replica {
     return this.#events.byId(id)?.effects.failure;
   }
 
-  /** Replaces what is known of an event (its seq, that it is void) without a change of its effect. */
+  /** Replaces what is known of an event (that it is void, or its seq where that leaves it in its place) without a change of its effect. */
   update(event: PendingEvent): void {
     const entry = this.#events.byId(event.id);
     if (entry) this.#events.replace(entry, event);
+  }
+
+  /**
+   * Takes in that an event was sent. Where it was sent before another that was written earlier, as in another tab,
+   * it now comes before that one here too.
+   */
+  sent(event: PendingEvent): void | Promise<void> {
+    const entry = this.#events.byId(event.id);
+    if (!entry) return;
+    const { entries } = this.#events;
+    const previous = entries[entries.indexOf(entry) - 1];
+    if (!previous || comesBefore(previous.event, event)) return this.update(event);
+    return this.step({ remove: new Set([event.id]), add: [event] });
   }
 
   /** What ops would do if they were written now. */

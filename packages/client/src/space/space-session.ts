@@ -456,7 +456,7 @@ export class SpaceSession implements SyncedSpace {
         case "sent":
           for (const event of news.events) {
             this.outbox.replace(event);
-            this.replica.update(event);
+            await this.replica.sent(event);
           }
           return;
         case "cut":
