@@ -267,7 +267,7 @@ async function keep(file, of, extra) {
 /** @param {string} file @param {any} of @param {readonly string[]} extra */
 async function tell(file, of, extra) {
   const { makePlan, run, timeline } = await import(file);
-  const { trace, problems, hash } = await run(typeof of === "number" ? makePlan(of) : of, {
+  const { trace, problems, hash } = await run(typeof of === "number" ? makePlan(of, extra) : of, {
     keepTrace: true,
   });
   console.log(timeline(trace));

@@ -235,7 +235,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       : { ...this.#ports, locks: undefined, channel: undefined };
     this.#tabs = openTabChannel(ports, opened.name, {
       message: (message) => this.#hear(message),
-      missed: (space) => this.#orReport(this.#sessions.get(space)?.reload()),
+      missed: (space, payload) => this.#orReport(this.#sessions.get(space)?.hear(payload as SpaceNews)),
     });
     this.#lead = seekLead(ports, {
       name: opened.name,

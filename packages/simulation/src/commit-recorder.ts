@@ -76,7 +76,7 @@ export class CommitRecorder {
 
   /** The storage was opened again after a crash: what was kept of what was under way is known now. */
   async reopened(storage: Storage): Promise<void> {
-    for (const batch of this.#open.splice(0)) {
+    for (const batch of [...this.#open]) {
       const seq = batch.outcomes.at(-1)?.seq;
       const isKept = await storage.read(async (snapshot) => {
         const found = await snapshot.space(batch.space, batch.user);
@@ -87,6 +87,8 @@ export class CommitRecorder {
         const writer = await snapshot.writer(batch.space, batch.generation, batch.device, batch.user);
         return (writer?.lastSeq ?? 0) >= seq;
       });
+      // Not before it is known: the process may die over the question.
+      this.#open = this.#open.filter((other) => other !== batch);
       if (isKept) this.#kept(batch);
     }
   }

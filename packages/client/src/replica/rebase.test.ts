@@ -190,6 +190,26 @@ describe("rebase", () => {
     );
   });
 
+  it("rule 5: an event of another tab that is sent before an older one applies before it, and the others as from scratch", async () => {
+    const replica = new Replica(rules);
+    const put = (ms: number, n: number): PendingEvent => ({
+      id: stampAt(ms),
+      madeAt: 0,
+      ops: [{ op: "put", domain: "d", key: "a", set: { n, [`by${ms}`]: true } }],
+    });
+    const [older, newer, newest] = [put(10, 1), put(20, 2), put(30, 3)];
+    await replica.step({ add: [newer, older, newest] });
+    expect(replica.pending.map(({ id }) => id)).toEqual([older.id, newer.id, newest.id]);
+    const sent = { ...newer, seq: 1 };
+    await replica.sent(sent);
+    expect(replica.pending).toEqual([sent, older, newest]);
+    expect(replica.get("d", "a")).toMatchObject(
+      fromScratch(new Map(), replica.pending)["d/a"] as Record<string, unknown>,
+    );
+    await replica.sent({ ...older, seq: 2 });
+    expect(replica.pending.map(({ seq }) => seq)).toEqual([1, 2, undefined]);
+  });
+
   it("costs what was touched: of 1,000 pending events only those of the records that moved run again", async () => {
     const replica = new Replica(rules);
     for (let i = 0; i < 1000; i++)

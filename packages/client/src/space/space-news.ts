@@ -11,8 +11,8 @@ export type SpaceNews =
   | { readonly type: "cut"; readonly revision: number; readonly cut: Cut; readonly settlement: Settlement }
   | { readonly type: "inbox"; readonly put: readonly InboxItem[]; readonly drop: readonly string[] }
   | { readonly type: "local"; readonly rows: readonly LocalRow[] }
-  /** Too much to tell: read the storage. */
-  | { readonly type: "reload" };
+  /** Too much to tell: read the storage. What became of events is told all the same, for the storage knows nothing of it. */
+  | { readonly type: "reload"; readonly settled?: Settlement["settled"] };
 
 /** A record of a local domain as it is now; without a version it is gone. */
 export type LocalRow = Row | { readonly domain: string; readonly key: string };

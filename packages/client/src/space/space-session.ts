@@ -397,7 +397,7 @@ export class SpaceSession implements SyncedSpace {
     this.context.publish(
       this.space,
       recovered || rows > maxToldRows
-        ? { type: "reload" }
+        ? { type: "reload", settled: told.settled }
         : { type: "cut", revision: next.revision, cut, settlement: told },
     );
   }
@@ -460,7 +460,7 @@ export class SpaceSession implements SyncedSpace {
           }
           return;
         case "cut":
-          if (news.revision !== this.meta.revision + 1) return this.#reload();
+          if (news.revision !== this.meta.revision + 1) return this.#reload(news.settlement.settled);
           this.meta = {
             ...this.meta,
             generation: news.cut.generation,
@@ -476,15 +476,15 @@ export class SpaceSession implements SyncedSpace {
         case "local":
           return this.replica.patchLocal(news.rows);
         case "reload":
-          return this.#reload();
+          return this.#reload(news.settled);
       }
     });
   }
 
-  /** Takes the replica from the storage again, telling listeners only of what differs. */
-  reload(): Promise<void> {
+  /** Takes the replica from the storage again, telling listeners only of what differs. @param settled what is known besides. */
+  reload(settled?: Settlement["settled"]): Promise<void> {
     return this.#serial.run(async () => {
-      if (!this.stopped) await this.#reload();
+      if (!this.stopped) await this.#reload(settled);
     });
   }
 
@@ -502,7 +502,9 @@ export class SpaceSession implements SyncedSpace {
     });
   }
 
-  async #reload(): Promise<void> {
+  async #reload(settled?: Settlement["settled"]): Promise<void> {
+    // A write that the storage had refused was sent by the leader from memory: only this word of it tells that it is over.
+    for (const id of settled?.keys() ?? []) this.outbox.markReady(id, true);
     const stored = await loadSpace(this.context.storage, this.space);
     this.#staging = undefined;
     this.meta = stored.meta;
@@ -536,7 +538,11 @@ export class SpaceSession implements SyncedSpace {
     if (stored.meta.recovering) keepAside(this, stored.meta.recovering);
     this.inbox.clear();
     this.changeInbox(stored.inbox, []);
-    for (const id of gone) this.receipts.lose(id);
+    for (const id of gone) {
+      const outcome = settled?.get(id);
+      if (outcome) this.receipts.settle(id, outcome);
+      else this.receipts.lose(id);
+    }
   }
 
   // --- inbox and local domains --------------------------------------------------------------------------

@@ -27,8 +27,8 @@ export type TabMessage =
 
 export interface TabListener {
   message(message: TabMessage): void;
-  /** A cut was missed: the space must be read from the storage again. */
-  missed(space: string): void;
+  /** A cut was missed: the space must be read from the storage again. @param payload of the cut that shows it. */
+  missed(space: string, payload: unknown): void;
 }
 
 export interface TabChannel {
@@ -80,7 +80,7 @@ export function openTabChannel(
       if (known === undefined || message.revision <= known) return;
       shown.set(message.space, message.revision);
       if (message.revision > known + 1) {
-        listener.missed(message.space);
+        listener.missed(message.space, message.payload);
         return;
       }
     }
