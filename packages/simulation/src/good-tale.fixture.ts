@@ -57,7 +57,7 @@ export function goodTale(): Tale {
   const third = tale.send("d1", [[e.newer, 3]], 2);
   tale.commit(applied(3, e.newer, "d1", 3));
   tale.answer("d1", third, { head: 3, lastSeq: 3, outcomes: [appliedOutcome(3, e.newer, 3)] });
-  tale.settled("d1", e.newer, { status: "applied", index: 3 });
+  tale.view("d1", tale.stateAt(3)).settled("d1", e.newer, { status: "applied", index: 3 });
   const superseded = [{ domain: "note", key: "n1", field: "title", by: e.newer }];
   const fourth = tale.send("d2", [[e.older, 1]], 2);
   tale.commit(applied(4, e.older, "d2", 1, { superseded }));

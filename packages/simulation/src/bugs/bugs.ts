@@ -13,7 +13,6 @@ export interface Bug {
 }
 
 const session = "packages/client/src/space/space-session.ts";
-const outbox = "packages/client/src/space/outbox.ts";
 const handleEvents = "packages/server/src/exchange/handle-events.ts";
 const readSpace = "packages/server/src/exchange/read-space.ts";
 const relations = "packages/server/src/apply/relations.ts";
@@ -123,14 +122,6 @@ export const bugs: readonly Bug[] = [
     why: "What was called safe on the device goes with a crash.",
   },
   {
-    name: "missed-cut-not-noticed",
-    rule: "rule 5",
-    file: session,
-    find: "if (news.revision !== this.meta.revision + 1) return this.#reload();",
-    replace: "if (news.revision <= this.meta.revision) return;",
-    why: "A tab that slept shows the newest rows on top of old ones.",
-  },
-  {
     name: "settled-events-stay-on-the-disk",
     rule: "§13",
     file: session,
@@ -171,28 +162,12 @@ export const bugs: readonly Bug[] = [
     why: "After a crash other writes get the seqs of those that were sent.",
   },
   {
-    name: "acked-counts-what-is-pending",
-    rule: "rule 3",
-    file: outbox,
-    find: "return (this.#first?.event.seq ?? this.nextSeq) - 1;",
-    replace: "return this.nextSeq - 1;",
-    why: "The server forgets outcomes that nobody has heard of.",
-  },
-  {
     name: "idle-without-rest",
     rule: "§8",
     file: "packages/client/src/loop/pace.ts",
     find: "export const idleMs = 60_000;",
     replace: "export const idleMs = 20;",
     why: "A phone that has nothing to do asks fifty times a second.",
-  },
-  {
-    name: "cut-off-stream-taken-as-whole",
-    rule: "rule 5",
-    file: "packages/client/src/remote/answer.ts",
-    find: 'if (place !== 3) throw garbled("it was cut off");',
-    replace: "",
-    why: "An answer that broke off passes for all that there was.",
   },
 ];
 

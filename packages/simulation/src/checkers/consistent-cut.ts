@@ -1,5 +1,5 @@
 import type { Fields, Op } from "@landfall/protocol";
-import type { Seen, View } from "../history.js";
+import type { Seen, Settled, View } from "../history.js";
 import { canonicalText } from "../model/canonical.js";
 import type { Branch } from "../model/lineage.js";
 import { type LiveRow, type ModelState, completeFields, nameOf } from "../model/model-row.js";
@@ -91,20 +91,54 @@ export const consistentCut: Checker = {
     const standing = new Standing(run);
     const own = new OwnEvents(run);
     const findings: Finding[] = [];
-    for (const [position, view] of run.history.entries.entries()) {
-      if (view.type !== "view" || !run.lineage.branches.has(view.space)) continue;
-      const found = findCut(run, standing, own, { view, position });
-      if (found) standing.settle(view, found);
+    const shown = new Map<string, View>();
+    for (const [position, entry] of run.history.entries.entries()) {
+      if (findings.length === enough) break;
+      if (entry.type === "settled") {
+        const early = tooEarly(
+          run,
+          { standing, own, shown: shown.get(`${tabOf(entry)} ${entry.space}`) },
+          entry,
+          position,
+        );
+        if (early !== undefined) findings.push({ at: entry.at, message: early });
+      }
+      if (entry.type !== "view" || !run.lineage.branches.has(entry.space)) continue;
+      shown.set(`${tabOf(entry)} ${entry.space}`, entry);
+      const found = findCut(run, standing, own, { view: entry, position });
+      if (found) standing.settle(entry, found);
       else
         findings.push({
-          at: view.at,
-          message: `${tabOf(view)} ${why(run, standing, own, { view, position })}`,
+          at: entry.at,
+          message: `${tabOf(entry)} ${why(run, standing, own, { view: entry, position })}`,
         });
-      if (findings.length === enough) break;
     }
     return findings;
   },
 };
+
+/** An outcome that an app hears before its view has what it tells of. */
+function tooEarly(
+  run: Run,
+  {
+    standing,
+    own,
+    shown,
+  }: { readonly standing: Standing; readonly own: OwnEvents; readonly shown: View | undefined },
+  { tab, run: count, event, outcome }: Settled,
+  position: number,
+): string | undefined {
+  const { index } = outcome;
+  const last = shown && standing.lastOf(shown);
+  if (outcome.status !== "applied" || index === undefined || !last || last.index >= index) return undefined;
+  // Only in the history in which it stands there; another one has another event at that index.
+  if (last.branch.eventAt(index)?.applied.event !== event) return undefined;
+  for (const cut of standing.from(shown, position)) {
+    if (cut.branch !== last.branch || cut.index < index) continue;
+    if (differenceAt(run, own, { view: shown, position }, cut) === undefined) return undefined;
+  }
+  return `${tabOf({ tab, run: count })} was told that ${event} is index ${index} while it shows index ${last.index}`;
+}
 
 interface Looked {
   readonly view: View;

@@ -68,6 +68,20 @@ describe("rule 5: consistent cut", () => {
   });
 });
 
+describe("rule 5: outcomes come with their rows", () => {
+  it("sees an outcome that is told before the view has it", () => {
+    const early = altered(good, (entry) =>
+      entry.type === "view" && entry.device === "d1" && entry.at === shownAt ? undefined : entry,
+    );
+    expect(texts(early, "consistent-cut")).toContain(
+      `d1.a#1 was told that ${e.count} is index 2 while it shows index 1`,
+    );
+  });
+  /** When d1 shows index 2, just before it is told of it. */
+  const told = good.entries.findIndex((entry) => entry.type === "settled" && entry.event === e.count);
+  const shownAt = good.entries[told - 1]?.at;
+});
+
 describe("rule 5: rebase", () => {
   it("sees a pending write that is not in the view, counts twice, or stands on an old row", () => {
     for (const votes of [2, 4]) {
