@@ -20,8 +20,6 @@ export interface ServerArguments {
 const silent = (): void => undefined;
 
 const { file, port, maxBytes, clockJumpsMs, quiet } = JSON.parse(process.argv[2] ?? "") as ServerArguments;
-// What is told so is not ended by a write beyond the size that its files may have: the write fails.
-process.on("SIGXFSZ", () => undefined);
 let offsetMs = 0;
 if (clockJumpsMs !== undefined) {
   const jump = (): void => void (offsetMs = Math.round((Math.random() * 2 - 1) * clockJumpsMs));
