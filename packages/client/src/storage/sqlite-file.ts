@@ -47,25 +47,28 @@ export class SqliteFile {
   }
 
   entries(table: StorageTable, space: string): StorageEntry[] {
-    const rows = this.#run(`SELECT a, b, value FROM "${table}" WHERE space = ? ORDER BY a, b`, (select) =>
-      select.all(encodeKey(space)),
-    ) as { a: string; b: string; value: string }[];
-    const entries = rows.map(({ a, b, value }) => ({
-      space,
-      a: decodeKey(a),
-      b: decodeKey(b),
-      value: JSON.parse(value) as StorageValue,
-    }));
+    const entries = this.#run(
+      `SELECT a, b, value FROM "${table}" WHERE space = ? ORDER BY a, b`,
+      (select) => {
+        const rows = select.all(encodeKey(space)) as { a: string; b: string; value: string }[];
+        return rows.map(({ a, b, value }) => ({
+          space,
+          a: decodeKey(a),
+          b: decodeKey(b),
+          value: JSON.parse(value) as StorageValue,
+        }));
+      },
+    );
     // SQLite orders by UTF-8 bytes, which differs from UTF-16 code units only for rare characters.
     const isSorted = entries.every((entry, i) => i === 0 || compareKeys(entries[i - 1]!, entry) < 0);
     return isSorted ? entries : entries.sort(compareKeys);
   }
 
   get(table: StorageTable, space: string, a: string, b: string): StorageValue {
-    const row = this.#run(`SELECT value FROM "${table}" WHERE space = ? AND a = ? AND b = ?`, (select) =>
-      select.get(encodeKey(space), encodeKey(a), encodeKey(b)),
-    ) as { value: string } | undefined;
-    return row && (JSON.parse(row.value) as StorageValue);
+    return this.#run(`SELECT value FROM "${table}" WHERE space = ? AND a = ? AND b = ?`, (select) => {
+      const row = select.get(encodeKey(space), encodeKey(a), encodeKey(b)) as { value: string } | undefined;
+      return row && (JSON.parse(row.value) as StorageValue);
+    });
   }
 
   spaces(): string[] {
