@@ -9,7 +9,7 @@ export const spaces = ["fuzz-1", "fuzz-2", "fuzz-of-others", "nowhere"];
 const names = ["a", "b", "project", "k1", "k2", "n", "tags", "toString"];
 
 /** The words of shapes with values that meet each other: the same few domains, keys and fields. */
-export const meeting = {
+const meeting = {
   ...standardWords,
   id: names,
   field: names,

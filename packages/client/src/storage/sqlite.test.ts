@@ -17,7 +17,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { clientStorageConformance } from "./conformance.js";
-import type { ClientStorage, StorageChange } from "./port.js";
+import type { StorageChange } from "./port.js";
 import { loadSqlite } from "./sqlite-driver.js";
 import { sqliteStorage } from "./sqlite.js";
 

@@ -141,7 +141,7 @@ function* leavings(doubtful: readonly number[]): Generator<readonly number[]> {
 }
 
 /** Runs pending events one after another; what cannot stand has no effect. */
-export function runFromScratch(run: Run, base: ModelState, events: readonly EventStory[]): ModelState {
+function runFromScratch(run: Run, base: ModelState, events: readonly EventStory[]): ModelState {
   let state = base;
   for (const { issue } of events) {
     const overlay = new Overlay(state, run.history.schema, { stamp: issue.event, version: 0, modifiedAt: 0 });

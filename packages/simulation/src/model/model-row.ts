@@ -16,7 +16,7 @@ export interface LiveRow {
   readonly written: Readonly<Record<string, Stamp>>;
 }
 
-export interface DeletedRow {
+interface DeletedRow {
   readonly domain: string;
   readonly key: string;
   readonly version: number;

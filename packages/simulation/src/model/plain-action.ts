@@ -5,7 +5,7 @@ import type { Overlay } from "./overlay.js";
 import type { Asked } from "./apply-event.js";
 
 /** A record as an action reads it. */
-export type PlainRecord = Fields & { readonly key: string };
+type PlainRecord = Fields & { readonly key: string };
 
 /** What an action of the world may do, without promises: the model has nothing to wait for. */
 export interface PlainTx {
