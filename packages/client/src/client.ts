@@ -260,6 +260,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
         });
       throw error;
     });
+    // The leader before may have found that this installation was copied, and given all its tabs another id.
+    const device = await this.#opened.storage.get("meta", "", "device");
+    if (typeof device === "string") this.#opened = { ...this.#opened, device };
     for (const space of await this.#opened.storage.spaces()) {
       if (space === "") continue;
       const waiting = await this.#opened.storage.entries("outbox", space);

@@ -14,6 +14,7 @@ interface Batch {
   readonly decided: Decided[];
   readonly events: CommittedEvent[];
   readonly outcomes: { readonly seq: number; readonly id: string; readonly body: string }[];
+  readonly pruned: { readonly domain: string; readonly upTo: number }[];
   started:
     | {
         readonly generation: string;
@@ -46,13 +47,14 @@ export class CommitRecorder {
           decided: [],
           events: [],
           outcomes: [],
+          pruned: [],
           started: undefined,
         };
         this.#open.push(batch);
         try {
           const result = await storage.write(space, (transaction) => {
             // A group that was lost begins its batches anew.
-            batch.events.length = batch.outcomes.length = 0;
+            batch.events.length = batch.outcomes.length = batch.pruned.length = 0;
             batch.started = undefined;
             return run(watched(transaction, batch));
           });
@@ -82,6 +84,11 @@ export class CommitRecorder {
         const found = await snapshot.space(batch.space, batch.user);
         if (!found) return false;
         if (batch.started) return found.state.generation === batch.started.generation;
+        const [pruned] = batch.pruned;
+        if (pruned) {
+          const domains = await snapshot.domains(batch.space);
+          return domains.some(({ domain, horizon }) => domain === pruned.domain && horizon >= pruned.upTo);
+        }
         if (seq === undefined)
           return found.state.head >= (batch.events.at(-1)?.index ?? Number.POSITIVE_INFINITY);
         const writer = await snapshot.writer(batch.space, batch.generation, batch.device, batch.user);
@@ -104,6 +111,7 @@ export class CommitRecorder {
         reason: started.reason as "created" | "wiped" | "restored",
         forkedAt: started.at,
       });
+    for (const pruned of batch.pruned) this.recorder.add({ type: "pruned", space, ...pruned });
     const decided = decisions(batch);
     if (decided.length > 0)
       this.recorder.add({ type: "commit", space, generation: batch.generation, decided });
@@ -122,6 +130,10 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
     save(changes: SpaceChanges) {
       if (changes.outcomes) batch.outcomes.push(...changes.outcomes.outcomes);
       return transaction.save(changes);
+    },
+    pruneTombstones(domain, upTo, limit) {
+      batch.pruned.push({ domain, upTo });
+      return transaction.pruneTombstones(domain, upTo, limit);
     },
     startGeneration(start, state, wipe) {
       batch.started = start;

@@ -44,6 +44,23 @@ export class Device {
     );
   }
 
+  /** Writes down how much it holds. */
+  measure(): void {
+    const account = storageName("landfall", this.plan.user);
+    for (const space of this.world.plan.spaces) {
+      const count = (table: "rows" | "outbox" | "inbox"): number =>
+        this.disk.peek(account, table, space).length;
+      this.world.recorder.add({
+        type: "size",
+        of: this.name,
+        space,
+        rows: count("rows"),
+        events: count("outbox"),
+        inbox: count("inbox"),
+      });
+    }
+  }
+
   /** Starts what is not running. */
   start(): void {
     for (let tab = 0; tab < this.plan.tabs; tab++) this.startTab(tab);

@@ -19,13 +19,16 @@ const leastFaults = 2;
  * Kinds that no seed has by itself: what a server that fell back or was emptied has lost is another's to settle, and
  * they are asked for by name.
  */
-const byName: readonly FaultKind[] = ["restore", "wipe"];
+const byName: readonly FaultKind[] = ["restore", "wipe", "forget"];
+
+/** As soon as a server can be told to forget. */
+const forgetful = { tombstonesMs: 60_000, outcomesMs: 60_000, everyMs: 60_000 };
 
 /** Works out the run that a seed stands for. @param extra kinds of trouble that it has besides its own. */
 export function makePlan(seed: number, extra: readonly FaultKind[] = []): Plan {
   const random = new RandomStream(`plan ${seed}`);
   const devices = makeDevices(random.split("devices"));
-  const faults = {
+  const faults: Partial<Record<FaultKind, number>> = {
     ...chooseFaults(random.split("faults"), devices),
     ...Object.fromEntries(extra.map((kind) => [kind, 1])),
   };
@@ -44,6 +47,7 @@ export function makePlan(seed: number, extra: readonly FaultKind[] = []): Plan {
       maxEventsPerRequest: random.chance(0.5) ? random.between(1, 20) : 100,
       maxPageBytes: random.chance(0.2) ? random.between(200, 3_000) : 1_000_000,
     },
+    ...(faults.forget !== undefined && { retention: forgetful }),
     serverSlowness: random.chance(0.4) ? 0.05 : 0,
     steps: inOrder([...operations, ...troubles]),
   };

@@ -25,6 +25,7 @@ export const faultKinds = [
   "serverClock",
   "restore",
   "wipe",
+  "forget",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -172,6 +173,12 @@ export interface Plan {
     readonly maxPageRows: number;
     readonly maxEventsPerRequest: number;
     readonly maxPageBytes: number;
+  };
+  /** How soon the server forgets deletes and outcomes; never within the run where it is absent. */
+  readonly retention?: {
+    readonly tombstonesMs: number;
+    readonly outcomesMs: number;
+    readonly everyMs: number;
   };
   /** How likely a call of the server's disk takes its time. */
   readonly serverSlowness: number;

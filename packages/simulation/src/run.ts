@@ -8,6 +8,7 @@ import type { ServerNode } from "./server-node.js";
 import type { Tab } from "./tab.js";
 import type { TraceLine } from "./trace.js";
 import { makeTrouble } from "./troubles.js";
+import { addWitness, pullFromZero } from "./witness.js";
 import { weatherOf } from "./weather-of-plan.js";
 import { World } from "./world.js";
 
@@ -51,7 +52,7 @@ export async function run(
   const done = { writes: 0 };
   try {
     await live(world, done);
-    if (!(await becomesQuiet(world)))
+    if (!(await becomesQuiet(world)) || !(await isWitnessed(world)))
       problems.push({ check: "quiet", text: `It did not become quiet: ${unrest(world)}` });
     problems.push(...agree(world));
   } catch (error) {
@@ -192,8 +193,17 @@ async function becomesQuiet(world: World): Promise<boolean> {
   };
   queue.after(pauseMs, look);
   await queue.drive(() => quiet || queue.nowMs >= endMs);
-  if (quiet) world.recorder.add({ type: "quiet" });
+  if (quiet && !world.isQuiet) world.recorder.add({ type: "quiet" });
+  world.isQuiet ||= quiet;
   return quiet;
+}
+
+/** Lets one who knew nothing see what there is. @returns false when it never comes to see it. */
+async function isWitnessed(world: World): Promise<boolean> {
+  for (const space of world.plan.spaces) await within(world, pullFromZero(world, space));
+  for (const device of world.devices) device.measure();
+  addWitness(world);
+  return becomesQuiet(world);
 }
 
 /** Why it is not quiet, for a person. */

@@ -60,6 +60,7 @@ export class ServerMachine {
       clock: this.clock,
       random: this.random.split(name),
       limits: world.plan.limits,
+      retention: world.plan.retention,
       onFault: (message, error) => world.fault(message, error),
     });
   }

@@ -12,6 +12,7 @@ import type { Logger } from "@landfall/server/logger";
 import { ServerMetrics } from "@landfall/server/metrics/server-metrics";
 import type { EngineLimits } from "@landfall/server/options";
 import { nativeSha256 } from "@landfall/server/platform";
+import type { RetentionOptions } from "@landfall/server/operations/retention";
 import type { Storage } from "@landfall/server/storage/port";
 import type { ClockPort } from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
@@ -26,6 +27,8 @@ export interface ServerNodeOptions {
   readonly clock: ClockPort;
   readonly random: RandomStream;
   readonly limits: Partial<EngineLimits>;
+  /** How long deletes and outcomes are kept; for ever unless given. */
+  readonly retention: RetentionOptions | undefined;
   /** Hears of what the server logs as a fault of its own. */
   readonly onFault: (message: string, error: unknown) => void;
 }
@@ -57,7 +60,9 @@ export class ServerNode implements Host {
       random: random.port(),
       timers: program.timers,
       hash: nativeSha256,
+      ...(options.retention && { retention: options.retention }),
     });
+    if (options.retention) this.engine.startSweeping();
     const metrics = new ServerMetrics();
     const auth = devTokens();
     const identify = (token: string): ReturnType<typeof authenticate> =>

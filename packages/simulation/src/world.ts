@@ -6,7 +6,7 @@ import type { Program } from "./program.js";
 import { RandomStream } from "./random-stream.js";
 import { Recorder, whoIs } from "./recorder.js";
 import { ServerMachine } from "./server-machine.js";
-import type { ClientDisk } from "./storage/client-disk.js";
+import { ClientDisk } from "./storage/client-disk.js";
 import type { Tab } from "./tab.js";
 import { Trace } from "./trace.js";
 import { WireRecorder } from "./wire-recorder.js";
@@ -26,6 +26,8 @@ export class World {
   readonly devices: Device[];
   /** Whether the plan's troubles may come: not before everything is set up, and not when all is healed. */
   isTroubled = false;
+  /** Whether it has come to rest once. */
+  isQuiet = false;
   readonly tabs = new Map<Program, Tab>();
 
   constructor(
@@ -58,7 +60,7 @@ export class World {
   }
 
   /** A device that was not there from the start. */
-  addDevice(plan: DevicePlan, disk: ClientDisk): Device {
+  addDevice(plan: DevicePlan, disk = new ClientDisk()): Device {
     const device = new Device(this, plan, disk);
     this.devices.push(device);
     return device;
