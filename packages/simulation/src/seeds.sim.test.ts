@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { readFileSync, readdirSync, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { makePlan } from "./make-plan.js";
 import { type Plan, isOperation } from "./plan.js";
@@ -10,6 +12,19 @@ const perTest = 20;
 const regressions = fileURLToPath(new URL("../regressions/", import.meta.url));
 
 const said = ({ problems }: RunResult): string[] => problems.map(({ check, text }) => `${check}: ${text}`);
+
+/** The hash of a seed's trace, as `npm run sim` has it from the bundled sources. */
+async function hashFromProcess(seed: number): Promise<string | undefined> {
+  const script = fileURLToPath(new URL("../../../scripts/sim.mjs", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    script,
+    "--seed",
+    String(seed),
+    "--jobs",
+    "1",
+  ]);
+  return /trace hash ([0-9a-f]{16})/.exec(stdout)?.[1];
+}
 
 describe("the world", () => {
   test.each(Array.from({ length: seeds / perTest }, (_, at) => at * perTest + 1))(
@@ -27,6 +42,11 @@ describe("the world", () => {
       expect(again.hash).toBe(once.hash);
       expect(once.hash).not.toBe((await run(makePlan(seed + 1))).hash);
     }
+  });
+
+  test("rule 11: a seed is the same run in a process of its own", async () => {
+    const hashes = await Promise.all([1, 2].map(() => hashFromProcess(17)));
+    expect(hashes).toEqual([(await run(makePlan(17))).hash, (await run(makePlan(17))).hash]);
   });
 
   test("a seed has at least three devices, two kinds of trouble and two hundred operations", () => {

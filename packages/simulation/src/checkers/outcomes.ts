@@ -196,11 +196,16 @@ function refusalsMissed({ history, lineage }: Run, boxed: ReadonlySet<string>): 
           : [],
     ),
   );
+  // What the storage had refused was in memory only, and may have gone with the process.
+  const unsaved = new Set(
+    history.entries.flatMap((entry) => (entry.type === "unsaved" ? [entry.event] : [])),
+  );
   const findings: Finding[] = [];
   for (const branches of lineage.branches.values()) {
     for (const { decided, at } of branches.at(-1)?.others ?? []) {
       const issue = lineage.issues.get(decided.event);
       if (!issue || decided.status !== "rejected" || excused.has(issue.device)) continue;
+      if (unsaved.has(decided.event)) continue;
       if (!boxed.has(`${issue.device} ${decided.event}`))
         findings.push({
           at,
