@@ -184,7 +184,10 @@ function inboxMisses(run: Run): Finding[] {
   return findings;
 }
 
-/** What the server refused lies in the inbox of the device that wrote it, whoever was there to be told. */
+/**
+ * What the server refused lies in the inbox of the device that wrote it, whoever was there to be told. A write that the
+ * device could not store is the process's own, and goes with it.
+ */
 function refusalsMissed({ history, lineage }: Run, boxed: ReadonlySet<string>): Finding[] {
   if (!history.entries.some(({ type }) => type === "quiet")) return [];
   const excused = new Set(
@@ -196,16 +199,13 @@ function refusalsMissed({ history, lineage }: Run, boxed: ReadonlySet<string>): 
           : [],
     ),
   );
-  // What the storage had refused was in memory only, and may have gone with the process.
-  const unsaved = new Set(
-    history.entries.flatMap((entry) => (entry.type === "unsaved" ? [entry.event] : [])),
-  );
+  const saved = new Set(history.entries.flatMap((entry) => (entry.type === "saved" ? [entry.event] : [])));
   const findings: Finding[] = [];
   for (const branches of lineage.branches.values()) {
     for (const { decided, at } of branches.at(-1)?.others ?? []) {
       const issue = lineage.issues.get(decided.event);
       if (!issue || decided.status !== "rejected" || excused.has(issue.device)) continue;
-      if (unsaved.has(decided.event)) continue;
+      if (!saved.has(decided.event)) continue;
       if (!boxed.has(`${issue.device} ${decided.event}`))
         findings.push({
           at,
