@@ -273,6 +273,18 @@ export const clientFaults: readonly Fault[] = [
     why: "A refused edit disappears, and nobody is told.",
   },
   {
+    name: "refused-although-it-got-through",
+    rule: "rule 9",
+    file: settlement,
+    find: "refused && isVoidOutcome(outcome) ? refusalOf",
+    replace: "refused ? refusalOf",
+    test: {
+      file: "tests/sync/inbox.test.ts",
+      title: "a write that something on the way finds too large is refused only if it never got through",
+    },
+    why: "A person is told that a write was refused, writes it again, and it counts twice.",
+  },
+  {
     name: "beaten-in-silence",
     rule: "rule 9",
     file: settlement,
