@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { runNode } from "../child.mjs";
 import { runFuzz } from "../fuzz.mjs";
+import { hunt, worldBugs } from "../sim/bugs.mjs";
 import { bundle, load } from "../sim/bundle.mjs";
 
 /**
@@ -126,5 +127,44 @@ const fuzz = {
   },
 };
 
+/** In so many seeds the world must have caught a mistake. */
+const seedsOfMistake = 2_000;
+
+/** @type {Part} */
+const bugs = {
+  name: "bugs",
+  takes: "A..B",
+  what: "plants the mistakes that the world must catch, by their places in the list, each until a seed fails",
+  pieceSize: 4,
+  units(value) {
+    const [, first = "", last = ""] = /^(\d+)\.\.(\d+)$/.exec(value) ?? [];
+    if (first === "" || Number(first) < 1 || Number(last) < Number(first))
+      throw new Error(`--bugs takes a range like 1..49, not "${value}".`);
+    return { first: Number(first), count: Number(last) - Number(first) + 1 };
+  },
+  async run(from, count) {
+    const chosen = (await worldBugs()).slice(from - 1, from - 1 + count);
+    const caught = await hunt(chosen, {
+      seeds: seedsOfMistake,
+      jobs: availableParallelism(),
+      told: () => undefined,
+    });
+    return caught.flatMap(({ bug, seed, sound }) =>
+      seed !== undefined && sound
+        ? []
+        : [
+            {
+              piece: bug.name,
+              problems: [
+                seed === undefined
+                  ? `not caught in ${seedsOfMistake} seeds`
+                  : `seed ${seed} fails without the mistake too`,
+              ],
+            },
+          ],
+    );
+  },
+};
+
 /** All parts, in the order in which they run. @type {readonly Part[]} */
-export const parts = [kills, fuzz, seeds];
+export const parts = [kills, fuzz, bugs, seeds];
