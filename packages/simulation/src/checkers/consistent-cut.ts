@@ -113,9 +113,34 @@ export const consistentCut: Checker = {
           message: `${tabOf(entry)} ${why(run, standing, own, { view: entry, position })}`,
         });
     }
-    return findings;
+    return [...findings, ...cursorsApart(run)];
   },
 };
+
+/** What makes a device fetch one domain without the others: then, and only then, its cursors may stand apart. */
+const refetches: ReadonlySet<string> = new Set(["digest_differs", "history_lost", "restored"]);
+
+/** A device asks for all its domains from one index: cursors that stand apart are a cut that is none. */
+function cursorsApart({ history }: Run): Finding[] {
+  const findings: Finding[] = [];
+  const excused = new Set<string>();
+  const askedBy = new Map<number, string>();
+  for (const entry of history.entries) {
+    if (entry.type === "report" && refetches.has(entry.code)) excused.add(entry.device);
+    if (entry.type === "answerLeft" && entry.spaces.some(({ reset }) => reset && reset.length > 0))
+      excused.add(askedBy.get(entry.exchange) ?? "");
+    if (entry.type !== "request") continue;
+    askedBy.set(entry.exchange, entry.device);
+    for (const { space, cursors } of entry.spaces) {
+      if (excused.has(entry.device) || new Set(Object.values(cursors)).size <= 1) continue;
+      findings.push({
+        at: entry.at,
+        message: `${tabOf(entry)} asks for ${space} from several indexes at once: ${JSON.stringify(cursors)}`,
+      });
+    }
+  }
+  return findings.slice(0, enough);
+}
 
 /** An outcome that an app hears before its view has what it tells of. */
 function tooEarly(

@@ -68,6 +68,25 @@ describe("rule 5: consistent cut", () => {
   });
 });
 
+describe("rule 5: cursors stand together", () => {
+  it("sees a device whose domains stand at different indexes, unless one is being fetched again", () => {
+    const apart = altered(good, (entry) =>
+      entry.type === "request" && entry.exchange === 3
+        ? { ...entry, spaces: entry.spaces.map((part) => ({ ...part, cursors: { note: 2, task: 1 } })) }
+        : entry,
+    );
+    expect(texts(apart, "consistent-cut")).toContain(
+      'd1.a#1 asks for site from several indexes at once: {"note":2,"task":1}',
+    );
+    const mended = goodTale();
+    mended.add({ type: "report", ...who("d1"), code: "digest_differs", message: "" });
+    const [last] = altered(apart, (entry) =>
+      entry.type === "request" && entry.exchange === 3 ? entry : undefined,
+    ).entries;
+    expect(texts({ ...good, entries: [...mended.entries, last as Entry] }, "consistent-cut")).toBe("");
+  });
+});
+
 describe("rule 5: outcomes come with their rows", () => {
   it("sees an outcome that is told before the view has it", () => {
     const early = altered(good, (entry) =>
