@@ -464,8 +464,8 @@ export const clientFaults: readonly Fault[] = [
     name: "answer-of-another-exchange",
     rule: "rule 3",
     file: "packages/client/src/remote/socket.ts",
-    find: "if (id === asked) settle?.(lines)",
-    replace: "settle?.(lines)",
+    find: "answer: (lines, id) => underWay.get(id)?.(lines)",
+    replace: "answer: (lines) => [...underWay.values()].at(-1)?.(lines)",
     test: {
       file: "packages/client/src/remote/socket-exchange.test.ts",
       title: "an answer that comes late, or twice, answers nothing else",

@@ -124,6 +124,37 @@ describe("a long outbox", () => {
     await expectOnce(writer, 1_800);
   });
 
+  it("what goes ahead after a long absence does not fetch all that others wrote a second time", async () => {
+    const other = place.device({ user: "ann" });
+    const writer = await uploader();
+    const theirs = await other.open();
+    for (let n = 0; n < 3_000; n++)
+      theirs.note.create({ text: "theirs", votes: 0, marks: [] }, { key: `t${n}` });
+    await other.client.sync();
+    await writer.queue(1_200);
+    let rows = 0;
+    await writer.land(async (send) => {
+      const answer = await send();
+      const decoder = new TextDecoder();
+      // Only what the client reads counts.
+      const counted = new TransformStream<Uint8Array, Uint8Array>(
+        {
+          transform(piece, controller) {
+            rows += decoder.decode(piece, { stream: true }).split('"theirs"').length - 1;
+            controller.enqueue(piece);
+          },
+        },
+        undefined,
+        { highWaterMark: 0 },
+      );
+      return new Response(answer.body?.pipeThrough(counted), { headers: answer.headers });
+    });
+    expect(writer.overtakes()).toBeGreaterThan(0);
+    expect(rows).toBeGreaterThan(2_900);
+    expect(rows).toBeLessThan(3_000 + limits.defaultPageRows + 500);
+    expect(writer.device.reports).toEqual([]);
+  });
+
   const fates: { readonly [what: string]: () => Fate } = {
     "the second arrives before the first": () => {
       let second: () => void = () => undefined;

@@ -20,6 +20,7 @@ import {
   readLastAccount,
   writeLastAccount,
 } from "./client-storage.js";
+import { tell } from "./listeners.js";
 import { createLoop } from "./loop/loop.js";
 import { type Loop, type LoopStatus, SyncError } from "./loop/port.js";
 import { type ServerClock, createServerClock } from "./loop/server-clock.js";
@@ -425,7 +426,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   #report(code: string, message: string): void {
     const { onReport } = this.#options;
-    if (onReport) onReport(code, message);
+    if (onReport) tell([onReport], code, message);
     // oxlint-disable-next-line no-console -- where nobody listens, the console is the last place to be heard
     else console.warn(`Landfall: ${message}`);
   }

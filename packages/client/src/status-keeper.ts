@@ -1,4 +1,5 @@
 import type { TimerPort } from "@landfall/protocol";
+import { tell } from "./listeners.js";
 import type { LoopStatus } from "./loop/port.js";
 import type { SpaceSession } from "./space/space-session.js";
 import type { ClientStatus, SpaceStatus, StorageStatus } from "./status.js";
@@ -78,7 +79,7 @@ export class StatusKeeper {
       const { current } = this;
       if (current === this.#told) return;
       this.#told = current;
-      for (const listener of [...this.#listeners]) listener();
+      tell(this.#listeners);
     });
   }
 

@@ -16,7 +16,10 @@ export interface Ahead {
   readonly answer: Promise<((sink: AnswerSink) => void) | undefined>;
 }
 
-/** Keeps a whole answer; one that brings a failure, or asks to wait, is left to a request that is made anew. */
+/**
+ * Keeps a whole answer. One that brings a failure, or asks to wait, is left to a request that is made anew; so is one
+ * of several pages: it would bring what the request under way fetches too, and there is no end to what others wrote.
+ */
 async function recorded(
   exchange: (sink: AnswerSink) => Promise<{ readonly backoffMs?: number }>,
 ): Ahead["answer"] {
@@ -28,7 +31,9 @@ async function recorded(
       time: () => undefined,
       space: (head) => calls.push((sink) => sink.space(head)),
       rows: (rows) => calls.push((sink) => sink.rows(rows)),
-      checkpoint: (checkpoint) => calls.push((sink) => sink.checkpoint(checkpoint)),
+      checkpoint() {
+        throw new Error("An answer of several pages is not what was expected.");
+      },
       end: (end) => calls.push((sink) => sink.end(end)),
       failure: () => (failed = true),
     });

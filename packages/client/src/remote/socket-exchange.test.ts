@@ -168,6 +168,21 @@ describe("an exchange over the socket", () => {
     expect(await third).toBe(4);
   });
 
+  test("two at a time: each has its own answer and its own end", async () => {
+    const far = await (await Far.start(() => undefined)).open();
+    const first = far.exchange();
+    const second = far.exchange();
+    await far.until(() => far.asked.length === 2);
+    reply(far.socket, 1, answered(3));
+    expect(await first).toBe(3);
+    reply(far.socket, 2, answered(4));
+    expect(await second).toBe(4);
+    const others = [far.exchange(), far.exchange()];
+    await far.until(() => far.asked.length === 4);
+    far.socket.terminate();
+    expect(await Promise.all(others)).toEqual([2, 2]);
+  });
+
   test("an abort ends it, and nothing is asked over HTTP", async () => {
     const far = await (await Far.start(() => undefined)).open();
     const abort = new AbortController();

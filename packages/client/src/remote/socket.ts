@@ -39,37 +39,38 @@ export interface Socket extends PokeChannel {
   ): Promise<readonly StreamLine[] | undefined>;
 }
 
-/** The exchanges of one socket, of which one is under way at a time. */
+/** The exchanges of one socket. There may be two: one that went ahead in vain is still under way when the next is made. */
 function socketExchanges(
   timers: TimerPort,
   send: (text: string) => void,
 ): {
   readonly ask: Socket["exchange"];
-  /** The answer of an exchange, or the end of all that are under way. */
-  answer(lines?: readonly StreamLine[], id?: number): void;
+  answer(lines: readonly StreamLine[] | undefined, id: number): void;
+  /** Nothing more is answered. */
+  end(): void;
 } {
   let asked = 0;
-  /** Of the exchange under way. */
-  let settle: ((lines?: readonly StreamLine[]) => void) | undefined;
+  /** What ends the exchanges that are under way, by id. */
+  const underWay = new Map<number, (lines?: readonly StreamLine[]) => void>();
   return {
-    answer(lines, id = asked) {
-      // One that comes late is passed over.
-      if (id === asked) settle?.(lines);
-    },
+    // One that comes late is passed over.
+    answer: (lines, id) => underWay.get(id)?.(lines),
+    end: () => underWay.forEach((settle) => settle()),
     ask(request, { token, signal }) {
       const id = ++asked;
       const text = isShort(request) ? JSON.stringify({ type: "exchange", id, token, request }) : "";
       if (!text || text.length > limits.maxSocketRequestChars) return Promise.resolve(undefined);
       return new Promise((resolve) => {
-        const giveUp = (): void => settle?.();
+        const giveUp = (): void => settle();
         const cancel = timers.after(answerMs, giveUp);
         signal?.addEventListener("abort", giveUp);
-        settle = (lines) => {
-          settle = undefined;
+        const settle = (lines?: readonly StreamLine[]): void => {
+          underWay.delete(id);
           cancel();
           signal?.removeEventListener("abort", giveUp);
           resolve(lines);
         };
+        underWay.set(id, settle);
         send(text);
       });
     },
@@ -96,7 +97,7 @@ export function openPokes(
     cancelTimer();
     const ended = socket;
     socket = undefined;
-    exchanges.answer();
+    exchanges.end();
     if (!ended) return;
     ended.close();
     if (message !== undefined)

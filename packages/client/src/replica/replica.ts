@@ -5,6 +5,7 @@ import { type PendingEvent, comesBefore } from "./pending-event.js";
 import { Rebase } from "./rebase.js";
 import type { ReplicaRules } from "./rules.js";
 import { type ViewRecord, presentRecord } from "./view-record.js";
+import { tell } from "../listeners.js";
 import { submap } from "../submap.js";
 
 /** Keys of records; a map of them will do. */
@@ -137,7 +138,7 @@ export class Replica {
   }
 
   #tell(changes: ViewChanges): void {
-    if (changes.size > 0) for (const listener of [...this.#listeners]) listener(changes);
+    if (changes.size > 0) tell(this.#listeners, changes);
   }
 
   subscribe(listener: (changes: ViewChanges) => void): () => void {

@@ -1,4 +1,5 @@
 import { type Query, compareBy, matches, select } from "@landfall/schema";
+import { tell } from "../listeners.js";
 import type { Keys, Replica } from "../replica/replica.js";
 import type { ViewRecord } from "../replica/view-record.js";
 
@@ -61,7 +62,7 @@ class LiveRecords implements LiveQuery<ViewRecord> {
       this.#showPage();
       this.#stop = this.#replica.subscribe((changes) => {
         const keys = changes.get(this.#domain);
-        if (keys && this.#take(keys) && this.#showPage()) for (const each of [...this.#listeners]) each();
+        if (keys && this.#take(keys) && this.#showPage()) tell(this.#listeners);
       });
     }
     return () => {

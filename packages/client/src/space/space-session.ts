@@ -6,6 +6,7 @@ import {
   type Stamp,
   opsConflict,
 } from "@landfall/protocol";
+import { tell } from "../listeners.js";
 import type { Budget, Landing, Recovery, SpacePart, SyncedSpace } from "../loop/port.js";
 import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
 import type { Cut } from "../replica/cut.js";
@@ -555,7 +556,7 @@ export class SpaceSession implements SyncedSpace {
   changeInbox(put: readonly InboxItem[], drop: readonly string[]): void {
     for (const item of put) this.inbox.set(item.id, item);
     for (const id of drop) this.inbox.delete(id);
-    for (const listener of [...this.#inboxListeners]) listener();
+    tell(this.#inboxListeners);
   }
 
   /** Stores changes that are the device's own and no step of base. */
