@@ -167,8 +167,9 @@ export class Importer {
     return target.members.length === target.announced.members ? this.#open(target) : undefined;
   }
 
-  get #device(): string {
-    return `import-${this.#header?.id ?? ""}`;
+  /** One for each space of an export: another one of it may have been imported under the name. */
+  #deviceOf({ announced }: Target): string {
+    return `import-${hexOf(this.#core.hash(`${this.#header?.id ?? ""} ${announced.space}`)).slice(0, 32)}`;
   }
 
   /** Makes the space, or finds that this very import had made it. */
@@ -177,8 +178,9 @@ export class Importer {
     if (space === undefined || target.writer) return;
     const core = this.#core;
     const now = Math.floor(core.clock.now());
+    const device = this.#deviceOf(target);
     await core.storage.write(space, async (transaction) => {
-      const opened = await transaction.open(this.#device, "");
+      const opened = await transaction.open(device, "");
       if (opened?.writer) {
         target.writer = opened.writer;
         target.resumed = true;
@@ -196,7 +198,7 @@ export class Importer {
         false,
       );
       await this.#saveMembers(transaction, target, now);
-      await transaction.save({ writer: (target.writer = importWriter(this.#device, now)) });
+      await transaction.save({ writer: (target.writer = importWriter(device, now)) });
     });
   }
 
@@ -232,7 +234,7 @@ export class Importer {
 
   /** Writes a section as one event. @returns how many rows it changed. */
   async #apply(transaction: SpaceTransaction, target: Target, rows: readonly Row[]): Promise<number> {
-    const opened = await transaction.open(this.#device, "");
+    const opened = await transaction.open(this.#deviceOf(target), "");
     const seq = target.sections;
     if (!opened?.writer || opened.writer.lastSeq !== seq - 1)
       throw new ImportError(

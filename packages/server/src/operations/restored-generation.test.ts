@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { TestDevice, addMember, create, world } from "../exchange/device.test.fixture.js";
+import { TestDevice, addMember, create, startMs, world } from "../exchange/device.test.fixture.js";
 import { startRestoredGenerations } from "./restored-generation.js";
+import { verify } from "./verify.js";
 
 const ports = (nowMs: number) => {
   let drawn = 0;
@@ -48,5 +49,34 @@ describe("a storage that was brought back from a copy", () => {
       "ann",
       "bob",
     ]);
+  });
+
+  test("rule 6: a clock that is behind the copy, or is set back afterwards, lets nothing that is offered win over what was written since", async () => {
+    const here = await world();
+    const device = new TestDevice(here);
+    await device.write([create("p1", { name: "old" })]);
+    here.clock.nowMs += 3_600_000;
+    const [restored] = await startRestoredGenerations(here.storage, ports(here.clock.nowMs));
+    here.clock.nowMs -= 1_800_000;
+    const writer = new TestDevice({ ...here, generation: restored?.generation ?? "" });
+    const row = async () => {
+      const page = await here.engine.rows({ id: "ann" }, { space: here.space, domain: "project" });
+      return JSON.parse(page.rows[0] as string) as { fields: object; stamps: { "*": string } };
+    };
+    const { stamps } = await row();
+    const lost = { "*": stamps["*"], name: "7fffffff-ffff-7000-8000-000000000001" };
+    await writer.write([{ op: "offer", domain: "project", key: "p1", set: { name: "lost" }, stamps: lost }]);
+    expect(await row()).toMatchObject({ fields: { name: "lost" } });
+    expect((await here.storage.read((snapshot) => verify(snapshot))).findings).toEqual([]);
+    await here.engine.space(here.space).write((tx) => tx["project"]?.update("p1", { name: "since" }));
+    expect(await row()).toMatchObject({ fields: { name: "since" } });
+  });
+
+  test("rule 12: what was lost may be later than the copy even where the clock is behind it", async () => {
+    const here = await world();
+    const device = new TestDevice(here);
+    await device.write([create("p1", { name: "old" })]);
+    const start = (await startRestoredGenerations(here.storage, ports(startMs - 3_600_000)))[0];
+    expect(start?.startedAt).toBeGreaterThanOrEqual(startMs);
   });
 });

@@ -1,4 +1,4 @@
-import { type ClockPort, type RandomPort, randomIdentifier } from "@landfall/protocol";
+import { type ClockPort, type RandomPort, maxStampCounter, randomIdentifier } from "@landfall/protocol";
 import type { GenerationStart, SpaceTransaction, Storage } from "../storage/port.js";
 
 /** What a restore needs of the world. */
@@ -21,14 +21,21 @@ export async function startRestoredGeneration(
   const opened = await transaction.open("server", "");
   if (!opened) return undefined;
   const { state } = opened;
+  // No earlier than what the copy holds, and nothing that is written from here on is: so what was lost may be later
+  // than the copy, and never than what comes, whatever the clock does meanwhile (rule 6).
+  const startedAt = Math.max(Math.floor(clock.now()), state.receivedMs);
   const start = {
     generation: randomIdentifier(random),
     reason: "restored",
     parent: state.generation,
     at: state.head,
-    startedAt: Math.floor(clock.now()),
+    startedAt,
   };
-  await transaction.startGeneration(start, { ...state, generation: start.generation }, false);
+  await transaction.startGeneration(
+    start,
+    { ...state, generation: start.generation, receivedMs: startedAt, receivedCounter: maxStampCounter },
+    false,
+  );
   return start;
 }
 

@@ -168,6 +168,36 @@ describe("sweeping by itself", () => {
     expect(timers.waiting).toEqual([]);
   });
 
+  test("goes on with the other spaces where one fails, and says so", async () => {
+    const { here, device } = await start();
+    await here.engine.createSpace({ id: "ann" }, "a-broken");
+    await device.write([create("p1")]);
+    await device.write([remove("p1")]);
+    here.clock.nowMs += retentionDefaults.tombstonesMs + 1_000;
+    const { read } = here.storage;
+    const failing: typeof read = (view) =>
+      read.call(here.storage, (snapshot) =>
+        view(
+          new Proxy(snapshot, {
+            get: (target, name) => {
+              if (name === "domains")
+                return (space: string) => {
+                  if (space === "a-broken") throw new Error("this page of the disk is gone");
+                  return target.domains(space);
+                };
+              const member: unknown = Reflect.get(target, name);
+              return typeof member === "function" ? (member.bind(target) as unknown) : member;
+            },
+          }),
+        ),
+      ) as never;
+    Object.assign(here.storage, { read: failing });
+    await here.engine.sweep();
+    Object.assign(here.storage, { read });
+    expect(await stateOf(here)).toEqual({ horizon: 2, tombstones: 0 });
+    expect(here.engine.stats().retention).toMatchObject({ sweeps: 1, failures: 1, tombstones: 1 });
+  });
+
   test("lets other work have a turn among many spaces, and ends when the server closes meanwhile", async () => {
     const timers = handTimers();
     const here = await world({ timers: timers.ports });

@@ -94,12 +94,16 @@ export class Retention {
       this.sweep().then(
         () => this.#plan(this.#options.everyMs),
         (error: unknown) => {
-          this.counts.failures += 1;
-          this.ports.logger.error("a sweep of what has had its time failed; it is tried again", { error });
+          this.#fail({ error });
           this.#plan(this.#options.everyMs);
         },
       );
     });
+  }
+
+  #fail(what: { readonly space?: string; readonly error: unknown }): void {
+    this.counts.failures += 1;
+    this.ports.logger.error("a sweep of what has had its time failed; it is tried again", what);
   }
 
   async #sweepAll(): Promise<void> {
@@ -108,8 +112,13 @@ export class Retention {
     const spaces = await storage.read((snapshot) => snapshot.spaces());
     for (const [position, space] of spaces.entries()) {
       if (this.#stopped) return;
-      await this.#sweepTombstones(space, nowMs - this.#options.tombstonesMs);
-      await this.#sweepOutcomes(space, nowMs - this.#options.outcomesMs);
+      try {
+        await this.#sweepTombstones(space, nowMs - this.#options.tombstonesMs);
+        await this.#sweepOutcomes(space, nowMs - this.#options.outcomesMs);
+      } catch (error) {
+        // One that cannot be swept keeps none of the others from it.
+        this.#fail({ space, error });
+      }
       if (position % spacesPerTurn === spacesPerTurn - 1)
         await new Promise<void>((resolve) => {
           this.#goOn = resolve;

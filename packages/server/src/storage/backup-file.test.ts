@@ -46,6 +46,18 @@ const headOf = async (path: string): Promise<number | undefined> => {
   return found?.state.head;
 };
 
+/** Leaves a write-ahead log beside a file, as a server that died does. */
+async function leaveLog(path: string): Promise<void> {
+  const storage = sqlite(path);
+  await storage.write("site-7", async (transaction) => {
+    const opened = await transaction.open("server", "");
+    if (opened) await transaction.save({ space: { ...opened.state, head: 99 } });
+  });
+  copyFileSync(`${path}-wal`, `${path}-left`);
+  await storage.close();
+  copyFileSync(`${path}-left`, `${path}-wal`);
+}
+
 describe("a backup", () => {
   test("rule 2: holds what was committed when it was begun, made while the server has the file open; and says what it holds", async () => {
     let told = 0;
@@ -72,6 +84,14 @@ describe("a backup", () => {
     }
     over.abort();
     await writing;
+  });
+
+  test("rule 8: is not mixed with what lay beside a file of its name", async () => {
+    backup();
+    await leaveLog(to);
+    backup({ overwrite: true });
+    expect(await headOf(to)).toBe(3);
+    expect(await verifyFile(to)).toMatchObject({ ok: true, findings: [] });
   });
 
   test("rule 8: overwrites nothing unless told, and not the data itself", () => {
@@ -112,7 +132,7 @@ describe("a restore", () => {
     await here.engine.close();
     const { spaces, replaced } = await restore({ overwrite: true });
     expect(spaces).toMatchObject([
-      { space: "site-7", reason: "restored", parent: here.generation, at: 3, startedAt: startMs },
+      { space: "site-7", reason: "restored", parent: here.generation, at: 3, startedAt: startMs + 2 },
     ]);
     expect(await headOf(file)).toBe(3);
     expect(await headOf(replaced as string)).toBe(4);
@@ -130,6 +150,18 @@ describe("a restore", () => {
     const fresh = join(folder, "not", "there", "new.db");
     expect((await restore({ file: fresh })).replaced).toBeUndefined();
     expect(await headOf(fresh)).toBe(3);
+  });
+
+  test("rule 8: is not mixed with the write-ahead log of a file that was moved away, which is kept", async () => {
+    backup();
+    const moved = join(folder, "moved.db");
+    await restore({ file: moved });
+    await leaveLog(moved);
+    rmSync(moved);
+    await restore({ file: moved });
+    expect(await headOf(moved)).toBe(3);
+    expect(await verifyFile(moved)).toMatchObject({ ok: true, findings: [] });
+    expect(readdirSync(folder).filter((name) => /^moved.*replaced.*-wal$/.test(name))).toHaveLength(1);
   });
 
   test("rule 8: touches nothing unless told, nor a file that a server has open, told or not", async () => {

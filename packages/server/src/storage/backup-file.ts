@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { ClockPort } from "@landfall/protocol";
 import { decodeText, object, text, uint } from "@landfall/protocol/decode";
-import { moveIntoPlace, removeDatabase } from "./durable-file.js";
+import { moveIntoPlace, removeDatabase, sqliteSides } from "./durable-file.js";
 import { readDomains, readSpace, readSpaceIds } from "./sqlite-rows.js";
 import { type SqliteDatabase, Statements, loadSqlite } from "./sqlite-driver.js";
 import { checkFormat } from "./sqlite-file.js";
@@ -52,6 +52,8 @@ export function backupFile({ file, to, overwrite = false, clock, begins }: Backu
   let spaces: readonly BackedUpSpace[];
   try {
     spaces = describe(partial);
+    // A log of what stood there would be taken for the copy's, and read into it.
+    for (const end of sqliteSides) rmSync(to + end, { force: true });
     moveIntoPlace(partial, to);
   } catch (cause) {
     removeDatabase(partial);

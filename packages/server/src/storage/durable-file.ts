@@ -24,7 +24,10 @@ export function flushFolderOf(path: string): void {
   if (process.platform !== "win32") flush(dirname(path), "r");
 }
 
+/** The ends of the names of what SQLite keeps beside a file; it takes them for any file of that name's. */
+export const sqliteSides = ["-wal", "-shm", "-journal"] as const;
+
 /** Takes away an SQLite file with what lies beside it. */
 export function removeDatabase(file: string): void {
-  for (const end of ["", "-wal", "-shm", "-journal", ".lock"]) rmSync(file + end, { force: true });
+  for (const end of ["", ...sqliteSides, ".lock"]) rmSync(file + end, { force: true });
 }

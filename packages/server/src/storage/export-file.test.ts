@@ -135,6 +135,12 @@ describe("an export that is imported", () => {
     await expect(imported({ as: "x" })).rejects.toThrow("say which");
   });
 
+  test("rule 8: another space of the same export is not taken for the rest of one that has its name here", async () => {
+    await exported();
+    await imported({ only: "site-7", as: "both" });
+    await expect(imported({ only: "empty", as: "both" })).rejects.toThrow("there is a space both already");
+  });
+
   test("rule 6: a stamp from the future becomes the import's own, or it would win for ever", async () => {
     await exported({ space: "site-7" });
     const ahead = "02000000-0000-7000-8123-456789abcdef";

@@ -8,7 +8,7 @@ import {
 import type { VerifyReport } from "../operations/verify.js";
 import type { Progress } from "../operations/verify-records.js";
 import { copyDatabase } from "./backup-file.js";
-import { flushFolderOf, moveIntoPlace, removeDatabase } from "./durable-file.js";
+import { flushFolderOf, moveIntoPlace, removeDatabase, sqliteSides } from "./durable-file.js";
 import { loadSqlite } from "./sqlite-driver.js";
 import { takeLock } from "./sqlite-file.js";
 import { sqlite } from "./sqlite.js";
@@ -69,7 +69,7 @@ export async function restoreFile(options: RestoreOptions): Promise<RestoreRepor
     const spaces = await renew(fresh, options);
     if (!settle(fresh))
       throw new Error(`The restored data at ${fresh} could not be brought into one file. Try again.`);
-    const replaced = existsSync(file) ? keepAside(file, options.clock.now()) : undefined;
+    const replaced = keepAside(file, options.clock.now());
     moveIntoPlace(fresh, file);
     return { spaces, replaced };
   } finally {
@@ -99,17 +99,22 @@ async function renew(
 /**
  * Gives the present data file a second name; the first is overwritten in one step afterwards, so that at no moment
  * a server could start on nothing.
+ *
+ * @returns the second name; undefined where there is no data file.
  */
-function keepAside(file: string, nowMs: number): string {
+function keepAside(file: string, nowMs: number): string | undefined {
   const replaced = freeName(`${file}.replaced-${Math.floor(nowMs)}`);
-  settle(file);
-  linkSync(file, replaced);
-  // What could not be settled belongs to the old file, and would be taken for the new one's.
-  for (const end of ["-wal", "-shm"]) {
+  const isThere = existsSync(file);
+  if (isThere) {
+    settle(file);
+    linkSync(file, replaced);
+  }
+  // What could not be settled, or was left when the file was moved away, would be taken for the new file's.
+  for (const end of sqliteSides) {
     if (existsSync(file + end)) renameSync(file + end, replaced + end);
   }
   flushFolderOf(file);
-  return replaced;
+  return isThere ? replaced : undefined;
 }
 
 function freeName(name: string): string {
