@@ -16,8 +16,6 @@ export type FinalOutcome = AppliedOutcome | RejectedOutcome | VoidOutcome | Dupl
  */
 export interface Cut {
   readonly generation: string;
-  /** Index of the snapshot that the cut ends at. */
-  readonly head: number;
   readonly lastSeq: number;
   readonly cursors: { readonly [domain: string]: number };
   /** Domains whose base is replaced by the rows of this cut. */

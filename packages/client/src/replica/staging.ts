@@ -22,7 +22,6 @@ export class Staging {
   #scan: Cursors = {};
   #digests: { readonly [domain: string]: WireDigest } = {};
   #generation = "";
-  #head = 0;
   #lastSeq = 0;
   /** The newest version of a staged row. */
   #newest = 0;
@@ -77,7 +76,7 @@ export class Staging {
   /** @param sent the events of the request, by id. */
   begin(head: AnswerHead, sent: ReadonlyMap<string, PendingEvent>): void {
     this.#generation = head.generation;
-    this.#note(head.head, head.lastSeq);
+    this.#lastSeq = Math.max(this.#lastSeq, head.lastSeq);
     for (const domain of head.reset) {
       this.#reset.add(domain);
       this.#rows.delete(domain);
@@ -119,13 +118,8 @@ export class Staging {
 
   end(end: AnswerEnd): void {
     this.checkpoint(end);
-    this.#note(end.head, end.lastSeq);
+    this.#lastSeq = Math.max(this.#lastSeq, end.lastSeq);
     this.#digests = end.digests;
-  }
-
-  #note(head: number, lastSeq: number): void {
-    this.#head = Math.max(this.#head, head);
-    this.#lastSeq = Math.max(this.#lastSeq, lastSeq);
   }
 
   /** The cut that this staging makes. Rows that base has newer are left out: applying is monotone (DESIGN rule 5). */
@@ -144,7 +138,6 @@ export class Staging {
     }
     return {
       generation: this.#generation,
-      head: this.#head,
       lastSeq: this.#lastSeq,
       // A cut that cannot be stored is made again later, of what has come meanwhile too; what it was is not changed.
       cursors: { ...this.#cursors },

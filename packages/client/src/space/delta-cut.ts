@@ -29,7 +29,6 @@ export function deltaCut(
   const moved = Object.fromEntries(domains.map((domain) => [domain, message.index]));
   return {
     generation: message.generation,
-    head: message.index,
     lastSeq: message.lastSeq,
     cursors: { ...cursors, ...moved },
     reset: [],

@@ -13,7 +13,6 @@ const update: PendingEvent = {
 };
 const cut: Cut = {
   generation: "g",
-  head: 3,
   lastSeq: 1,
   cursors: {},
   reset: [],

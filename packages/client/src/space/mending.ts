@@ -3,7 +3,7 @@ import type { InboxItem } from "./inbox-item.js";
 import type { Cut } from "../replica/cut.js";
 import { lostItem, sameContent } from "./lost-rows.js";
 import { historyLost } from "./recovery.js";
-import { type DomainBase, findDifference } from "./repair.js";
+import { type Difference, type DomainBase, findDifference } from "./repair.js";
 import type { SpaceSession } from "./space-session.js";
 
 /** Whether two rows of one version come from different writes. With the same stamps, one of them is damaged and nothing that anybody wrote is lost. */
@@ -29,12 +29,11 @@ export interface Mending {
  * the next pull, and what has changed here since the comparison began is left alone.
  *
  * @param compared the rows of base as they were compared.
- * @param theirs the server's rows where those differ; undefined where it has none.
  * @param current a row of base as it is now.
  */
 export function planMend(
   compared: ReadonlyMap<string, Row>,
-  theirs: ReadonlyMap<string, Row | undefined>,
+  theirs: Difference,
   cursor: number,
   current: (key: string) => Row | undefined,
 ): Mending {
@@ -75,7 +74,6 @@ function mendingCut(
 ): Cut {
   return {
     generation,
-    head: meta.head,
     // Rows up to the cursors are in base already, and so is what they say of own events.
     lastSeq: 0,
     cursors: meta.cursors,
@@ -94,7 +92,7 @@ function mendingCut(
 export async function mendDomain(session: SpaceSession, domain: string): Promise<number | undefined> {
   const base = await session.exclusively(async () => standing(session, domain));
   if (!base) return undefined;
-  const { theirs } = await findDifference(session.context, session.space, domain, base);
+  const theirs = await findDifference(session.context, session.space, domain, base);
   return session.exclusively(async () => {
     if (standing(session, domain)?.generation !== base.generation) return undefined;
     const cursor = session.meta.cursors[domain] ?? 0;

@@ -63,7 +63,6 @@ async function leaveBase(
     rejectedItems(event, code, reason, "parked", (domain, key) => session.replica.baseRow(domain, key)),
   );
   const next: ReplicaMeta = {
-    head: 0,
     cursors: {},
     nextSeq: 1,
     revision: session.meta.revision + 1,
@@ -186,7 +185,7 @@ async function newGeneration(session: SpaceSession, error: SpaceError): Promise<
     ...(error.recoverUntil === undefined ? {} : { until: error.recoverUntil }),
   });
   keepAside(session, recovering);
-  await renumber(session, { generation, cursors: {}, head: 0, recovering }, 1);
+  await renumber(session, { generation, cursors: {}, recovering }, 1);
   return { next: "again" };
 }
 

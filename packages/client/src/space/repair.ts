@@ -24,11 +24,8 @@ export interface DomainBase {
   readonly rows: ReadonlyMap<string, Row>;
 }
 
-/** What the server has otherwise. */
-export interface Difference {
-  /** The server's rows where they are not the same, by key; undefined where it knows of none. */
-  readonly theirs: ReadonlyMap<string, Row | undefined>;
-}
+/** The server's rows where they are not the same, by key; undefined where it knows of none. */
+export type Difference = ReadonlyMap<string, Row | undefined>;
 
 /** Why a reconciliation came to nothing: the domain is fetched again instead. */
 export class UnreconciledError extends Error {
@@ -61,7 +58,7 @@ export async function findDifference(
   const theirs = new Map<string, Row | undefined>();
   await fetchLacking(context, asking, ask, theirs);
   await fetchStanding(asking, ask, theirs);
-  return { theirs };
+  return theirs;
 }
 
 /** What a server refuses for good it would refuse again; with a network that is gone, or a busy server, it may go later. */
@@ -134,7 +131,10 @@ async function fetchStanding(
     const batch = keys.slice(0, limits.maxReconcileRows);
     const { rows, more = false } = await ask({ frame: "", keys: batch });
     for (const row of rows) theirs.set(row.key, row);
-    if (!more || rows.length === 0) for (const key of batch) if (!theirs.has(key)) theirs.set(key, undefined);
-    keys = keys.filter((key) => !theirs.has(key));
+    if (!more) for (const key of batch) if (!theirs.has(key)) theirs.set(key, undefined);
+    const left = keys.filter((key) => !theirs.has(key));
+    // A server that has more and does not say what has not said that there is nothing.
+    if (left.length === keys.length) throw new UnreconciledError("it came to no end");
+    keys = left;
   }
 }

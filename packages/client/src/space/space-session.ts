@@ -371,7 +371,6 @@ export class SpaceSession implements SyncedSpace {
     const next: ReplicaMeta = {
       ...meta,
       generation: cut.generation,
-      head: cut.head,
       cursors: cut.cursors,
       nextSeq: this.outbox.nextSeq,
       ...(recovering && !recovered ? { recovering } : {}),
@@ -465,7 +464,6 @@ export class SpaceSession implements SyncedSpace {
           this.meta = {
             ...this.meta,
             generation: news.cut.generation,
-            head: news.cut.head,
             cursors: news.cut.cursors,
             revision: news.revision,
             syncedAt: this.context.wall.now(),

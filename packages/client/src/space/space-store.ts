@@ -9,7 +9,6 @@ import { submap } from "../submap.js";
 export interface ReplicaMeta {
   /** Absent until the first contact. */
   readonly generation?: string;
-  readonly head: number;
   readonly cursors: { readonly [domain: string]: number };
   readonly nextSeq: number;
   /** The device that the seqs of this outbox are counted for. */
@@ -34,7 +33,7 @@ export interface Aside {
   readonly until?: number;
 }
 
-export const emptyMeta: ReplicaMeta = { head: 0, cursors: {}, nextSeq: 1, revision: 0 };
+export const emptyMeta: ReplicaMeta = { cursors: {}, nextSeq: 1, revision: 0 };
 
 /** Everything that is stored of a space. */
 export interface StoredSpace {
