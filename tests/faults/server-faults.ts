@@ -1,6 +1,7 @@
 import type { Fault } from "./fault.js";
 
 const readSpace = "packages/server/src/exchange/read-space.ts";
+const ownEcho = "packages/server/src/exchange/own-echo.ts";
 const handleEvents = "packages/server/src/exchange/handle-events.ts";
 const runEvent = "packages/server/src/exchange/run-event.ts";
 const applyOp = "packages/server/src/apply/apply-op.ts";
@@ -94,14 +95,32 @@ export const serverFaults: readonly Fault[] = [
     why: "A change that came between the write and the read is left out.",
   },
   {
+    name: "own-echo-unread-over-a-foreign-write",
+    rule: "rule 5",
+    file: ownEcho,
+    find: "(step.before.get(domain) ?? Infinity) <= after",
+    replace: "after >= 0",
+    test: world,
+    why: "What others wrote before the device did is never sent.",
+  },
+  {
+    name: "own-echo-unread-over-a-later-write",
+    rule: "rule 5",
+    file: ownEcho,
+    find: "step?.head !== now.head",
+    replace: "step === undefined",
+    test: pages("what somebody else changed between the write and the read is sent"),
+    why: "A change that came between the write and the read is not looked for.",
+  },
+  {
     name: "own-echo-for-duplicates",
     rule: "rule 5",
     file: handleEvents,
-    find: "if (fresh.length === 0) return { handled: { outcomes: repeated, own: new Map() } };",
+    find: "if (fresh.length === 0) return { handled: { outcomes: repeated, own: noEcho } };",
     replace: `if (fresh.length === 0) {
       const ops = seen.flatMap(({ raw }) => (raw as { ops?: readonly { domain: string; key: string }[] }).ops ?? []);
-      const own = new Map(ops.map(({ domain, key }) => [slotName(domain, key), { before: 0, last: state.head, computable: true }]));
-      return { handled: { outcomes: repeated, own } };
+      const rows = new Map(ops.map(({ domain, key }) => [slotName(domain, key), { before: 0, last: state.head, computable: true }]));
+      return { handled: { outcomes: repeated, own: { rows, step: undefined } } };
     }`,
     test: world,
     why: "After a lost answer the device never gets the row that it wrote.",

@@ -70,6 +70,11 @@ export class SpaceBatch {
       this.#domains.set(domain, { head, digest: new DigestSum(count, sum), horizon });
   }
 
+  /** The index of the last event that was taken in. */
+  get head(): number {
+    return this.#head;
+  }
+
   /** The live rows of the space, with those that the batch has added so far. */
   get rows(): number {
     let rows = this.#newRows;

@@ -7,6 +7,7 @@ import type { User } from "../engine-types.js";
 import { LandfallError } from "../landfall-error.js";
 import { type Handled, type Identified, handleEvents, identify } from "./handle-events.js";
 import { type EventOutcome, outcomeText } from "./outcome.js";
+import { noEcho } from "./own-echo.js";
 import { type Position, type ReadRequest, type SpaceReading, readSpace } from "./read-space.js";
 import { offersRows, recoveryWindow } from "./recovery-window.js";
 import { type SpaceFailureText, failureText } from "./space-failure.js";
@@ -21,7 +22,7 @@ export interface ExchangeCounts {
   readonly events: Map<string, number>;
 }
 
-const nothingHandled: Handled = { outcomes: [], own: new Map() };
+const nothingHandled: Handled = { outcomes: [], own: noEcho };
 
 /** Answers exchanges: writes first, then what lies after the cursors (DESIGN §6). */
 export class Exchange {
@@ -115,7 +116,7 @@ export class Exchange {
         ...read,
         request: { ...read.request, generation: result.state.generation },
         position: result.next,
-        own: nothingHandled.own,
+        own: noEcho,
       };
     }
   }
@@ -240,7 +241,7 @@ function deferAll(events: readonly Identified[]): Handled {
   };
   return {
     outcomes: events.map(({ id, seq }) => ({ id, seq, handled: { deferred }, written: [] })),
-    own: new Map(),
+    own: noEcho,
   };
 }
 

@@ -8,7 +8,7 @@ import {
   isIdentifier,
 } from "@landfall/protocol";
 import { SpaceBatch } from "../apply/space-batch.js";
-import { type EchoTrace, slotName } from "../apply/working-set.js";
+import { slotName } from "../apply/working-set.js";
 import { needsUpgrade, upgradeUnderWay } from "../apply/upgrade.js";
 import type { Core } from "../core.js";
 import { type MaybePromise, chain, eachInTurn } from "../maybe-promise.js";
@@ -29,6 +29,7 @@ import {
   readBody,
   storedBody,
 } from "./outcome.js";
+import { type OwnEcho, noEcho, ownEcho } from "./own-echo.js";
 import { type Sender, namedKeys, runEvent } from "./run-event.js";
 import type { RecoveryWindow } from "./recovery-window.js";
 import type { SpaceFailureText } from "./space-failure.js";
@@ -46,8 +47,7 @@ export interface Identified {
 
 export interface Handled {
   readonly outcomes: readonly EventOutcome[];
-  /** What the events of this request did to rows, for leaving them out of the answer. */
-  readonly own: ReadonlyMap<string, EchoTrace>;
+  readonly own: OwnEcho;
 }
 
 export type HandleResult =
@@ -103,7 +103,7 @@ export function handleEvents(
       if (repeated.length < seen.length) return { failure: forked(repeated) };
       const failure = refuseSequence(core, opened, fresh, lastSeq, repeated);
       if (failure) return { failure };
-      if (fresh.length === 0) return { handled: { outcomes: repeated, own: new Map() } };
+      if (fresh.length === 0) return { handled: { outcomes: repeated, own: noEcho } };
       const handling = new Handling(core, transaction, opened, request, sender, fresh);
       return chain(handling.run(), (outcomes) => ({
         handled: { outcomes: [...repeated, ...outcomes], own: handling.own },
@@ -236,11 +236,8 @@ class Handling {
     };
   }
 
-  get own(): ReadonlyMap<string, EchoTrace> {
-    const own = new Map<string, EchoTrace>();
-    for (const { domain, key, echo } of this.#batch.working.slots())
-      if (echo) own.set(slotName(domain, key), echo);
-    return own;
+  get own(): OwnEcho {
+    return ownEcho(this.opened, this.#batch.working.slots(), this.#batch.head);
   }
 
   run(): MaybePromise<readonly EventOutcome[]> {

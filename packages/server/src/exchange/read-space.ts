@@ -4,6 +4,7 @@ import { type EchoTrace, slotName } from "../apply/working-set.js";
 import type { Core } from "../core.js";
 import { type MaybePromise, chain } from "../maybe-promise.js";
 import type { DomainState, GenerationStart, Page, PageRow, Snapshot, SpaceState } from "../storage/port.js";
+import { type OwnEcho, isAllOwn } from "./own-echo.js";
 import { recoveryWindow } from "./recovery-window.js";
 import type { SpaceFailureText } from "./space-failure.js";
 
@@ -20,7 +21,7 @@ export interface SpaceReading {
   readonly reset: readonly string[];
   readonly rows: readonly PageRow[];
   /** Rows left out because the device can work them out, by `slotName` (DESIGN §6, own echo). */
-  readonly omitted: ReadonlySet<string>;
+  readonly omitted: Pick<ReadonlySet<string>, "has">;
   readonly next: Position;
   readonly more: boolean;
   /** Digests as JSON, where the page is the last. */
@@ -38,7 +39,7 @@ export interface ReadRequest {
   readonly user: string;
   readonly position: Position;
   readonly limit: number;
-  readonly own: ReadonlyMap<string, EchoTrace>;
+  readonly own: OwnEcho;
 }
 
 const notFound: SpaceFailureText = {
@@ -139,11 +140,21 @@ function readPage(
   const wanted = Object.entries(start.cursors)
     .filter(([domain, after]) => (byName.get(domain)?.head ?? 0) > after)
     .map(([domain, after]) => ({ domain, after }));
-  const limit = read.limit + countComputable(read.own);
+  const limit = read.limit + countComputable(read.own.rows);
+  const allOwn = start.reset.length === 0 && isAllOwn(read.own, wanted, state);
   return chain(
-    snapshot.page({ space: read.request.space, domains: wanted, limit, maxBytes: core.limits.maxPageBytes }),
-    (page) => {
-      const { rows, omitted } = leaveOut(read, start.reset, page);
+    allOwn
+      ? noRows
+      : snapshot.page({
+          space: read.request.space,
+          domains: wanted,
+          limit,
+          maxBytes: core.limits.maxPageBytes,
+        }),
+    (page): ReadResult => {
+      const { rows, omitted } = allOwn
+        ? { rows: page.rows, omitted: read.own.rows }
+        : leaveOut(read, start.reset, page);
       return {
         reading: {
           state,
@@ -159,6 +170,8 @@ function readPage(
     },
   );
 }
+
+const noRows: Page = { rows: [], more: false };
 
 interface Start extends Position {
   readonly reset: readonly string[];
@@ -217,11 +230,11 @@ function leaveOut(
 ): { readonly rows: readonly PageRow[]; readonly omitted: ReadonlySet<string> } {
   const omitted = new Set<string>();
   const known = new Map((request.known ?? []).map(([domain, key, at]) => [slotName(domain, key), at]));
-  if (own.size === 0 && known.size === 0) return { rows: page.rows, omitted };
+  if (own.rows.size === 0 && known.size === 0) return { rows: page.rows, omitted };
   const rows = page.rows.filter((row) => {
     if (reset.includes(row.domain)) return true;
     const name = slotName(row.domain, row.key);
-    const trace = own.get(name);
+    const trace = own.rows.get(name);
     if (
       trace?.computable &&
       trace.last === row.version &&
