@@ -83,6 +83,11 @@ export class EventList {
     return this.#scanning.get(domain) ?? [];
   }
 
+  /** Whether any event has read a whole domain. */
+  get isScanned(): boolean {
+    return this.#scanning.size > 0;
+  }
+
   get touchedRows(): ReadonlyMap<RowId, readonly PendingEntry[]> {
     return this.#touching;
   }

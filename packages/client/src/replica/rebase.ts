@@ -20,15 +20,27 @@ export class Rebase {
   readonly patch: BasePatch | undefined;
   readonly #queue: PendingEntry[] = [];
   readonly #effects = new Map<PendingEntry, Effects>();
-  readonly #removed = new Set<PendingEntry>();
+  readonly #removed: ReadonlySet<PendingEntry>;
   readonly #affected = new Set<RowId>();
   /** Rows that events touch only since this rebase; the standing index does not know them yet. */
   readonly #newTouches = new Map<RowId, PendingEntry[]>();
 
-  constructor(events: EventList, patch: BasePatch | undefined) {
+  /** @param removed events that leave. */
+  constructor(
+    events: EventList,
+    patch: BasePatch | undefined,
+    removed: ReadonlySet<PendingEntry> = new Set(),
+  ) {
     this.#events = events;
     this.patch = patch;
-    if (!patch || events.isEmpty) return;
+    this.#removed = removed;
+    if (patch && !events.isEmpty) this.#queue.push(...this.#reachedBy(patch));
+    for (const entry of removed) this.#spread(entry, entry.effects.writes.keys());
+  }
+
+  /** The standing events, but for those that leave, that depend on rows of a patch, in order. */
+  #reachedBy(patch: BasePatch): PendingEntry[] {
+    const events = this.#events;
     const initial = new Set<PendingEntry>();
     for (const [domain, rows] of patch) {
       if (rows.size > 0) for (const entry of events.scanning(domain)) initial.add(entry);
@@ -46,16 +58,13 @@ export class Rebase {
         if (patch.get(domain)?.has(key)) for (const entry of entries) initial.add(entry);
       }
     }
-    this.#queue.push(...[...initial].sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1)));
+    return [...initial]
+      .filter((entry) => !this.#removed.has(entry))
+      .sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1));
   }
 
   enqueue(entry: PendingEntry): void {
     if (!this.#removed.has(entry)) insertInOrder(this.#queue, entry);
-  }
-
-  remove(entry: PendingEntry): void {
-    this.#removed.add(entry);
-    this.#spread(entry, entry.effects.writes.keys());
   }
 
   /** The next event to run, oldest first. */
@@ -102,6 +111,7 @@ export class Rebase {
           if (!this.#removed.has(other) && (this.#effects.get(other) ?? other.effects).writes.has(id)) break;
         }
       }
+      if (!this.#events.isScanned) continue;
       for (const other of this.#events.scanning(splitRowId(id)[0])) {
         if (other !== entry && comesBefore(entry.event, other.event)) this.enqueue(other);
       }

@@ -157,11 +157,12 @@ export class Replica {
       for (const event of step.add ?? []) this.#addDuringRebase(event, step.tried, this.#rebase);
       return;
     }
-    const rebase = new Rebase(this.#events, step.patch);
+    const removed = new Set<PendingEntry>();
     for (const id of step.remove ?? []) {
       const entry = this.#events.byId(id);
-      if (entry) rebase.remove(entry);
+      if (entry) removed.add(entry);
     }
+    const rebase = new Rebase(this.#events, step.patch, removed);
     for (const event of step.add ?? []) {
       if (!this.#events.byId(event.id) || step.remove?.has(event.id))
         rebase.enqueue(this.#events.insert(event));

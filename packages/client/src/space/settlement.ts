@@ -200,12 +200,13 @@ export function settle(
   const look = (event: PendingEvent): void => {
     const outcome = outcomes.get(event.id);
     if (outcome) {
-      const { void: isVoid, refused, ...tried } = event;
+      const { void: isVoid, refused } = event;
       // What was given up here is refused only now that it is known to have had no effect.
       const told = refused && isVoidOutcome(outcome) ? refusalOf(event, refused) : outcome;
       settled.set(event.id, told);
       const rejection = rejectionOf(told);
       if (rejection && (!isVoid || refused)) {
+        const { void: _void, refused: _refused, ...tried } = event;
         items.push(...rejectedItems(tried, rejection.code, rejection.message, "rejected", before));
         for (const key of createdKeys(event)) refusedKeys.add(key);
       }
