@@ -8,6 +8,8 @@ import type { Page, PageRow } from "../storage/port.js";
 const rowsPerSlice = 1_000;
 /** Rows of all indexes together, about 150 bytes each; a domain that has more by itself is fetched instead. */
 const maxIndexedRows = 1_000_000;
+/** What an index takes by itself, in rows: whoever names many domains, there or not, makes no more than a thousand. */
+const rowsPerIndex = 1_000;
 /** An index that nobody has used for so long is let go. */
 const idleMs = 60_000;
 /** Reading begins anew when deletes are cleared away meanwhile; more often than this only if that never stops. */
@@ -139,10 +141,10 @@ export class ReconcileIndexes {
     const stopTimer = this.#core.timers.after(idleMs, () => this.#drop(name));
     this.#kept.set(name, { ...index, stopTimer });
     let rows = 0;
-    for (const { items } of this.#kept.values()) rows += items.size;
+    for (const { items } of this.#kept.values()) rows += items.size + rowsPerIndex;
     for (const [oldest, { items }] of this.#kept) {
-      if (rows <= maxIndexedRows) break;
-      rows -= items.size;
+      if (rows <= maxIndexedRows || oldest === name) break;
+      rows -= items.size + rowsPerIndex;
       this.#drop(oldest);
     }
   }

@@ -203,4 +203,17 @@ describe("rule 10: POST /v1/reconcile", () => {
     expect(rows).toMatchObject([{ fields: { name: "b" } }]);
     expect(await reconcile(later, rows, head)).toMatchObject({ have: [], rounds: 1 });
   });
+
+  test("§13: whoever names domains without end makes the server keep no end of indexes", async () => {
+    const waiting = new Set<object>();
+    const after = (): (() => void) => {
+      const timer = {};
+      waiting.add(timer);
+      return () => void waiting.delete(timer);
+    };
+    const here = await world({ timers: { after } });
+    for (let i = 0; i < 1_200; i++) await ask(here, { domain: `d${i}` });
+    expect(waiting.size).toBeGreaterThan(500);
+    expect(waiting.size).toBeLessThanOrEqual(1_000);
+  });
 });
