@@ -1,4 +1,5 @@
 import { listMembers, removeMember, setMember } from "./access/members.js";
+import { readableSpace } from "./access/readable-space.js";
 import { createSpace, info, inspect, listSpaces, wipeSpace } from "./access/spaces.js";
 import { upgradeSpace } from "./apply/upgrade.js";
 import { type Core, makeCore } from "./core.js";
@@ -18,11 +19,9 @@ import { pullRows } from "./exchange/plain-pull.js";
 import { reconcile } from "./exchange/reconcile.js";
 import { ReconcileIndexes } from "./exchange/reconcile-index.js";
 import { writeAsServer } from "./exchange/server-write.js";
-import { spaceNotFound } from "./landfall-error.js";
-import { type MaybePromise, chain } from "./maybe-promise.js";
+import { chain } from "./maybe-promise.js";
 import { Retention } from "./operations/retention.js";
 import type { EngineOptions } from "./options.js";
-import type { Snapshot, SpaceState } from "./storage/port.js";
 
 /** Makes the core of a server: what HTTP, the hub and the command line stand on. Closing it closes its storage. */
 export function createEngine(options: EngineOptions): Engine {
@@ -105,17 +104,9 @@ async function rows(core: Core, user: User, query: RowsQuery): Promise<RowsPage>
   }
 }
 
-/** @throws LandfallError `not_found` for whoever may not know of the space. */
-function readable(snapshot: Snapshot, user: User, space: string): MaybePromise<SpaceState> {
-  return chain(snapshot.space(space, user.id), (found) => {
-    if (!found || found.role === undefined || found.role === "former") throw spaceNotFound();
-    return found.state;
-  });
-}
-
 function position(core: Core, user: User, space: string, device: string): Promise<SpacePosition> {
   return core.storage.read((snapshot) =>
-    chain(readable(snapshot, user, space), ({ generation, head }) =>
+    chain(readableSpace(snapshot, user, space), ({ generation, head }) =>
       chain(snapshot.domains(space), (domains) =>
         chain(snapshot.writer(space, generation, device, user.id), (writer) => ({
           generation,
@@ -135,7 +126,7 @@ function heads(
   domains: readonly string[],
 ): Promise<{ readonly [domain: string]: number }> {
   return core.storage.read((snapshot) =>
-    chain(readable(snapshot, user, space), () =>
+    chain(readableSpace(snapshot, user, space), () =>
       chain(snapshot.domains(space), (states) => {
         const byName = new Map(states.map(({ domain, head }) => [domain, head]));
         return Object.fromEntries(domains.map((domain) => [domain, byName.get(domain) ?? 0]));

@@ -5,10 +5,11 @@ import {
   fromBase64Url,
   toBase64Url,
 } from "@landfall/protocol";
+import { readableSpace } from "../access/readable-space.js";
 import { needsUpgrade, upgradeSpace } from "../apply/upgrade.js";
 import type { Core } from "../core.js";
 import type { User } from "../engine-types.js";
-import { LandfallError, spaceNotFound } from "../landfall-error.js";
+import { LandfallError } from "../landfall-error.js";
 import { type MaybePromise, chain, eachInTurn } from "../maybe-promise.js";
 import type { Snapshot, SpaceState } from "../storage/port.js";
 import type { ReconcileIndexes } from "./reconcile-index.js";
@@ -50,7 +51,7 @@ export async function reconcile(
     ...new Set([...(request.keys ?? []), ...wanted.map((position) => index.items.at(position).id)]),
   ];
   return core.storage.read((snapshot) =>
-    chain(readable(snapshot, user, space), (state) => {
+    chain(readableSpace(snapshot, user, space), (state) => {
       if (isElsewhere(state, request))
         return { text: answerText(state, "", { texts: [], more: false }), rows: 0 };
       return chain(readRows(core, snapshot, request, keys), (rows) => ({
@@ -69,17 +70,9 @@ function isElsewhere(
   return state.generation !== generation || state.head < upTo;
 }
 
-/** @throws LandfallError `not_found` for whoever may not know of the space. */
-function readable(snapshot: Snapshot, user: User, space: string): MaybePromise<SpaceState> {
-  return chain(snapshot.space(space, user.id), (found) => {
-    if (!found || found.role === undefined || found.role === "former") throw spaceNotFound();
-    return found.state;
-  });
-}
-
 async function readState(core: Core, user: User, space: string): Promise<SpaceState> {
   for (;;) {
-    const state = await core.storage.read((snapshot) => readable(snapshot, user, space));
+    const state = await core.storage.read((snapshot) => readableSpace(snapshot, user, space));
     if (!needsUpgrade(core, state)) return state;
     await core.storage.write(space, (transaction) => upgradeSpace(core, transaction));
   }
