@@ -336,7 +336,7 @@ export const serverFaults: readonly Fault[] = [
   {
     name: "reconcile-for-strangers",
     rule: "§13",
-    file: "packages/server/src/exchange/reconcile.ts",
+    file: "packages/server/src/access/readable-space.ts",
     find: 'if (!found || found.role === undefined || found.role === "former") throw spaceNotFound();',
     replace: "if (!found) throw spaceNotFound();",
     test: compared("who is no member, or no longer, gets what one gets of a space that does not exist"),
