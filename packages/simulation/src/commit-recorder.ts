@@ -128,7 +128,9 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
       return opened;
     },
     save(changes: SpaceChanges) {
-      if (changes.outcomes) batch.outcomes.push(...changes.outcomes.outcomes);
+      // What came under another device before was decided then.
+      const fresh = new Set(changes.outcomes?.fresh.map(({ id }) => id));
+      batch.outcomes.push(...(changes.outcomes?.outcomes.filter(({ id }) => fresh.has(id)) ?? []));
       return transaction.save(changes);
     },
     pruneTombstones(domain, upTo, limit) {
