@@ -125,8 +125,9 @@ function* ways(candidates: readonly Candidate[]): Generator<readonly EventStory[
 }
 
 function* leavings(doubtful: readonly number[]): Generator<readonly number[]> {
-  yield [];
+  // What need not be there is not taken to have been heard of.
   yield doubtful;
+  yield [];
   for (let kept = doubtful.length - 1; kept > 0; kept--) {
     yield doubtful.slice(kept);
     yield doubtful.slice(0, kept);
