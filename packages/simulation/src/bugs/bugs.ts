@@ -41,9 +41,8 @@ export const bugs: readonly Bug[] = [
     name: "page-ends-inside-a-version",
     rule: "rule 5",
     file: readSpace,
-    find: "const { rows, omitted } = leaveOut(read, start.reset, page);",
-    replace:
-      "const { rows, omitted } = leaveOut(read, start.reset, page.more ? { ...page, rows: page.rows.slice(0, -1) } : page);",
+    find: ": leaveOut(read, start.reset, page);",
+    replace: ": leaveOut(read, start.reset, page.more ? { ...page, rows: page.rows.slice(0, -1) } : page);",
     why: "The last row of every page is skipped.",
   },
   {
