@@ -166,6 +166,8 @@ function decisions({ events, outcomes, device, started }: Batch): Decided[] {
     const recorded = readBody(body);
     if (recorded.status === "applied") {
       const event = published.get(`${device} ${seq}`);
+      // A known event that comes under another seq, as from a clone, keeps its outcome there and does nothing more.
+      if (!event) continue;
       published.delete(`${device} ${seq}`);
       decided.push({
         status: "applied",
@@ -176,7 +178,7 @@ function decisions({ events, outcomes, device, started }: Batch): Decided[] {
         seq,
         ...(recorded.eff && { eff: recorded.eff }),
         ...(recorded.superseded && { superseded: recorded.superseded }),
-        ...(event?.rows && { rows: event.rows.map(({ text }) => JSON.parse(text) as Row) }),
+        ...(event.rows && { rows: event.rows.map(({ text }) => JSON.parse(text) as Row) }),
       });
     } else if (recorded.status !== "expired") {
       const code = recorded.status === "rejected" ? { code: recorded.code } : {};

@@ -124,21 +124,23 @@ function* ways(candidates: readonly Candidate[]): Generator<readonly EventStory[
   }
 }
 
+/** What may be left out, most of it first: what need not be there is not taken to have been heard of. */
 function* leavings(doubtful: readonly number[]): Generator<readonly number[]> {
-  // What need not be there is not taken to have been heard of.
+  if (doubtful.length <= 6) {
+    const sets = Array.from({ length: 2 ** doubtful.length }, (_, bits) =>
+      doubtful.filter((__, place) => (bits & (1 << place)) !== 0),
+    );
+    yield* sets.toSorted((a, b) => b.length - a.length);
+    return;
+  }
   yield doubtful;
-  yield [];
-  for (let kept = doubtful.length - 1; kept > 0; kept--) {
+  for (const one of doubtful) yield doubtful.filter((other) => other !== one);
+  for (let kept = 2; kept <= doubtful.length; kept++) {
     yield doubtful.slice(kept);
-    yield doubtful.slice(0, kept);
+    yield doubtful.slice(0, -kept);
   }
-  for (const one of doubtful) {
-    yield [one];
-    yield doubtful.filter((other) => other !== one);
-  }
-  if (doubtful.length > 7) return;
-  for (let bits = 0; bits < 2 ** doubtful.length; bits++)
-    yield doubtful.filter((_, place) => (bits & (1 << place)) !== 0);
+  for (const one of doubtful) yield [one];
+  yield [];
 }
 
 /** Runs pending events one after another; what cannot stand has no effect. */

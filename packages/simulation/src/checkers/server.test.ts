@@ -275,5 +275,7 @@ describe("rule 9: refusals of one id", () => {
     const said = texts(tale.history(), "outcomes");
     expect(said).toContain(`${e.count} is applied at 2, and also rejected as missing`);
     expect(said).toContain(`${e.pay} was refused as the id of another event`);
+    tale.add({ type: "storageFault", device: "d2", how: "older", lostEvents: [], lostItems: [] });
+    expect(texts(tale.history(), "outcomes")).not.toContain("the id of another event");
   });
 });
