@@ -39,11 +39,14 @@ async function backup(): Promise<string> {
   return file;
 }
 
-/** Brings the server back from a copy, as `landfall restore` does. @param atMs when. */
-async function restore(file: string, { isSaid = true, atMs = Date.now() } = {}): Promise<SqliteStorage> {
+/** Brings the server back from a copy, as `landfall restore` does. @param recoveryMs how long it takes back what it lost. */
+async function restore(
+  file: string,
+  { isSaid = true, ...options }: { readonly isSaid?: boolean; readonly recoveryMs?: number } = {},
+): Promise<SqliteStorage> {
   const storage = sqlite(file);
-  if (isSaid) await startRestoredGenerations(storage, { clock: { now: () => atMs }, random });
-  await place.replaceServer(storage);
+  if (isSaid) await startRestoredGenerations(storage, { clock: Date, random });
+  await place.replaceServer(storage, options);
   return storage;
 }
 
@@ -219,7 +222,7 @@ describe("a server that is restored, in its recovery window", () => {
     expect(texts(read)).toEqual({ n1: "old" });
 
     const later = await backup();
-    await restore(later, { atMs: Date.now() - 31 * 86_400_000 });
+    await restore(later, { recoveryMs: 0 });
     await settle(owner);
     expect(inboxOf(site)).toEqual(["lost n2"]);
     site.inbox.writeAgain(site.inbox.current[0]?.id ?? "");

@@ -45,7 +45,7 @@ export interface Place {
   /** Makes an installation of a user, with storage, clock and network of its own. */
   device(options?: DeviceOptions): Device;
   /** The server ends, and another goes on with that data at the same address. */
-  replaceServer(storage: SqliteStorage): Promise<void>;
+  replaceServer(storage: SqliteStorage, itsOptions?: { readonly recoveryMs?: number }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -85,8 +85,8 @@ export function openPlace({
   readonly storage?: SqliteStorage;
   readonly server?: Partial<ServerOptions<typeof schema>>;
 } = {}): Place {
-  const serve = (storage: SqliteStorage) =>
-    createServer({ schema, auth, development: true, ...options, storage });
+  const serve = (storage: SqliteStorage, itsOptions: { readonly recoveryMs?: number } = {}) =>
+    createServer({ schema, auth, development: true, ...options, ...itsOptions, storage });
   let storage = first;
   let server = serve(storage);
   const clashes: string[] = [];
@@ -158,10 +158,10 @@ export function openPlace({
         },
       };
     },
-    async replaceServer(other) {
+    async replaceServer(other, itsOptions) {
       await server.close();
       storage = other;
-      server = serve(storage);
+      server = serve(storage, itsOptions);
     },
     async close() {
       await Promise.all(clients.map((client) => client.close()));
