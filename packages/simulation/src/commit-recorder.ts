@@ -128,9 +128,10 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
       return opened;
     },
     save(changes: SpaceChanges) {
-      // What came under another device before was decided then.
       const fresh = new Set(changes.outcomes?.fresh.map(({ id }) => id));
-      batch.outcomes.push(...(changes.outcomes?.outcomes.filter(({ id }) => fresh.has(id)) ?? []));
+      for (const outcome of changes.outcomes?.outcomes ?? [])
+        // What came under another device before was decided then, unless that is what was decided now.
+        if (fresh.has(outcome.id) || outcome.body.includes('"id_conflict"')) batch.outcomes.push(outcome);
       return transaction.save(changes);
     },
     pruneTombstones(domain, upTo, limit) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Act, Plan, Step } from "./plan.js";
-import { type RunResult, run } from "./run.js";
+import type { Act, Plan, Step } from "@landfall/simulation/plan";
+import type { RunResult } from "@landfall/simulation/run";
+import { run } from "./world.js";
 
 const acts: readonly Act[] = [
   { do: "edit", domain: "folder", key: "f1", set: { name: "first" } },

@@ -1,0 +1,14 @@
+import { describe, expect, test } from "vitest";
+import { objectors, openSeeds, soundSeeds, wrongIn } from "./seeds.js";
+
+// In a file of their own, so that they run beside the others.
+describe("the world", () => {
+  test.each(soundSeeds(251, 500))(
+    "rules 1, 2, 3, 4, 5, 6, 7, 8, 9 and 10: seeds $first to $last come to rest, and no checker objects",
+    async ({ seeds }) => expect(await wrongIn(seeds)).toEqual([]),
+  );
+
+  test.each(openSeeds(251, 500))("seed $seed fails in $check still: $why", async ({ seed, check }) =>
+    expect(await objectors(seed)).toEqual([check]),
+  );
+});
