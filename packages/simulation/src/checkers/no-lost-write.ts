@@ -1,7 +1,7 @@
 import type { Stamp } from "@landfall/protocol";
 import type { Entry, History, Issue } from "../history.js";
 import type { Branch, Lineage } from "../model/lineage.js";
-import type { Checker, Finding } from "./checker.js";
+import { type Checker, type Finding, tabOf } from "./checker.js";
 import { decisionIn } from "./own-events.js";
 import { appliedIndex } from "./serializability.js";
 
@@ -106,12 +106,16 @@ function savedAndGone(history: History, lineage: Lineage): Finding[] {
   });
 }
 
-/** Events that a device still has at the end. */
+/** Events that a device may still have at the end: of a process that lives, or on a disk that was read last. */
 function endingOutboxes(entries: readonly Entry[]): Set<Stamp> {
   const pending = new Set<Stamp>();
-  const isQuiet = entries.some((entry) => entry.type === "quiet");
-  if (isQuiet) return pending;
-  // A run that never came to rest is the business of another checker.
-  for (const entry of entries) if (entry.type === "issue") pending.add(entry.event);
+  // When all is quiet nothing is pending; a run that never came to rest is the business of another checker too.
+  if (entries.some((entry) => entry.type === "quiet")) return pending;
+  const ended = new Set(entries.flatMap((entry) => (entry.type === "ended" ? [tabOf(entry)] : [])));
+  for (const entry of entries) {
+    if (entry.type === "issue" && !ended.has(tabOf(entry))) pending.add(entry.event);
+    if (entry.type === "started" && !ended.has(tabOf(entry)))
+      for (const event of Object.values(entry.outbox).flat()) pending.add(event);
+  }
   return pending;
 }
