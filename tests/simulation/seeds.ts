@@ -8,10 +8,7 @@ const perTest = 10;
  * it out of here.
  */
 const open: Readonly<Record<number, { readonly check: string; readonly why: string }>> = {
-  107: { check: "rebase", why: "the model counts a write as pending that a crash has left to nobody" },
-  277: { check: "outcomes", why: "an installation put back to an older state says a wrong `was`" },
   482: { check: "rebase", why: "the model does not know what a copy had pending when it was copied" },
-  483: { check: "outcomes", why: "as 277" },
 };
 
 export const said = ({ problems }: RunResult): string[] =>
