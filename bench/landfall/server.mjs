@@ -30,7 +30,11 @@ export function createRole() {
     async count() {
       const db = new DatabaseSync(file, { readOnly: true });
       try {
-        const { count } = db.prepare("SELECT count(*) AS count FROM records WHERE domain = ?").get(domain);
+        const { count } = db
+          .prepare(
+            "SELECT count(*) AS count FROM records JOIN domains ON domains.number = domain WHERE name = ?",
+          )
+          .get(domain);
         return Number(count);
       } finally {
         db.close();

@@ -1,20 +1,15 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestServer, startTestServer } from "@landfall/server/testing";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
-import { startBrokenServer } from "./conformance/broken-server.fixture.js";
-import { kitFaults } from "./conformance/faults.fixture.js";
+import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
 import { checks } from "./conformance/run.js";
 import { conformance, describeReport } from "./conformance.js";
 import { dev, serve } from "./serve.js";
 import { testTerminal } from "./terminal.fixture.js";
 import { signToken } from "./sign-token.fixture.js";
 
-/** Enough for a server on the same machine. */
-const patience = { newsMs: 1_500, headsMs: 1_500, quietMs: 300 };
-/** The whole kit takes some seconds, and longer where the machine has other work. */
-const whole = { timeout: 240_000 };
+/** What comes from a sound server on the same machine ends the waiting, so that this may be long. */
+const patience = { newsMs: 30_000, headsMs: 30_000, quietMs: 300 };
 const owner = "dev:kit-ann";
 const other = "dev:kit-bob";
 
@@ -25,7 +20,7 @@ describe("the kit on our own servers", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("landfall dev does all that the protocol says, and nothing is left behind", whole, async () => {
+  it("landfall dev does all that the protocol says, and nothing is left behind", async () => {
     const { terminal, url, stop } = testTerminal();
     const running = dev(
       {
@@ -47,37 +42,33 @@ describe("the kit on our own servers", () => {
     await running;
   });
 
-  it(
-    "landfall serve does too, and so does a server with one person's token as far as it can be asked",
-    whole,
-    async () => {
-      const secret = "a secret of at least thirty-two bytes";
-      const { terminal, url, stop } = testTerminal();
-      const running = serve(
-        {
-          port: 0,
-          host: "127.0.0.1",
-          maxSocketsPerAddress: 256,
-          keepDeletes: 90,
-          recoverFor: 30,
-          keepOutcomes: 30,
-          storage: `sqlite:${folder}/data.db`,
-          jwtSecret: secret,
-        },
-        terminal,
-      );
-      const [ann, bob] = [signToken(secret, "ann"), signToken(secret, "bob")];
-      const report = await conformance({ url: await url, token: ann, secondToken: bob, patience });
-      expect(report.results.filter(({ result }) => result !== "pass")).toEqual([]);
-      const alone = await conformance({ url: await url, token: ann, only: "members,stranger" });
-      expect(alone.failed).toBe(0);
-      expect(alone.results.filter(({ result }) => result === "skip").map(({ check }) => check)).toContain(
-        "stranger/indistinguishable",
-      );
-      stop();
-      await running;
-    },
-  );
+  it("landfall serve does too, and so does a server with one person's token as far as it can be asked", async () => {
+    const secret = "a secret of at least thirty-two bytes";
+    const { terminal, url, stop } = testTerminal();
+    const running = serve(
+      {
+        port: 0,
+        host: "127.0.0.1",
+        maxSocketsPerAddress: 256,
+        keepDeletes: 90,
+        recoverFor: 30,
+        keepOutcomes: 30,
+        storage: `sqlite:${folder}/data.db`,
+        jwtSecret: secret,
+      },
+      terminal,
+    );
+    const [ann, bob] = [signToken(secret, "ann"), signToken(secret, "bob")];
+    const report = await conformance({ url: await url, token: ann, secondToken: bob, patience });
+    expect(report.results.filter(({ result }) => result !== "pass")).toEqual([]);
+    const alone = await conformance({ url: await url, token: ann, only: "members,stranger" });
+    expect(alone.failed).toBe(0);
+    expect(alone.results.filter(({ result }) => result === "skip").map(({ check }) => check)).toContain(
+      "stranger/indistinguishable",
+    );
+    stop();
+    await running;
+  });
 
   it("says what keeps it from beginning", async () => {
     await expect(conformance({ url: "nonsense", token: "x" })).rejects.toThrow("is not an address");
@@ -87,54 +78,6 @@ describe("the kit on our own servers", () => {
     );
   });
 });
-
-describe("no check that cannot fail", () => {
-  let server: TestServer<unknown>;
-  beforeAll(async () => {
-    server = await startTestServer();
-  });
-  afterAll(() => server.close());
-
-  const faults = kitFaults(owner);
-
-  test("every check turns red by some fault", () => {
-    const red = new Set(faults.flatMap(({ reddens }) => reddens));
-    expect(checks.map(({ id }) => id).filter((id) => !red.has(id))).toEqual([]);
-  });
-
-  test.each(faults)("a server where $name: $reddens", async ({ reddens, tampering }) => {
-    const broken = await startBrokenServer(server.url, tampering());
-    try {
-      const report = await conformance({
-        url: broken.url,
-        token: owner,
-        secondToken: other,
-        only: reddens.join(),
-        patience,
-      });
-      expect(report.results.map(({ check, result, reason }) => [check, result, reason])).toEqual(
-        reddens
-          .toSorted(inOrder)
-          .map((check) => [check, "fail", expect.not.stringContaining("carried through")]),
-      );
-    } finally {
-      await broken.close();
-    }
-  });
-
-  test("a proxy that changes nothing turns nothing red", whole, async () => {
-    const fair = await startBrokenServer(server.url, {});
-    try {
-      const report = await conformance({ url: fair.url, token: owner, secondToken: other, patience });
-      expect(report.results.filter(({ result }) => result !== "pass")).toEqual([]);
-    } finally {
-      await fair.close();
-    }
-  });
-});
-
-const order = new Map(checks.map(({ id }, at) => [id, at]));
-const inOrder = (a: string, b: string): number => (order.get(a) ?? 0) - (order.get(b) ?? 0);
 
 test("the kit knows the protocol's shapes, and nothing else of ours", () => {
   const folder = new URL("./conformance/", import.meta.url);

@@ -1,7 +1,7 @@
 import type { Stamp } from "@landfall/protocol";
 import type { PendingEvent, PendingExpectation } from "./replica/pending-event.js";
 import { rejectedItems } from "./space/settlement.js";
-import { type ReplicaMeta, emptyMeta, putEvent, putItem, putMeta } from "./space/space-store.js";
+import { type ReplicaMeta, emptyMeta, putEntry, putEvent, putItem, putMeta } from "./space/space-store.js";
 import type { ClientStorage, StorageChange } from "./storage/port.js";
 
 /**
@@ -50,8 +50,8 @@ export async function adoptGuest(
           changes.push(putItem(space, item));
       } else changes.push(putEvent(space, renamed(event, newIds)));
     }
-    for (const { a, b, value } of local) changes.push({ type: "put", table: "local", space, a, b, value });
-    for (const { a, b, value } of inbox) changes.push({ type: "put", table: "inbox", space, a, b, value });
+    for (const { a, b, value } of local) changes.push(putEntry("local", space, a, b, value));
+    for (const { a, b, value } of inbox) changes.push(putEntry("inbox", space, a, b, value));
   }
   if (changes.length > 0) await account.commit(changes);
   return spaces;
@@ -72,16 +72,7 @@ async function stampAnew(
   const added = ids.filter((id) => !newIds.has(id));
   for (const id of added) newIds.set(id, nextStamp());
   if (added.length > 0)
-    await guest.commit(
-      added.map((id): StorageChange => ({
-        type: "put",
-        table: "meta",
-        space,
-        a: adoptedAs,
-        b: id,
-        value: newIds.get(id),
-      })),
-    );
+    await guest.commit(added.map((id) => putEntry("meta", space, adoptedAs, id, newIds.get(id))));
   return newIds;
 }
 

@@ -1,13 +1,15 @@
-import { type RandomPort, randomUuid } from "@landfall/protocol";
+import type { RandomPort } from "@landfall/protocol";
 import { storageName } from "./account.js";
+import { type Clock, type Installation, openInstallation } from "./installation.js";
 import type { NotePort } from "./ports.js";
+import { putAccount } from "./space/space-store.js";
 import { memoryStorage } from "./storage/memory.js";
 import {
   type ClientStorage,
   type ClientStorageFactory,
-  FencedError,
   type StorageChange,
   StorageError,
+  type StorageTable,
   termName,
 } from "./storage/port.js";
 
@@ -23,23 +25,13 @@ export interface AccountStorage {
   readonly offsetMs: number;
   /** What is wrong with the storage, for a person; null when nothing is. */
   readonly problem: string | null;
+  /** Why memory stands in for the storage, where it does: nothing that is written is safe on this device. */
+  readonly refusal?: StorageError;
+  /** Whether writes that no server had may be lost by it. */
+  readonly unsyncedLost: boolean;
 }
 
-interface Clock {
-  readonly reservedMs: number;
-  readonly offsetMs: number;
-}
-
-const put = (a: string, value: unknown): StorageChange => ({
-  type: "put",
-  table: "meta",
-  space: "",
-  a,
-  b: "",
-  value,
-});
-export const putDevice = (device: string): StorageChange => put("device", device);
-export const putClock = (clock: Clock): StorageChange => put("clock", clock);
+export const putClock = (clock: Clock): StorageChange => putAccount("clock", clock);
 
 const noteName = (name: string): string => `landfall:${name}`;
 
@@ -57,14 +49,34 @@ export function forgetStorage(notes: NotePort | undefined, name: string): void {
   notes?.write(noteName(name), null);
 }
 
-/** What was noted of a storage that is empty now: it was evicted, or deleted by hand. */
-function lossNoted(notes: NotePort | undefined, name: string): string | null {
-  const note = notes?.read(noteName(name));
-  if (!note) return null;
-  const pending = /"pending":(\d+)/.exec(note)?.[1] ?? "0";
-  const lost =
-    pending === "0" ? "Nothing unsynced was in it." : `${pending} unsynced writes were in it and are lost.`;
-  return `The data stored on this device is gone: it was evicted or deleted. ${lost} Everything else is fetched again.`;
+/** How many writes were noted as unsynced; undefined where nothing was noted. */
+function notedPending(notes: NotePort | undefined, name: string): number | undefined {
+  const note = /"pending":(\d+)/.exec(notes?.read(noteName(name)) ?? "")?.[1];
+  return note === undefined ? undefined : Number(note);
+}
+
+type Loss = Pick<AccountStorage, "problem" | "unsyncedLost">;
+const noLoss: Loss = { problem: null, unsyncedLost: false };
+const said: readonly (readonly [StorageTable, string])[] = [
+  ["inbox", "What had not been dealt with in the inbox is lost."],
+  ["local", "Records that never leave this device are lost."],
+];
+
+/** What a person is told of a storage of which tables are gone: they were evicted, damaged or deleted by hand. */
+function lossOf(gone: Installation["gone"], pending: number | undefined): Loss {
+  if (gone === "none" || (gone === "all" && pending === undefined)) return noLoss;
+  const isLost = (table: StorageTable): boolean => gone === "all" || gone.has(table);
+  const unsynced = pending === undefined ? "Unsynced writes" : `${pending} unsynced writes`;
+  const isKept = !isLost("outbox") || pending === 0;
+  const text = [
+    gone === "all"
+      ? "The data stored on this device is gone: it was evicted or deleted."
+      : "A part of the data stored on this device is gone: it was evicted or damaged.",
+    isKept ? "Nothing unsynced was in it." : `${unsynced} were in it and are lost.`,
+    ...said.flatMap(([table, sentence]) => (gone !== "all" && isLost(table) ? [sentence] : [])),
+    "Everything else is fetched again.",
+  ];
+  return { problem: text.join(" "), unsyncedLost: !isKept };
 }
 
 /**
@@ -82,73 +94,35 @@ export async function openAccount(options: {
   const name = storageName(app, account);
   let { factory } = options;
   let problem: string | null = null;
+  let refusal: StorageError | undefined;
   let opened: Installation;
   try {
     opened = await openInstallation(factory, name, random);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
+    refusal = error;
     problem = `${error.message} Until that is mended, data is kept in memory only and ends with this page.`;
     factory = memoryStorage();
     opened = await openInstallation(factory, name, random);
   }
-  const { isNew, ...installation } = opened;
-  if (isNew && installation.storage.persistent) problem ??= lossNoted(notes, name);
-  return { account, name, factory, ...installation, problem };
-}
-
-interface Installation extends Pick<AccountStorage, "storage" | "device" | "floorMs" | "offsetMs"> {
-  readonly isNew: boolean;
-}
-
-/** Opens a storage, and makes it an installation where it is empty. @throws StorageError */
-async function openInstallation(
-  factory: ClientStorageFactory,
-  name: string,
-  random: RandomPort,
-): Promise<Installation> {
-  const storage = await factory.open(name);
-  try {
-    // Read before the device is: whoever makes the installation meanwhile raises it.
-    const standing = Number((await storage.get("meta", "", termName)) ?? 0);
-    const [device, clock] = await Promise.all([
-      storage.get("meta", "", "device"),
-      storage.get("meta", "", "clock"),
-    ]);
-    const { reservedMs = 0, offsetMs = 0 } = (clock ?? {}) as Partial<Clock>;
-    const known = { storage, floorMs: reservedMs, offsetMs };
-    if (typeof device === "string") return { ...known, device, isNew: false };
-    return { ...known, ...(await makeInstallation(storage, randomUuid(random), standing)) };
-  } catch (error) {
-    await storage.close();
-    throw error;
-  }
-}
-
-/**
- * Gives an empty storage its device id. Of tabs that find it empty at the same time only one may: seqs are counted
- * by device (DESIGN rule 3), so all of them must be the same one.
- */
-async function makeInstallation(
-  storage: ClientStorage,
-  created: string,
-  standing: number,
-): Promise<Pick<Installation, "device" | "isNew">> {
-  try {
-    await storage.commit([putDevice(created), put(termName, standing + 1)], { space: "", term: standing });
-    return { device: created, isNew: true };
-  } catch (error) {
-    if (!(error instanceof FencedError)) throw error;
-    const device = await storage.get("meta", "", "device");
-    if (typeof device !== "string") throw error;
-    return { device, isNew: false };
-  }
+  const { gone, ...installation } = opened;
+  const loss = installation.storage.persistent ? lossOf(gone, notedPending(notes, name)) : noLoss;
+  return {
+    account,
+    name,
+    factory,
+    ...installation,
+    ...loss,
+    problem: problem ?? loss.problem,
+    ...(refusal && { refusal }),
+  };
 }
 
 /** Raises the fencing term: from here on every older leader changes nothing (DESIGN §8). */
 export async function raiseTerm(storage: ClientStorage): Promise<number> {
   const standing = Number((await storage.get("meta", "", termName)) ?? 0);
   // Under the term that was read, so that of two who raise it at once only one succeeds.
-  return storage.commit([put(termName, standing + 1)], { space: "", term: standing }).then(
+  return storage.commit([putAccount(termName, standing + 1)], { space: "", term: standing }).then(
     () => standing + 1,
     (error: unknown) => {
       // Without room for a term there is none to raise; syncing under the one that stands is what may make room.

@@ -15,11 +15,11 @@ import {
   noteStorage,
   openAccount,
   putClock,
-  putDevice,
   raiseTerm,
   readLastAccount,
   writeLastAccount,
 } from "./client-storage.js";
+import { deviceName, giveSpace, putDevice } from "./installation.js";
 import { tell } from "./listeners.js";
 import { createLoop } from "./loop/loop.js";
 import { type Loop, type LoopStatus, SyncError } from "./loop/port.js";
@@ -29,14 +29,12 @@ import { platformPorts } from "./platform.js";
 import type { ClientPorts } from "./ports.js";
 import { httpRemote } from "./remote/http.js";
 import { type Remote, RemoteError } from "./remote/port.js";
-import type { PendingEvent } from "./replica/pending-event.js";
 import { forkSessions } from "./space/recovery.js";
 import { migrateEvent, schemaRules } from "./space/schema-rules.js";
 import { type SpaceHandle, spaceHandle } from "./space/space-handle.js";
 import type { SessionContext } from "./space/session-context.js";
 import type { SpaceNews } from "./space/space-news.js";
 import { SpaceSession } from "./space/space-session.js";
-import { type ReplicaMeta, putEvent, putMeta } from "./space/space-store.js";
 import { type SpacesHandle, spacesHandle } from "./spaces-handle.js";
 import type { ClientStatus } from "./status.js";
 import { StatusKeeper } from "./status-keeper.js";
@@ -46,6 +44,7 @@ import { type ClientStorageFactory, type StorageChange, StorageError } from "./s
 import { type TabChannel, type TabMessage, openTabChannel } from "./tabs/channel.js";
 import { type Leadership, seekLead } from "./tabs/leader.js";
 import { type LeaderWatch, watchLeader } from "./tabs/leader-watch.js";
+import { type UnsyncedWrite, unsyncedWrites } from "./unsynced.js";
 
 export interface ClientOptions<S extends Schema> {
   readonly schema: S;
@@ -66,12 +65,6 @@ export interface ClientOptions<S extends Schema> {
   readonly remote?: Remote;
   readonly ports?: ClientPorts;
   readonly hash?: Sha256;
-}
-
-/** An unsynced write, as `signOut` exports it. */
-export interface UnsyncedWrite {
-  readonly space: string;
-  readonly event: PendingEvent;
 }
 
 export interface Client<S extends Schema = Schema> {
@@ -134,6 +127,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #tabs: TabChannel | undefined;
   #watch: LeaderWatch | undefined;
   #closed = false;
+  /** Somebody signs out: what was written now would be forgotten with the rest. */
+  #leaving = false;
 
   constructor(options: ClientOptions<S>) {
     this.#options = options;
@@ -175,8 +170,17 @@ class LandfallClient<S extends Schema> implements Client<S> {
   /** Opens an account's storage and joins its tabs; sessions that are open go on with its data. */
   async #openAccount(account: string): Promise<void> {
     const { random, notes } = this.#ports;
-    const open = (name: string): Promise<AccountStorage> =>
-      openAccount({ factory: this.#factory(), app: this.#app, account: name, random, notes });
+    const open = async (name: string): Promise<AccountStorage> => {
+      const found = await openAccount({
+        factory: this.#factory(),
+        app: this.#app,
+        account: name,
+        random,
+        notes,
+      });
+      if (found.unsyncedLost) this.#report("unsynced_lost", found.problem ?? "");
+      return found;
+    };
     const opened = await open(account);
     const clock = { now: () => this.#serverClock.now() };
     this.#stamps ??= new HybridClock({
@@ -196,7 +200,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       { kind: opened.storage.kind, persistent: opened.storage.persistent, problem: opened.problem },
       (pending) => noteStorage(notes, this.#opened, pending),
     );
-    if (opened.problem) this.#report("storage", opened.problem);
+    if (opened.problem && !opened.unsyncedLost) this.#report("storage", opened.problem);
     const isOther = before !== undefined && before.account !== guestAccount;
     for (const session of this.#sessions.values())
       await (isOther ? session.leaveAccount() : session.reload());
@@ -234,10 +238,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     const ports: ClientPorts = shared
       ? this.#ports
       : { ...this.#ports, locks: undefined, channel: undefined };
-    this.#tabs = openTabChannel(ports, opened.name, {
-      message: (message) => this.#hear(message),
-      missed: (space, payload) => this.#orReport(this.#sessions.get(space)?.hear(payload as SpaceNews)),
-    });
+    this.#tabs = openTabChannel(ports, opened.name, (message) => this.#hear(message));
     this.#lead = seekLead(ports, {
       name: opened.name,
       onLead: () => this.#beginLead(),
@@ -262,7 +263,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       throw error;
     });
     // The leader before may have found that this installation was copied, and given all its tabs another id.
-    const device = await this.#opened.storage.get("meta", "", "device");
+    const device = await this.#opened.storage.get("meta", "", deviceName);
     if (typeof device === "string") this.#opened = { ...this.#opened, device };
     for (const space of await this.#opened.storage.spaces()) {
       if (space === "") continue;
@@ -310,8 +311,10 @@ class LandfallClient<S extends Schema> implements Client<S> {
         this.#settleSync(message.id, message.error);
         return;
       default:
-        this.#orReport(
-          this.#hearSpace(message.space, message.payload as SpaceNews | { readonly type: "opened" }),
+        // It is taken in by and by; nobody waits for it who could hear that it failed.
+        this.#hearSpace(message.space, message.payload as SpaceNews | { readonly type: "opened" }).catch(
+          (error: unknown) =>
+            this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
         );
     }
   }
@@ -351,28 +354,14 @@ class LandfallClient<S extends Schema> implements Client<S> {
     else asked?.resolve();
   }
 
-  /** What other tabs tell is taken in by and by; nobody waits for it who could hear that it failed. */
-  #orReport(work: Promise<void> | undefined): void {
-    work?.catch((error: unknown) =>
-      this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
-    );
-  }
-
   #publish(space: string, news: SpaceNews): void {
     this.#status.changed();
     const tabs = this.#tabs;
     if (!tabs) return;
-    if (news.type === "cut") {
-      tabs.shows(space, news.revision);
-      tabs.post({ type: "cut", space, revision: news.revision, payload: news });
-    } else {
-      if (news.type === "write" && this.#term === undefined) this.#watch?.expect();
-      tabs.post({
-        type: news.type === "write" || news.type === "sent" ? news.type : "changed",
-        space,
-        payload: news,
-      });
-    }
+    const { type } = news;
+    if (type === "write" && this.#term === undefined) this.#watch?.expect();
+    const known = type === "write" || type === "sent" || type === "cut";
+    tabs.post({ type: known ? type : "changed", space, payload: news });
   }
 
   // --- spaces -------------------------------------------------------------------------------------------
@@ -400,6 +389,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
       reconcile: (request) => client.#session.authorized((token) => client.#remote.reconcile(request, token)),
       term: () => client.#term,
       fenced: () => client.#lead?.fenced(),
+      refusal: () => client.#opened.refusal,
+      leaving: () => client.#leaving,
       stored: () => client.#status.storageProblem(client.#opened.problem),
       unstored: (error) => client.#unstored(error),
       publish: (space, news) => client.#publish(space, news),
@@ -447,26 +438,15 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   /** Takes a new device id and the seqs of all outboxes back, in one transaction (DESIGN rule 3). */
   async #forkDevice(asking: SpaceSession): Promise<void> {
-    const { storage, device: from } = this.#opened;
+    const { storage, device: before } = this.#opened;
     const device = randomUuid(this.#ports.random);
-    const changes: StorageChange[] = [putDevice(device)];
+    const changes: StorageChange[] = putDevice(device);
     const open: SpaceSession[] = [];
     for (const space of await storage.spaces()) {
       if (space === "") continue;
       const session = this.#sessions.get(space);
-      if (session) {
-        open.push(session);
-        continue;
-      }
-      const meta = (await storage.get("meta", space, "replica")) as ReplicaMeta | undefined;
-      if (meta) changes.push(putMeta(space, { ...meta, device, nextSeq: 1 }));
-      for (const { value } of await storage.entries("outbox", space)) {
-        const { seq, ...event } = value as PendingEvent;
-        if (seq !== undefined)
-          changes.push(
-            putEvent(space, { ...event, was: event.was ?? { device: meta?.device ?? from, seq } }),
-          );
-      }
+      if (session) open.push(session);
+      else changes.push(...(await giveSpace(storage, space, { device, before, isBaseGone: false })));
     }
     await forkSessions(open, asking, device, changes, () => (this.#opened = { ...this.#opened, device }));
   }
@@ -476,7 +456,6 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (!opening) {
       opening = SpaceSession.open(space, this.#context(), options).then((session) => {
         this.#sessions.set(space, session);
-        this.#tabs?.shows(space, session.meta.revision);
         if (this.#term !== undefined) this.#loop.addSpace(session);
         else {
           this.#tabs?.post({ type: "changed", space, payload: { type: "opened" } });
@@ -547,29 +526,27 @@ class LandfallClient<S extends Schema> implements Client<S> {
   async signOut({ unsynced = "block" }: { readonly unsynced?: "block" | "export" | "discard" } = {}): Promise<
     readonly UnsyncedWrite[]
   > {
-    await this.#ready;
-    const { storage, factory, name } = this.#opened;
-    await this.#allSaved();
-    const found = new Map<string, UnsyncedWrite>();
-    for (const space of await storage.spaces()) {
-      for (const { a, value } of await storage.entries("outbox", space))
-        found.set(`${space} ${a}`, { space, event: value as PendingEvent });
+    this.#leaving = true;
+    try {
+      await this.#ready;
+      await this.#allSaved();
+      const writes = await unsyncedWrites(this.#opened.storage, this.#sessions.values());
+      if (writes.length > 0 && unsynced === "block") {
+        throw new SyncError(
+          "unsynced",
+          `${writes.length} writes have not reached the server. Sync first, or sign out with unsynced: "export" or "discard".`,
+        );
+      }
+      const { factory, name } = this.#opened;
+      await this.close();
+      await factory.destroy(name);
+      forgetStorage(this.#ports.notes, name);
+      writeLastAccount(this.#ports.notes, this.#app, null);
+      return unsynced === "discard" ? [] : writes;
+    } catch (error) {
+      this.#leaving = false;
+      throw error;
     }
-    // What the storage would not take is here only.
-    for (const { space, outbox } of this.#sessions.values())
-      for (const event of outbox.events) found.set(`${space} ${event.id}`, { space, event });
-    const writes = [...found.values()];
-    if (writes.length > 0 && unsynced === "block") {
-      throw new SyncError(
-        "unsynced",
-        `${writes.length} writes have not reached the server. Sync first, or sign out with unsynced: "export" or "discard".`,
-      );
-    }
-    await this.close();
-    await factory.destroy(name);
-    forgetStorage(this.#ports.notes, name);
-    writeLastAccount(this.#ports.notes, this.#app, null);
-    return unsynced === "discard" ? [] : writes;
   }
 
   /** Resolves when what was written so far is stored, or the storage has refused it. */

@@ -1,5 +1,5 @@
 export { type Stamp, stampReading } from "@landfall/protocol";
-export { type Client, type ClientOptions, type UnsyncedWrite, createClient } from "./client.js";
+export { type Client, type ClientOptions, createClient } from "./client.js";
 export type { FirstSync } from "./adopt.js";
 export { type Progress, type SyncState, type SpaceState, type SpaceSync, SyncError } from "./loop/port.js";
 export type { Credentials } from "./loop/session.js";
@@ -18,3 +18,4 @@ export type { ActionReceipt, BatchDomain, Explanation, SpaceHandle } from "./spa
 export type { Member, SpaceSummary, SpacesHandle } from "./spaces-handle.js";
 export type { ClientStatus, PendingStatus, SpaceStatus, StorageStatus } from "./status.js";
 export { type ClientStorage, type ClientStorageFactory, StorageError } from "./storage/port.js";
+export type { UnsyncedWrite } from "./unsynced.js";

@@ -63,3 +63,41 @@ test("a part that has not changed stays the same object", () => {
   expect(keeper.current.error).toBe(before.error);
   expect(keeper.current.storage).toBe(before.storage);
 });
+
+test("what changed before anybody listened is told to nobody; what changed since is told to all", () => {
+  const own: number[] = [0, 0];
+  const keeperOf = new StatusKeeper({ after: (_delayMs, run) => (due.push(run), () => undefined) }, () => []);
+  keeperOf.loop(live);
+  pass();
+  keeperOf.subscribe(() => (own[0] = (own[0] as number) + 1));
+  keeperOf.loop({ ...live });
+  pass();
+  expect(own).toEqual([0, 0]);
+  keeperOf.loop({ ...live, phase: "sending" });
+  keeperOf.subscribe(() => (own[1] = (own[1] as number) + 1));
+  pass();
+  expect(own).toEqual([1, 1]);
+});
+
+test("the storage's note of what is pending is kept whether anybody listens or not", () => {
+  const noted: number[] = [];
+  let count = 2;
+  const session = {
+    outbox: {
+      get count() {
+        return count;
+      },
+    },
+  };
+  const keeperOf = new StatusKeeper(
+    { after: (_delayMs, run) => (due.push(run), () => undefined) },
+    () => [session] as never,
+  );
+  keeperOf.storage({ kind: "memory", persistent: false, problem: null }, (pending) => noted.push(pending));
+  pass();
+  count = 0;
+  keeperOf.changed();
+  keeperOf.changed();
+  pass();
+  expect(noted).toEqual([2, 0]);
+});

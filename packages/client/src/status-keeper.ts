@@ -1,4 +1,5 @@
 import type { TimerPort } from "@landfall/protocol";
+import { keepSame } from "./keep-same.js";
 import { tell } from "./listeners.js";
 import type { LoopStatus } from "./loop/port.js";
 import type { SpaceSession } from "./space/space-session.js";
@@ -17,18 +18,6 @@ const idle: LoopStatus = {
   clockSkewMs: 0,
   spaces: {},
 };
-
-/** `next`, with each part that equals the old one being the old one: a part that is the same object has not changed. */
-function keepSame(old: unknown, next: unknown): unknown {
-  if (typeof old !== "object" || typeof next !== "object" || old === null || next === null) return next;
-  const before = old as { readonly [name: string]: unknown };
-  const entries = Object.entries(next).map(([name, value]) => [name, keepSame(before[name], value)] as const);
-  const same =
-    entries.length === Object.keys(before).length &&
-    entries.every(([name, value]) => Object.is(before[name], value));
-  if (same) return old;
-  return Array.isArray(next) ? next : Object.fromEntries(entries);
-}
 
 const mendingReason = (domains: readonly string[]): string =>
   `${domains.join(", ")} differed from the server's and is being mended.`;
@@ -76,6 +65,11 @@ export class StatusKeeper {
     this.#dirty = true;
     this.#cancel ??= this.#timers.after(coalesceMs, () => {
       this.#cancel = undefined;
+      let pending = 0;
+      for (const { outbox } of this.#sessions()) pending += outbox.count;
+      if (pending !== this.#noted) this.#onPending((this.#noted = pending));
+      // It is put together for whoever asks or listens.
+      if (this.#listeners.size === 0) return;
       const { current } = this;
       if (current === this.#told) return;
       this.#told = current;
@@ -86,17 +80,16 @@ export class StatusKeeper {
   get current(): ClientStatus {
     if (!this.#dirty && this.#current) return this.#current;
     this.#dirty = false;
-    const next = keepSame(this.#current, this.#compose()) as ClientStatus;
-    this.#current = next;
-    if (next.pending.count !== this.#noted) this.#onPending((this.#noted = next.pending.count));
-    return next;
+    return (this.#current = this.#compose(this.#current));
   }
 
-  #compose(): ClientStatus {
+  /** Every part of the old status that says the same stays the same object, and so does the whole. */
+  #compose(old: ClientStatus | undefined): ClientStatus {
     const spaces: Record<string, SpaceStatus> = {};
     let count = 0;
     let bytes = 0;
     let oldestAt: number | null = null;
+    let newest: number | null = null;
     let hasSynced = true;
     for (const { space, outbox, meta, repairs } of this.#sessions()) {
       count += outbox.count;
@@ -111,32 +104,34 @@ export class StatusKeeper {
         progress: null,
         lastSyncedAt: null,
       };
-      spaces[space] = {
+      const lastSyncedAt = sync.lastSyncedAt ?? meta.syncedAt ?? null;
+      if (lastSyncedAt !== null && (newest === null || lastSyncedAt > newest)) newest = lastSyncedAt;
+      const before = old?.spaces[space];
+      const repairing = keepSame(before?.repairing, repairs.running);
+      spaces[space] = keepSame(before, {
         ...sync,
-        lastSyncedAt: sync.lastSyncedAt ?? meta.syncedAt ?? null,
+        progress: keepSame(before?.progress, sync.progress),
+        lastSyncedAt,
         pending: outbox.count,
         hasSynced: synced,
-        reason: sync.reason || (repairs.running.length > 0 ? mendingReason(repairs.running) : ""),
-        repairing: repairs.running,
+        reason: sync.reason || (repairing.length > 0 ? mendingReason(repairing) : ""),
+        repairing,
         repairedRows: repairs.mendedRows,
-      };
+      });
     }
-    const newest = Object.values(spaces).reduce<number | null>(
-      (latest, { lastSyncedAt }) =>
-        lastSyncedAt !== null && (latest === null || lastSyncedAt > latest) ? lastSyncedAt : latest,
-      null,
-    );
-    return {
+    return keepSame(old, {
       ...this.#loop,
+      error: keepSame(old?.error, this.#loop.error),
       lastSyncedAt: this.#loop.lastSyncedAt ?? newest,
-      pending: { count, bytes, oldestAt },
+      pending: keepSame(old?.pending, { count, bytes, oldestAt }),
       hasSynced,
       storage: this.#storage,
-      spaces,
-    };
+      spaces: keepSame(old?.spaces, spaces),
+    });
   }
 
   subscribe(listener: () => void): () => void {
+    if (this.#listeners.size === 0) this.#told = this.current;
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

@@ -5,10 +5,11 @@ import * as request from "./exchange-request.js";
 import * as info from "./info.js";
 import * as reconcile from "./reconcile-message.js";
 import * as socket from "./socket-message.js";
+import * as whole from "./whole-answer.js";
 
 /** Every decoder of the package by its name, found by what it is. */
 export const decoders = new Map<string, Decoder<unknown>>();
-for (const module of [answer, request, reconcile, event, info, socket] as readonly Record<
+for (const module of [answer, whole, request, reconcile, event, info, socket] as readonly Record<
   string,
   unknown
 >[]) {

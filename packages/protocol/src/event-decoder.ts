@@ -20,6 +20,7 @@ import {
   tuple,
   uint,
 } from "./decode.js";
+import { isPlainWrite } from "./event-check.js";
 import type { Json } from "./json.js";
 import { limits } from "./limits.js";
 import type { Expectation, ExpectedVersion, OfferOp, Op, WireEvent } from "./op.js";
@@ -86,11 +87,15 @@ const opsEvent = object({ ...head, ops: array(opDecoder, limits.maxOpsPerEvent) 
 const actionEvent = object({ ...head, action: identifier, args: json });
 const voidEvent = object({ ...head, void: literal(true) });
 
-/** An event as a device sends it: ops, an action, or void. */
-export const eventDecoder: Decoder<WireEvent> = choose<WireEvent>(
-  [opsEvent, actionEvent, voidEvent],
-  (value) => (hasMember(value, "void") ? voidEvent : hasMember(value, "action") ? actionEvent : opsEvent),
+const anyEvent = choose<WireEvent>([opsEvent, actionEvent, voidEvent], (value) =>
+  hasMember(value, "void") ? voidEvent : hasMember(value, "action") ? actionEvent : opsEvent,
 );
+
+/** An event as a device sends it: ops, an action, or void. */
+export const eventDecoder: Decoder<WireEvent> = {
+  form: anyEvent.form,
+  read: (value) => (isPlainWrite(value) ? (value as WireEvent) : anyEvent.read(value)),
+};
 
 /** The part of an event that must be sound for the event to get an outcome of its own. */
 export const eventIdentityDecoder: Decoder<{ readonly id: string; readonly seq: number }> = {

@@ -2,7 +2,6 @@ import {
   type Decoder,
   type Infer,
   array,
-  boolean,
   choose,
   digits32,
   fieldName,
@@ -111,6 +110,10 @@ export const outcomeDecoder: Decoder<Outcome> = tagged("status", {
   }),
 });
 
+/** Events of this request with one seq and one index after the other, from these on; `allOutcomes` says what became of each. */
+const run = openObject({ seq: positive, count: positive, index: positive, modifiedAt: uint });
+export type OutcomeRun = Infer<typeof run>;
+
 export const digestDecoder = openObject({ index: uint, count: uint, sum: digits32 });
 const cursors = map(identifier, uint, limits.maxDomains);
 
@@ -125,6 +128,8 @@ const spaceError = openObject({
   at: optional(uint),
   /** generation_changed: until when rows that were lost may be offered back, in milliseconds of the server's clock; absent when they may not */
   recoverUntil: optional(uint),
+  /** generation_changed, restored: the device's newest seq in the generation that it knows, of what the space has of that */
+  lastSeq: optional(uint),
   /** cursor_ahead */
   head: optional(uint),
   /** seq_gap */
@@ -142,6 +147,8 @@ const settledSpace = {
   /** This device's newest handled seq, in the snapshot that the rows were read from. */
   lastSeq: uint,
   outcomes: array(outcomeDecoder, limits.maxEventsPerRequest * 10),
+  /** Outcomes that say nothing but what can be counted: most of those of a long outbox. */
+  runs: optional(array(run, limits.maxEventsPerRequest * 10)),
   /** Domains that are sent anew from 0: the base of each is replaced (DESIGN §6). */
   reset: optional(array(identifier, limits.maxDomains)),
 };
@@ -152,30 +159,11 @@ const pageEnd = {
 };
 const digests = optional(map(identifier, digestDecoder, limits.maxDomains));
 
-const spaceSuccess = openObject({
-  ...settledSpace,
-  rows: array(rowDecoder, limits.maxAnswerRows),
-  ...pageEnd,
-  more: boolean,
-  digests,
-});
-const spaceFailure = openObject({ space: identifier, error: spaceError });
-export type SpaceSuccess = Infer<typeof spaceSuccess>;
-export type SpaceFailure = Infer<typeof spaceFailure>;
-export type SpaceAnswer = SpaceSuccess | SpaceFailure;
-const spaceAnswer: Decoder<SpaceAnswer> = choose<SpaceAnswer>([spaceFailure, spaceSuccess], (value) =>
-  hasMember(value, "error") ? spaceFailure : spaceSuccess,
-);
-
-/** The answer of an exchange as one JSON text. */
-export const exchangeAnswer = openObject({
-  time: uint,
-  spaces: array(spaceAnswer, limits.maxSpacesPerRequest),
-});
-export type ExchangeAnswer = Infer<typeof exchangeAnswer>;
+/** What an answer is made of, whole or streamed. */
+export const answerParts = { spaceError, settledSpace, pageEnd, digests };
 
 /**
- * The same answer streamed, one JSON object a line (`application/x-ndjson`): `time` once; then for each
+ * The answer of an exchange streamed, one JSON object a line (`application/x-ndjson`): `time` once; then for each
  * space a `space` line, its rows in version order (lines without a `type`), `checkpoint` lines where a
  * broken stream may be resumed, and an `end` line; a `failure` line stands in place of all that, or ends a
  * space whose first pages were sent; `done` closes the stream. What ends without `done` was cut off.

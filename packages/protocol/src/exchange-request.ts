@@ -2,6 +2,7 @@ import {
   type Decoder,
   type Infer,
   array,
+  base64url,
   identifier,
   literal,
   map,
@@ -43,6 +44,20 @@ export const exchangeRequest = object({
 });
 export type ExchangeRequest = Infer<typeof exchangeRequest>;
 export type SpaceRequest = Infer<typeof spaceRequest>;
+
+/** `POST /v1/reconcile`: one round of finding out in which rows two replicas of a domain differ (rule 10). */
+export const reconcileRequest = object({
+  protocol: literal(1),
+  space: identifier,
+  generation: identifier,
+  domain: identifier,
+  /** Only rows of versions up to this one count: the index up to which the asking side has everything. */
+  upTo: uint,
+  frame: base64url(limits.maxReconcileFrameBytes),
+  /** Rows that the asking side wants by their keys: those that it has and the other side seems not to have. */
+  keys: optional(array(identifier, limits.maxReconcileRows)),
+});
+export type ReconcileRequest = Infer<typeof reconcileRequest>;
 
 /** `POST /v1/spaces` */
 export const createSpaceRequest = object({ space: optional(identifier) });

@@ -7,6 +7,7 @@ import * as info from "./info.js";
 import * as reconcile from "./reconcile-message.js";
 import * as request from "./exchange-request.js";
 import * as socket from "./socket-message.js";
+import * as whole from "./whole-answer.js";
 import { type Decoder, decode } from "./decode.js";
 import { shapeOf } from "./declared-shape.js";
 
@@ -18,6 +19,7 @@ interface Golden {
 const folder = new URL("../golden/v1/", import.meta.url);
 const decoders: Readonly<Record<string, unknown>> = {
   ...answer,
+  ...whole,
   ...event,
   ...info,
   ...reconcile,

@@ -1,7 +1,6 @@
 import {
   type Infer,
   array,
-  boolean,
   identifier,
   map,
   openObject,
@@ -11,7 +10,6 @@ import {
   text,
   uint,
 } from "./decode.js";
-import { rowDecoder } from "./exchange-answer.js";
 import type { Role } from "./exchange-request.js";
 import { limits } from "./limits.js";
 
@@ -52,15 +50,3 @@ export const createSpaceAnswer = openObject({ space: identifier, role, generatio
 export const membersAnswer = openObject({
   members: array(openObject({ user: text(limits.maxNameChars), role, since: uint }), limits.maxListed),
 });
-/** `GET /v1/spaces/:space/rows` */
-export const rowsAnswer = openObject({
-  space: identifier,
-  domain: identifier,
-  generation: identifier,
-  head: uint,
-  cursor: uint,
-  lastUpdateTime: uint,
-  more: boolean,
-  rows: array(rowDecoder, limits.maxAnswerRows),
-});
-export type RowsAnswer = Infer<typeof rowsAnswer>;

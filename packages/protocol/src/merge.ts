@@ -119,6 +119,7 @@ function update(
   const created = current.stamps["*"] ?? "";
   const superseded: SupersededField[] = [];
   let changed = false;
+  let grows = false;
   const named = Object.keys(set);
   for (const field of unset.length === 0 ? named : [...named, ...unset]) {
     const kind = kinds(field);
@@ -133,13 +134,15 @@ function update(
       superseded.push({ field, by: standing });
       continue;
     }
+    grows ||= !Object.hasOwn(fields, field) || !Object.hasOwn(stamps, field);
     // Equal stamps are one event's: a later step of an action wins over an earlier one.
     if (stamp > standing) stamps[field] = stamp;
     changed = true;
     if (Object.hasOwn(set, field)) fields[field] = set[field] as Json;
     else delete fields[field];
   }
-  return changed ? written(fields, stamps, superseded) : { ok: true, changed, state: current, superseded };
+  if (grows) return written(fields, stamps, superseded);
+  return { ok: true, changed, state: changed ? { fields, stamps } : current, superseded };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Op, UpdateOp } from "./op.js";
+import type { Op } from "./op.js";
 
 /**
  * What decoding a single op cannot see: that no (domain, key) is named twice, that an update names each
@@ -8,6 +8,9 @@ import type { Op, UpdateOp } from "./op.js";
  * @returns why the ops are invalid, or undefined.
  */
 export function opsConflict(ops: readonly Op[]): string | undefined {
+  const [only] = ops;
+  // Most events are one op on one key.
+  if (ops.length === 1 && only && only.op !== "deleteMany") return conflictWithin(only);
   const named = new Set<string>();
   const swept = new Set<string>();
   const domains = new Set<string>();
@@ -19,11 +22,8 @@ export function opsConflict(ops: readonly Op[]): string | undefined {
         return `a deleteMany by version is the only op on ${op.domain} in its event`;
       if (op.upTo !== undefined) swept.add(op.domain);
     }
-    if (op.op === "update") {
-      const twice = fieldNamedTwice(op);
-      if (twice !== undefined)
-        return `the update of ${op.domain}/${op.key} names the field ${twice} more than once`;
-    }
+    const within = conflictWithin(op);
+    if (within !== undefined) return within;
     if (swept.has(op.domain) && domains.has(op.domain))
       return `a deleteMany by version is the only op on ${op.domain} in its event`;
     domains.add(op.domain);
@@ -37,11 +37,13 @@ export function opsConflict(ops: readonly Op[]): string | undefined {
   return undefined;
 }
 
-/** A field that an update both sets and unsets, or unsets twice: which of the two was meant is not for the server to guess. */
-function fieldNamedTwice(op: UpdateOp): string | undefined {
+/** That an update both sets and unsets a field, or unsets it twice: which of the two was meant is not for the server to guess. */
+function conflictWithin(op: Op): string | undefined {
+  if (op.op !== "update" || op.unset === undefined) return undefined;
   const unset = new Set<string>();
-  for (const field of op.unset ?? []) {
-    if (unset.has(field) || (op.set !== undefined && Object.hasOwn(op.set, field))) return field;
+  for (const field of op.unset) {
+    if (unset.has(field) || (op.set !== undefined && Object.hasOwn(op.set, field)))
+      return `the update of ${op.domain}/${op.key} names the field ${field} more than once`;
     unset.add(field);
   }
   return undefined;

@@ -6,6 +6,7 @@ import * as info from "./info.js";
 import * as reconcile from "./reconcile-message.js";
 import * as request from "./exchange-request.js";
 import * as socket from "./socket-message.js";
+import * as whole from "./whole-answer.js";
 import { type CodeEntry, codes } from "./codes.js";
 import { type Decoder, decodeText } from "./decode.js";
 import type { Op, WireEvent } from "./op.js";
@@ -16,7 +17,8 @@ import { opsConflict } from "./ops-conflict.js";
 import { Reconciliation, answerFrame } from "./reconcile.js";
 import { decodeFrame } from "./reconcile-frame.js";
 import { ReconcileItems } from "./reconcile-items.js";
-import type { ReconcileAnswer, ReconcileRequest } from "./reconcile-message.js";
+import type { ReconcileRequest } from "./exchange-request.js";
+import type { ReconcileAnswer } from "./reconcile-message.js";
 import type { RecordRow } from "./row.js";
 
 const page = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
@@ -26,6 +28,7 @@ const source = readFileSync(new URL("limits.ts", import.meta.url), "utf8");
 const decoders = new Map<string, Decoder<unknown>>();
 for (const [name, member] of Object.entries({
   ...answer,
+  ...whole,
   ...event,
   ...info,
   ...reconcile,

@@ -1,32 +1,8 @@
-import {
-  type Infer,
-  array,
-  base64url,
-  boolean,
-  identifier,
-  literal,
-  object,
-  openObject,
-  optional,
-  uint,
-} from "./decode.js";
+import { type Infer, array, base64url, boolean, identifier, openObject, optional, uint } from "./decode.js";
 import { rowDecoder } from "./exchange-answer.js";
 import { limits } from "./limits.js";
 
-/** `POST /v1/reconcile`: one round of finding out in which rows two replicas of a domain differ (rule 10). */
-export const reconcileRequest = object({
-  protocol: literal(1),
-  space: identifier,
-  generation: identifier,
-  domain: identifier,
-  /** Only rows of versions up to this one count: the index up to which the asking side has everything. */
-  upTo: uint,
-  frame: base64url(limits.maxReconcileFrameBytes),
-  /** Rows that the asking side wants by their keys: those that it has and the other side seems not to have. */
-  keys: optional(array(identifier, limits.maxReconcileRows)),
-});
-export type ReconcileRequest = Infer<typeof reconcileRequest>;
-
+/** What answers a `reconcileRequest`. */
 export const reconcileAnswer = openObject({
   /** The space's own; when it is another than the one asked for, the rest is empty. */
   generation: identifier,

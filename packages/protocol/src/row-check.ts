@@ -8,16 +8,16 @@ const soundNames = new Set<string>();
 /** More names than any schema has; whoever sends more is checked the long way. */
 const maxSoundNames = 4_096;
 
-function isSoundName(name: string): boolean {
+export function isSoundName(name: string): boolean {
   if (soundNames.has(name)) return true;
   if (!isIdentifier(name)) return false;
   if (soundNames.size < maxSoundNames) soundNames.add(name);
   return true;
 }
 
-const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+export const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
-function areSoundFields(fields: object): boolean {
+export function areSoundFields(fields: object): boolean {
   let left: number = limits.maxFields;
   for (const name in fields) {
     if (left-- === 0 || !isSoundName(name)) return false;
@@ -41,7 +41,7 @@ function areSoundStamps(stamps: object): boolean {
   return Object.hasOwn(stamps, "*");
 }
 
-const isMap = (value: unknown): value is object =>
+export const isMap = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**

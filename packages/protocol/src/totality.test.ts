@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as answer from "./exchange-answer.js";
 import * as request from "./exchange-request.js";
 import * as event from "./event-decoder.js";
+import { countReads, mostReads } from "./counted-reads.fixture.js";
 import { decode, decodeText } from "./decode.js";
 import { shapeOf } from "./declared-shape.js";
 import { decoders } from "./declared-decoders.fixture.js";
@@ -46,32 +47,26 @@ describe("decoders are total (DESIGN §13)", () => {
     }
   });
 
-  it(
-    "20,000 broken inputs of all shapes: never a throw, never a long wait, always a message that can be sent back",
-    { timeout: 60_000 },
-    () => {
-      const all = [...decoders.values()].map((decoder) => ({ decoder, shape: parseShape(shapeOf(decoder)) }));
-      const random = generator(seed + 2);
-      let refused = 0;
-      let slowestMs = 0;
-      for (let i = 0; i < 20_000; i++) {
-        const { decoder, shape } = random.pick(all);
-        const value =
-          i % 10 === 0 ? random.pick(junk) : valueOf(shape, random, random.pick([0.02, 0.1, 0.3]));
-        const began = performance.now();
-        const result = decode(decoder, value);
-        slowestMs = Math.max(slowestMs, performance.now() - began);
-        if (result.ok) continue;
-        refused += 1;
-        if (result.message.length > limits.maxMessageChars || !result.message.isWellFormed())
-          expect.fail(`input ${i} of seed ${seed + 2}: ${result.message}`);
-      }
-      expect(refused).toBeGreaterThan(10_000);
-      expect(refused).toBeLessThan(19_900);
-      expect(slowestMs).toBeLessThan(1_000);
-      expect(({} as { polluted?: number }).polluted).toBeUndefined();
-    },
-  );
+  it("20,000 broken inputs of all shapes: never a throw, never more work than the input is large, always a message that can be sent back", () => {
+    const all = [...decoders.values()].map((decoder) => ({ decoder, shape: parseShape(shapeOf(decoder)) }));
+    const random = generator(seed + 2);
+    let refused = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const { decoder, shape } = random.pick(all);
+      const value = i % 10 === 0 ? random.pick(junk) : valueOf(shape, random, random.pick([0.02, 0.1, 0.3]));
+      const counted = countReads(value);
+      const result = decode(decoder, counted.value);
+      if (counted.reads() > mostReads(value))
+        expect.fail(`input ${i} of seed ${seed + 2} was read ${counted.reads()} times`);
+      if (result.ok) continue;
+      refused += 1;
+      if (result.message.length > limits.maxMessageChars || !result.message.isWellFormed())
+        expect.fail(`input ${i} of seed ${seed + 2}: ${result.message}`);
+    }
+    expect(refused).toBeGreaterThan(10_000);
+    expect(refused).toBeLessThan(19_900);
+    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+  });
 
   it.each([...decoders])("%s: raw text of every bad kind", (_name, decoder) => {
     const deep = 100_000;
@@ -106,9 +101,7 @@ describe("decoders are total (DESIGN §13)", () => {
       good.replaceAll(/"[a-z]+":/g, '"__proto__":'),
     ];
     for (const text of texts) {
-      const began = performance.now();
       const result = decodeText(decoder, text);
-      expect(performance.now() - began).toBeLessThan(1_000);
       if (!result.ok) expect(result.message.length).toBeLessThanOrEqual(limits.maxMessageChars);
     }
     expect(decodeText(decoder, "not JSON").ok).toBe(false);

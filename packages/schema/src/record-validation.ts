@@ -44,9 +44,8 @@ export function validateRecord(
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     return invalid([], "A record is an object of fields.");
   }
-  const given = Object.values(input).includes(undefined)
-    ? Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
-    : (input as { readonly [field: string]: unknown });
+  const all = input as { readonly [field: string]: unknown };
+  const given = Object.values(all).includes(undefined) ? pick(all, (field) => all[field] !== undefined) : all;
   const completed: Record<string, unknown> = { ...withMergedFields(given, merged) };
   for (const [field, kind] of merged) {
     const value = completed[field];
@@ -97,7 +96,11 @@ export function validatePatch(
   const patched = unset.length === 0 ? laid : pick(laid, (field) => !unset.includes(field));
   const checked = validateRecord(validator, merged, patched, touched);
   if (!checked.ok) return checked;
-  return { ...checked, set: pick(checked.value, (field) => Object.hasOwn(set, field)) };
+  const { value } = checked;
+  const written: Record<string, Json> = {};
+  for (const field of Object.keys(set))
+    if (Object.hasOwn(value, field)) written[field] = value[field] as Json;
+  return { ok: true, value, set: written };
 }
 
 /** The fields with an absent counter as 0 and an absent set as empty; the same object where none is absent. */
@@ -140,14 +143,20 @@ function copyFields(output: unknown): ValidRecord | Invalid {
     return invalid([], "The validator's output is not an object of fields.");
   }
   const fields: Record<string, Json> = {};
-  const entries = Object.entries(output).filter(([, value]) => value !== undefined);
-  if (entries.length > limits.maxFields)
-    return invalid([], `A record has at most ${limits.maxFields} fields.`);
-  for (const [field, value] of entries) {
+  let count = 0;
+  for (const field of Object.keys(output)) {
+    const value = (output as { readonly [field: string]: unknown })[field];
+    if (value === undefined) continue;
+    if (++count > limits.maxFields) return invalid([], `A record has at most ${limits.maxFields} fields.`);
     if (!isFieldName(field))
       return invalid([field], "A field name has 1–128 characters of A–Z a–z 0–9 . _ ~ : -.");
     if (field === "key")
       return invalid([field], "A record shows its own key under this name; give the field another.");
+    // Most values are plain text, which needs no copy.
+    if (typeof value === "string" && value.isWellFormed()) {
+      fields[field] = value;
+      continue;
+    }
     const copied = copyJson(value, [field]);
     if (!copied.ok) return copied;
     fields[field] = copied.value;

@@ -106,16 +106,12 @@ async function rows(core: Core, user: User, query: RowsQuery): Promise<RowsPage>
 
 function position(core: Core, user: User, space: string, device: string): Promise<SpacePosition> {
   return core.storage.read((snapshot) =>
-    chain(readableSpace(snapshot, user, space), ({ generation, head }) =>
-      chain(snapshot.domains(space), (domains) =>
-        chain(snapshot.writer(space, generation, device, user.id), (writer) => ({
-          generation,
-          head,
-          heads: Object.fromEntries(domains.map((domain) => [domain.domain, domain.head])),
-          lastSeq: writer?.lastSeq ?? 0,
-        })),
-      ),
-    ),
+    chain(readableSpace(snapshot, user, space, device), ({ state, domains, writer }) => ({
+      generation: state.generation,
+      head: state.head,
+      heads: Object.fromEntries(domains.map((domain) => [domain.domain, domain.head])),
+      lastSeq: writer?.lastSeq ?? 0,
+    })),
   );
 }
 
@@ -126,12 +122,10 @@ function heads(
   domains: readonly string[],
 ): Promise<{ readonly [domain: string]: number }> {
   return core.storage.read((snapshot) =>
-    chain(readableSpace(snapshot, user, space), () =>
-      chain(snapshot.domains(space), (states) => {
-        const byName = new Map(states.map(({ domain, head }) => [domain, head]));
-        return Object.fromEntries(domains.map((domain) => [domain, byName.get(domain) ?? 0]));
-      }),
-    ),
+    chain(readableSpace(snapshot, user, space), (found) => {
+      const byName = new Map(found.domains.map(({ domain, head }) => [domain, head]));
+      return Object.fromEntries(domains.map((domain) => [domain, byName.get(domain) ?? 0]));
+    }),
   );
 }
 

@@ -1,4 +1,11 @@
-import type { Outcome, Row, SpaceError, SpaceSuccess } from "@landfall/protocol";
+import {
+  type AskedEvent,
+  type Outcome,
+  type Row,
+  type SpaceError,
+  type SpaceSuccess,
+  allOutcomes,
+} from "@landfall/protocol";
 import type { Caller } from "./caller.js";
 import { Departure, must } from "./check.js";
 import { randomTail, stampOf, unguessable } from "./stamps.js";
@@ -68,7 +75,10 @@ export class Device {
   }
 
   /** One exchange. @throws Departure where the space is answered by an error. */
-  async exchange(part: object = {}, whole: object = {}): Promise<SpaceSuccess> {
+  async exchange(
+    part: { readonly events?: readonly AskedEvent[]; readonly [member: string]: unknown } = {},
+    whole: object = {},
+  ): Promise<SpaceSuccess> {
     const { spaces } = await this.caller.exchange(this.request(part, whole));
     const [answer] = spaces;
     must(
@@ -78,7 +88,7 @@ export class Device {
     if ("error" in answer)
       throw new Departure(`the space is answered by ${answer.error.code}: ${answer.error.message}`);
     this.generation ??= answer.generation;
-    return answer;
+    return { ...answer, outcomes: allOutcomes(answer, part.events ?? []) };
   }
 
   /** One exchange that the space's error must answer. */

@@ -1,3 +1,4 @@
+import { type AskedEvent, allOutcomes } from "@landfall/protocol";
 import type { Call, Loose, Reply, Tampering } from "./broken-server.fixture.js";
 
 // The ways of being wrong that the kit's test gives to a server, and what each tampers with.
@@ -83,13 +84,19 @@ export function changeAnswer(reply: Reply, change: (body: Loose) => void): void 
   }
 }
 
-/** Changes the space of each exchange's answer. */
+/** Changes the space of each exchange's answer; every outcome stands by itself there. */
 export const answering = (change: (space: LooseSpace, asked: Loose) => void): Tampering => ({
   answer(reply, call) {
     if (!isExchange(call)) return;
     const asked = spacesOf(parsedBody(call) ?? {});
     changeAnswer(reply, (body) =>
-      spacesOf(body).forEach((space, at) => change(space as LooseSpace, asked[at] ?? {})),
+      (spacesOf(body) as LooseSpace[]).forEach((space, at) => {
+        const { events = [] } = asked[at] ?? {};
+        if (space["runs"] !== undefined)
+          space.outcomes = allOutcomes(space as never, events as AskedEvent[]) as never;
+        delete space["runs"];
+        change(space, asked[at] ?? {});
+      }),
     );
   },
 });
@@ -157,13 +164,9 @@ export function forgetful(): Tampering {
         }
       });
     },
-    answer(reply, call) {
-      if (!isExchange(call)) return;
-      changeAnswer(reply, (body) => {
-        for (const space of spacesOf(body) as LooseSpace[])
-          for (const outcome of space.outcomes ?? []) Object.assign(outcome, originals.get(outcome.id));
-      });
-    },
+    ...answering((space) => {
+      for (const outcome of space.outcomes ?? []) Object.assign(outcome, originals.get(outcome.id));
+    }),
   };
 }
 

@@ -21,6 +21,8 @@ export interface ExchangeOptions {
   readonly probe: boolean;
   /** The request is about to go, with so many events. */
   readonly onSend: (events: number) => void;
+  /** It has gone. */
+  readonly onSent: () => void;
   readonly onTime: (serverMs: number) => void;
   readonly onProgress: () => void;
   /** Whether an answer is to be broken off at a checkpoint, because writes wait. */
@@ -99,6 +101,8 @@ export async function runExchange(options: ExchangeOptions): Promise<LifeEvent> 
   if (signal.aborted || (parts.length === 0 && !options.probe)) return { type: "skipped" };
   const work: Promise<void>[] = [];
   let current: TrackedSpace | undefined;
+  /** What one space does about its failure may take the others along: one after another, or each waits for the other. */
+  let failures = Promise.resolve();
   /** The space's part has ended; what nobody asked for, or was closed meanwhile, is passed over. */
   const take = (space: string): TrackedSpace | undefined => {
     const tracked = waiting.get(space);
@@ -127,28 +131,31 @@ export async function runExchange(options: ExchangeOptions): Promise<LifeEvent> 
     },
     failure(space, error) {
       const tracked = take(space);
-      if (tracked) work.push(tracked.fail(error));
+      if (tracked) work.push((failures = failures.then(() => tracked.fail(error))));
     },
   };
   options.onSend(asked.events);
   let following: Promise<void> | undefined;
   try {
     let backoffMs = 0;
-    if (follow) follow.replay(sink);
-    else {
+    if (follow) {
+      options.onSent();
+      follow.replay(sink);
+    } else {
       const answered = remote.exchange({ protocol: protocolVersion, device, spaces: parts }, sink, {
         token,
         signal,
       });
+      options.onSent();
       if (parts.length === 1) following = sender && sendAhead(options, sender, asked.events);
-      [{ backoffMs = 0 }] = await Promise.all([answered, following]);
+      ({ backoffMs = 0 } = await answered);
+      if (following) await following;
     }
-    await Promise.all(work);
+    for (const each of work) await each;
     for (const tracked of waiting.values()) tracked.trouble("The server's answer leaves the space out.");
     if (asked.events > 0) budget.passed();
     return { type: "answered", backoffMs };
   } catch (error) {
-    current?.space.broken();
     await Promise.all([...work, following]);
     // What went ahead of an answer that never came follows nothing.
     if (sender) sender.ahead = undefined;

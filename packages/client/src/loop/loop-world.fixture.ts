@@ -52,10 +52,11 @@ class FakeSpace implements SyncedSpace {
   deferMs: number | undefined;
   recovery: Recovery = { next: "again" };
   readonly failures: string[] = [];
-  brokenTimes = 0;
   stuck = false;
   #head = 0;
   #staged = 0;
+  /** The newest seq that was sent: an outcome comes only for what was. */
+  #sent = 0;
 
   constructor(readonly space: string) {}
 
@@ -67,8 +68,9 @@ class FakeSpace implements SyncedSpace {
     const events = Array.from({ length: Math.min(budget.events, this.sendable) }, (_, i) => ({
       seq: this.acked + i + 1,
     }));
+    this.#sent = this.acked + events.length;
     return Promise.resolve({
-      request: { space: this.space, cursors: { note: this.cursor }, events },
+      request: { space: this.space, acked: this.acked, cursors: { note: this.cursor }, events },
       bytes: events.length * 100,
     });
   }
@@ -87,16 +89,12 @@ class FakeSpace implements SyncedSpace {
   end(): Promise<Landing> {
     if (!this.stuck) {
       this.cursor = Math.max(this.cursor, this.#head);
-      this.acked = Math.max(this.acked, this.#staged);
+      this.acked = Math.max(this.acked, Math.min(this.#staged, this.#sent));
     }
     return Promise.resolve({
       moreToFetch: this.stuck,
       ...(this.deferMs === undefined ? {} : { retryAfterMs: this.deferMs }),
     });
-  }
-
-  broken(): void {
-    this.brokenTimes += 1;
   }
 
   failed(error: SpaceError): Promise<Recovery> {

@@ -430,7 +430,7 @@ describe("the loop", () => {
     write("a");
     await time.advance(10_000);
     expect(server.received.get("a")).toBe(1);
-    expect(space("a").brokenTimes).toBe(1);
+    expect(space("a").cursor).toBeLessThan(100_000);
     expect(server.requests).toMatchObject([{ events: 0 }, { events: 1 }]);
     await time.advance(200_000);
     expect(loop.status).toMatchObject({ state: "live" });
@@ -451,7 +451,7 @@ describe("the loop", () => {
     expect(loop.status.lastSyncedAt).toBeGreaterThanOrEqual(first + 30_000);
   });
 
-  test("a server of another protocol makes its spaces outdated; it is asked again every hour", async () => {
+  test("a server of another protocol makes its spaces outdated; it is asked again every five minutes", async () => {
     const { server, loop, time } = createWorld();
     server.weather = [
       () => ({
@@ -461,14 +461,14 @@ describe("the loop", () => {
         message: "This server speaks another protocol version.",
       }),
     ];
-    await time.advance(30 * minute);
+    await time.advance(4 * minute);
     expect(loop.status).toMatchObject({
       state: "outdated",
       reason: "This server speaks another protocol version.",
     });
     expect(server.requests.length).toBe(1);
     server.weather = [() => "ok"];
-    await time.advance(31 * minute);
+    await time.advance(3 * minute);
     expect([loop.status.state, server.requests.length]).toEqual(["live", 2]);
   });
 

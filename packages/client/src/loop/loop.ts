@@ -4,14 +4,18 @@ import { runExchange } from "./exchange.js";
 import { type LifeEvent, firstLife, step } from "./life.js";
 import { loopStatus } from "./loop-status.js";
 import { freshMs, idleMs, progressMs, renewRetryMs, turnMs, watchedIdleMs } from "./pace.js";
-import { PokeLine } from "./poke-line.js";
-import { type Loop, type LoopOptions, type LoopStatus, SyncError, type SyncedSpace } from "./port.js";
+import { PokeLine, watchOf } from "./poke-line.js";
+import {
+  type Loop,
+  type LoopOptions,
+  type LoopStatus,
+  type SpaceSync,
+  SyncError,
+  type SyncedSpace,
+} from "./port.js";
 import { TrackedSpace, type TrackingPorts } from "./tracked-space.js";
 
 const never = Number.POSITIVE_INFINITY;
-
-/** Characters of a `watch`; spaces that do not fit are polled. */
-const maxWatchChars = limits.maxSocketFrameBytes - 1_024;
 
 interface Waiter {
   readonly resolve: () => void;
@@ -33,6 +37,8 @@ class Synchronizer implements Loop {
   readonly #budget = createBudget();
   readonly #line: PokeLine | undefined;
   #waiters: readonly Waiter[] = [];
+  /** What the socket watches; undefined when that must be worked out again. */
+  #watch: { readonly [space: string]: readonly string[] } | undefined;
   #life = firstLife;
   #running = false;
   /** What a stopped run had under way has not ended yet. */
@@ -51,7 +57,7 @@ class Synchronizer implements Loop {
   #renewNotBeforeMs = 0;
   #retryAt: number | null = null;
   #toldMs = 0;
-  #told = "";
+  #told: LoopStatus | undefined;
   /** What the socket said hello with. */
   #greeting = { token: "", device: "" };
 
@@ -60,7 +66,12 @@ class Synchronizer implements Loop {
     const { remote, ports, session, serverClock, device } = options;
     const { pokes } = remote;
     const now = (): number => ports.uptime.now();
-    const chance = (): number => (ports.random.bytes(1)[0] as number) / 256;
+    let dice: number[] = [];
+    const chance = (): number => {
+      // A call for random bytes costs much more than the bytes.
+      if (dice.length === 0) dice = [...ports.random.bytes(64)];
+      return (dice.pop() as number) / 256;
+    };
     this.#tracking = {
       now,
       chance,
@@ -95,24 +106,22 @@ class Synchronizer implements Loop {
   // --- status -------------------------------------------------------------------------------------------
 
   get status(): LoopStatus {
-    return loopStatus(
-      this.#life,
-      Object.fromEntries([...this.#spaces].map(([space, { sync }]) => [space, sync])),
-      {
-        socketOpen: this.#line?.open === true,
-        sending: this.#sending,
-        retryAt: this.#retryAt,
-        clockSkewMs: this.#options.serverClock.skewMs,
-      },
-    );
+    const spaces: { [space: string]: SpaceSync } = {};
+    for (const [space, { sync }] of this.#spaces) spaces[space] = sync;
+    return loopStatus(this.#told, this.#life, spaces, {
+      socketOpen: this.#line?.open === true,
+      sending: this.#sending,
+      retryAt: this.#retryAt,
+      clockSkewMs: this.#options.serverClock.skewMs,
+    });
   }
 
   #report(): void {
     this.#toldMs = this.#tracking.now();
     const { status } = this;
-    const text = JSON.stringify(status);
-    if (text !== this.#told) this.#options.onStatus(status);
-    this.#told = text;
+    if (status === this.#told) return;
+    this.#told = status;
+    this.#options.onStatus(status);
   }
 
   // --- pace ---------------------------------------------------------------------------------------------
@@ -153,7 +162,8 @@ class Synchronizer implements Loop {
     }
     if (life.task !== before.task && life.task === "asking") void this.#ask();
     if (life.task !== before.task && life.task === "exchanging") this.#inFlight = this.#exchange();
-    this.#again();
+    // What else there is to do can wait until the request has gone.
+    else this.#again();
   }
 
   /** Asks for another token before this one expires; if that fails, this one serves until it is refused. */
@@ -216,8 +226,8 @@ class Synchronizer implements Loop {
         this.#sending = events > 0;
         sentMs = ports.clock.now();
         sendable = new Map(this.#all.map((tracked) => [tracked, tracked.space.sendable]));
-        this.#report();
       },
+      onSent: () => this.#again(),
       onTime: (ms) => serverClock.sample(ms, sentMs, ports.clock.now()),
       onProgress: () => now() - this.#toldMs >= progressMs && this.#report(),
       // Long fetching does not keep writes waiting: the rest is asked for together with them.
@@ -267,14 +277,7 @@ class Synchronizer implements Loop {
     if (mode !== "ready" || !this.#reached || session.token === undefined || this.#spaces.size === 0)
       return never;
     const next = line.upkeep();
-    const watch: { [space: string]: readonly string[] } = {};
-    let chars = 0;
-    for (const [name, tracked] of this.#spaces) {
-      chars += JSON.stringify([name, tracked.space.domains]).length;
-      tracked.watched = chars < maxWatchChars;
-      if (tracked.watched) watch[name] = tracked.space.domains;
-    }
-    line.watch(watch);
+    line.watch((this.#watch ??= watchOf(this.#all)));
     return next;
   }
 
@@ -291,18 +294,20 @@ class Synchronizer implements Loop {
       if (message.type === "revoked") tracked.look();
       // The device's own writes come back in the answer that they were sent with.
       else if (message.by === this.#options.device()) return;
-      else if (message.type === "delta") return void this.#takeDelta(tracked, message);
+      else if (message.type === "delta") return this.#takeDelta(tracked, message);
       else for (const domain of message.domains) tracked.hear(domain, message.index);
     }
     this.#again();
   }
 
   /** Has a space apply a delta. One that fits leaves nothing to do, and at most a new time to tell. */
-  async #takeDelta(tracked: TrackedSpace, message: DeltaMessage): Promise<void> {
-    const applied = await tracked.space.delta(message).catch(() => false);
-    if (applied) return void (tracked.confirm() && this.#report());
-    for (const domain of message.domains) tracked.hear(domain, message.index);
-    this.#again();
+  #takeDelta(tracked: TrackedSpace, message: DeltaMessage): void {
+    const taken = (applied: boolean): void => {
+      if (applied) return void (tracked.confirm() && this.#report());
+      for (const domain of message.domains) tracked.hear(domain, message.index);
+      this.#again();
+    };
+    tracked.space.delta(message).then(taken, () => taken(false));
   }
 
   #again(): void {
@@ -345,6 +350,7 @@ class Synchronizer implements Loop {
 
   addSpace(space: SyncedSpace): void {
     this.#spaces.set(space.space, new TrackedSpace(space, this.#tracking));
+    this.#watch = undefined;
     this.wake();
   }
 
@@ -352,6 +358,7 @@ class Synchronizer implements Loop {
     const tracked = this.#spaces.get(name);
     if (tracked) tracked.closed = true;
     this.#spaces.delete(name);
+    this.#watch = undefined;
     this.wake();
   }
 
@@ -366,6 +373,7 @@ class Synchronizer implements Loop {
 
   /** Nothing is under way or due: tells those who wait in `syncNow` how it ended. */
   #settle(): void {
+    if (this.#waiters.length === 0) return;
     const { state, reason, error } = this.status;
     for (const { resolve, reject } of this.#waiters) {
       if (state === "live" && !this.#waits) resolve();

@@ -1,6 +1,23 @@
-import type { ServerMessage } from "@landfall/protocol";
+import { type ServerMessage, limits } from "@landfall/protocol";
 import type { PokeChannel, PokeListener } from "../remote/port.js";
 import { backoffMs } from "./pace.js";
+import type { TrackedSpace } from "./tracked-space.js";
+
+/** Characters of a `watch`; spaces that do not fit are polled. */
+const maxWatchChars = limits.maxSocketFrameBytes - 1_024;
+
+/** What a socket is to watch: the spaces that fit, which learn that they are among them. */
+export function watchOf(all: readonly TrackedSpace[]): { readonly [space: string]: readonly string[] } {
+  const watch: { [space: string]: readonly string[] } = {};
+  let chars = 0;
+  for (const tracked of all) {
+    const { space, domains } = tracked.space;
+    chars += JSON.stringify([space, domains]).length;
+    tracked.watched = chars < maxWatchChars;
+    if (tracked.watched) watch[space] = domains;
+  }
+  return watch;
+}
 
 export interface PokeLineOptions {
   readonly connect: (listener: PokeListener) => PokeChannel;
@@ -20,7 +37,7 @@ export class PokeLine {
   #channel: PokeChannel | undefined;
   #failures = 0;
   #retryAtMs = 0;
-  #said = "";
+  #said: object | undefined;
 
   constructor(options: PokeLineOptions) {
     this.#options = options;
@@ -61,11 +78,10 @@ export class PokeLine {
     this.#retryAtMs = now() + backoffMs(++this.#failures, chance());
   }
 
-  /** Says what to watch, if that is new. */
+  /** Says what to watch, if that is another object than the last. */
   watch(spaces: { readonly [space: string]: readonly string[] }): void {
-    const text = JSON.stringify(spaces);
-    if (!this.#channel || text === this.#said) return;
-    this.#said = text;
+    if (!this.#channel || spaces === this.#said) return;
+    this.#said = spaces;
     this.#channel.watch(spaces);
   }
 
@@ -77,7 +93,7 @@ export class PokeLine {
     this.#channel?.close();
     this.#channel = undefined;
     this.open = false;
-    this.#said = "";
+    this.#said = undefined;
     this.#retryAtMs = 0;
   }
 }

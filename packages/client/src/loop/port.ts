@@ -62,8 +62,6 @@ export interface SyncedSpace {
   checkpoint(checkpoint: AnswerCheckpoint): void;
   /** Ends the space's part: stores and shows the cut, if it is whole. */
   end(end: AnswerEnd): Promise<Landing>;
-  /** The request failed midway: keeps what is staged up to the last checkpoint. */
-  broken(): void;
   /** `too_large` here means: the one event that was sent cannot get through at all. */
   failed(error: SpaceError): Promise<Recovery>;
   /** Applies a delta if it fits (DESIGN §6.1); false when the space must be fetched instead. */
@@ -144,7 +142,7 @@ export interface Loop {
   stop(): Promise<void>;
   addSpace(space: SyncedSpace): void;
   removeSpace(space: string): void;
-  /** Spaces have something to send, or the domains that they follow have changed. */
+  /** Spaces have something to send. */
   wake(): void;
   /**
    * Tries now, stopped spaces too, whatever the pace. Resolves when everything known at the call has landed.

@@ -1,4 +1,5 @@
 import type { ClockPort } from "@landfall/protocol";
+import { claimsOf } from "../account.js";
 import { RemoteError } from "../remote/port.js";
 import { SyncError } from "./port.js";
 
@@ -30,16 +31,10 @@ export interface Session {
 /** A token that lives longer than this is renewed a minute before it ends, a short one after four fifths of its life. */
 const renewEarlyMs = 60_000;
 
-/** When a JWT expires (RFC 7519 §4.1.4), as a hint for asking in time: nothing is verified here. */
+/** When a token expires, in milliseconds; undefined where it does not say. */
 function expiryMs(token: string): number | undefined {
-  try {
-    const { exp } = JSON.parse(
-      atob((token.split(".")[1] as string).replace(/-/g, "+").replace(/_/g, "/")),
-    ) as { exp?: unknown };
-    return typeof exp === "number" ? exp * 1000 : undefined;
-  } catch {
-    return undefined;
-  }
+  const { exp } = claimsOf(token);
+  return typeof exp === "number" ? exp * 1000 : undefined;
 }
 
 export function createSession(credentials: Credentials, clock: ClockPort): Session {

@@ -1,8 +1,18 @@
 import type { SpaceError } from "@landfall/protocol";
+import { keepSame } from "../keep-same.js";
 import type { AnswerEnd, AnswerHead } from "../remote/port.js";
 import type { Ahead } from "./ahead.js";
 import { askedMs, backoffMs, confirmMs, outdatedMs } from "./pace.js";
-import type { Budget, Landing, Recovery, SpacePart, SpaceState, SpaceSync, SyncedSpace } from "./port.js";
+import type {
+  Budget,
+  Landing,
+  Progress,
+  Recovery,
+  SpacePart,
+  SpaceState,
+  SpaceSync,
+  SyncedSpace,
+} from "./port.js";
 
 /** What can happen to a space: a whole cut landed, a part of one, trouble, or somebody asks to try again. A stop names its state. */
 type SpaceEvent = "landed" | "partial" | "trouble" | "retry";
@@ -62,6 +72,8 @@ export class TrackedSpace {
   /** Where the last answer left the space, and how often in a row it asked again without having come further. */
   #mark = "";
   #stalls = 0;
+  /** Up to where its outbox was settled when it asked: duplicates move nothing else. */
+  #acked = 0;
   /** The versions from and to which it catches up. */
   #cursor = 0;
   #from: number | undefined;
@@ -72,8 +84,12 @@ export class TrackedSpace {
     this.#ports = ports;
   }
 
+  #set(change: Partial<SpaceSync>): void {
+    this.sync = keepSame(this.sync, { ...this.sync, ...change });
+  }
+
   #pass(event: SpaceEvent, change: Partial<SpaceSync>): void {
-    this.sync = { ...this.sync, reason: "", ...change, state: table[this.sync.state][event] };
+    this.#set({ reason: "", ...change, state: table[this.sync.state][event] });
   }
 
   /** Whether events may go now. */
@@ -123,7 +139,7 @@ export class TrackedSpace {
       this.space.isBehind(this.#heads)
     )
       return false;
-    this.sync = { ...this.sync, lastSyncedAt: nowMs };
+    this.#set({ lastSyncedAt: nowMs });
     return true;
   }
 
@@ -155,6 +171,7 @@ export class TrackedSpace {
 
   #asks({ request }: SpacePart, round: number, denied: boolean): void {
     this.#cursor = Math.min(...Object.values(request.cursors));
+    this.#acked = request.acked ?? 0;
     this.#denied = denied;
     if (!denied) this.turn = round;
   }
@@ -169,14 +186,11 @@ export class TrackedSpace {
   came(version: number): void {
     const from = this.#from ?? 0;
     if (this.sync.state === "catching-up") {
-      this.sync = {
-        ...this.sync,
-        progress: {
-          done: Math.max(0, version - from),
-          total: Math.max(this.#to, version) - from,
-          unit: "changes",
-        },
-      };
+      const done = Math.max(0, version - from);
+      const total = Math.max(this.#to, version) - from;
+      this.#set({
+        progress: keepSame<Progress | null>(this.sync.progress, { done, total, unit: "changes" }),
+      });
     }
   }
 
@@ -199,7 +213,7 @@ export class TrackedSpace {
   #land({ lastSeq, cursors, scan }: AnswerEnd, { moreToFetch, retryAfterMs }: Landing): void {
     const { now, chance, serverMs } = this.#ports;
     const before = this.#mark;
-    this.#mark = JSON.stringify([lastSeq, cursors, scan]);
+    this.#mark = JSON.stringify([lastSeq, cursors, scan, this.#acked]);
     this.#looked = this.#looking;
     this.idle();
     if (retryAfterMs !== undefined) this.#sendAtMs = now() + askedMs(retryAfterMs, chance());
@@ -250,8 +264,8 @@ export class TrackedSpace {
   }
 
   stop(state: "outdated" | "frozen" | "revoked", reason: string): void {
-    this.#notBeforeMs = this.#ports.now() + outdatedMs;
-    this.sync = { ...this.sync, state, reason, progress: null };
+    this.#notBeforeMs = this.#ports.now() + askedMs(outdatedMs, this.#ports.chance());
+    this.#set({ state, reason, progress: null });
   }
 
   /** Somebody asks to try again: trouble is forgotten, and stops that may be over. */

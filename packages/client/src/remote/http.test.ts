@@ -278,7 +278,7 @@ describe("an exchange over HTTP", () => {
     // What an app does that has all that it waited for: it closes its client.
     const sink: AnswerSink = { ...listen(), end: () => void Promise.resolve().then(() => abort.abort()) };
     expect(await failureOf(exchange(remoteOf(url), sink, abort.signal))).toMatchObject({ kind: "network" });
-  }, 5_000);
+  });
 
   test("an abort ends it", async () => {
     const url = await serve(() => undefined);

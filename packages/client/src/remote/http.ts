@@ -82,14 +82,8 @@ async function refusal(
   });
 }
 
-/** Node's reader never settles if it is given up when all but the end was read, so that giving up ends each wait itself. */
-function rejectsOn(signal: AbortSignal): Promise<never> {
-  const givenUp = new Promise<never>((_, reject) =>
-    signal.addEventListener("abort", () => reject(new Error("The call was given up."))),
-  );
-  givenUp.catch(() => undefined);
-  return givenUp;
-}
+/** Why a call ends that is over or was given up; one for all, since making one anew with each call costs more than the call's end. */
+const over = new Error("The call was given up.");
 
 /** Makes one call; `read` gets the answer's text as it comes. */
 async function request<T>(
@@ -99,29 +93,28 @@ async function request<T>(
 ): Promise<T> {
   const { method, path, token, body, accept, signal } = call;
   const abort = new AbortController();
-  const giveUp = (): void => abort.abort();
-  const givenUp = rejectsOn(abort.signal);
   let timedOut = false;
   let cancelTimer = (): void => undefined;
-  const overNetwork = async <V>(what: Promise<V>): Promise<V> => {
-    cancelTimer();
-    cancelTimer = timers.after(silenceMs, () => {
-      timedOut = true;
-      giveUp();
-    });
-    try {
-      return await Promise.race([what, givenUp]);
-    } catch (cause) {
-      throw new RemoteError(
-        {
-          kind: "network",
-          timedOut,
-          message: timedOut ? "The server does not answer." : "The server cannot be reached.",
-        },
-        { cause },
-      );
-    }
+  let endWait = (_cause: unknown): void => undefined;
+  const giveUp = (): void => {
+    abort.abort(over);
+    endWait(over);
   };
+  const overNetwork = <V>(what: Promise<V>): Promise<V> =>
+    new Promise((resolve, reject) => {
+      cancelTimer();
+      cancelTimer = timers.after(silenceMs, () => {
+        timedOut = true;
+        giveUp();
+      });
+      endWait = (cause) => {
+        const message = timedOut ? "The server does not answer." : "The server cannot be reached.";
+        reject(new RemoteError({ kind: "network", timedOut, message }, { cause }));
+      };
+      what.then(resolve, endWait);
+      // Node's reader never settles if it is given up when all but the end was read, so that giving up ends each wait itself.
+      if (abort.signal.aborted) endWait(over);
+    });
   async function* texts(response: NetAnswer): AsyncGenerator<string> {
     const reader = response.body?.getReader();
     // Some platforms cannot stream an answer.
@@ -160,7 +153,7 @@ async function request<T>(
     cancelTimer();
     signal?.removeEventListener("abort", giveUp);
     // What was not read is not wanted; without this the connection would stay busy.
-    giveUp();
+    abort.abort(over);
   }
 }
 

@@ -2,6 +2,7 @@ import type {
   ExchangeRequest,
   Info,
   Outcome,
+  OutcomeRun,
   ReconcileAnswer,
   ReconcileRequest,
   Row,
@@ -17,6 +18,7 @@ export interface AnswerHead {
   readonly head: number;
   readonly lastSeq: number;
   readonly outcomes: readonly Outcome[];
+  readonly runs?: readonly OutcomeRun[];
   readonly reset: readonly string[];
 }
 

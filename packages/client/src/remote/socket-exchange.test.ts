@@ -83,9 +83,9 @@ class Far {
     return this;
   }
 
-  /** Fires the timers that are set. */
+  /** Fires the timers that are set, but not those that are set by it. */
   fire(): void {
-    for (const run of this.#timers) run();
+    for (const run of [...this.#timers]) run();
   }
 
   /** Makes an exchange; resolves to the time that the answer said. */

@@ -20,7 +20,7 @@ interface Serving {
   readonly urls: (string | undefined)[];
   /** The server's end, once there is one. */
   socket(): Promise<WebSocket>;
-  /** Fires the timers that are set. */
+  /** Fires the timers that are set, but not those that are set by it. */
   fire(): void;
 }
 
@@ -56,7 +56,12 @@ async function serve(
     clock,
     timers: { after },
   });
-  return { remote, said, urls, socket: () => first, fire: () => timers.forEach((run) => run()) };
+  const fire = (): void => {
+    const due = [...timers];
+    timers.clear();
+    for (const run of due) run();
+  };
+  return { remote, said, urls, socket: () => first, fire };
 }
 
 const welcome = (socket: WebSocket, { type }: { readonly type: string }): void => {
@@ -181,11 +186,16 @@ describe("the socket", () => {
     const second = listen();
     const channel = open(quiet.remote, second);
     await second.until(2);
-    quiet.fire();
+    for (let look = 0; look < 5; look++) quiet.fire();
     expect(second.log.length).toBe(2);
     channel.watch({ a: [] });
+    for (let look = 0; look < 3; look++) quiet.fire();
+    (await quiet.socket()).send(JSON.stringify({ type: "heads", time: 2, spaces: {} }));
+    expect(await second.until(3)).toContain("heads");
+    for (let look = 0; look < 3; look++) quiet.fire();
+    expect(second.log.length).toBe(3);
     quiet.fire();
-    expect(await second.until(3)).toContainEqual({ unauthorized: false, message: "The socket fell silent." });
+    expect(await second.until(4)).toContainEqual({ unauthorized: false, message: "The socket fell silent." });
   });
 
   test("closed by ourselves it says nothing more, and nothing can be said", async () => {

@@ -11,10 +11,10 @@ import {
 import type { SocketLike } from "../ports.js";
 import type { PokeChannel, PokeListener } from "./port.js";
 
-/** How long the server may take to welcome. */
-const welcomeMs = 30_000;
+/** The line is looked at so often, and not timed at every message; until then the server must have said its welcome. */
+const lookMs = 32_000;
 /** A server says `heads` every 30 s to who watches; a line that is silent for three of them is dead, whatever TCP believes. */
-const silenceMs = 95_000;
+const silentLooks = 4;
 /** An exchange that is not answered after so long is asked over HTTP. */
 const answerMs = 10_000;
 /** More events are for HTTP without being looked at: what is made of them is most likely too long. */
@@ -103,18 +103,21 @@ export function openPokes(
     if (message !== undefined)
       listener.closed({ unauthorized: code === socketCloseCodes.unauthorized, message });
   };
-  const expectWord = (): void => {
-    cancelTimer();
-    if (!socket) return;
-    if (!welcomed || Object.keys(watched).length > 0)
-      cancelTimer = timers.after(welcomed ? silenceMs : welcomeMs, () => end("The socket fell silent."));
+  /** Looks since the last word. */
+  let silent = 0;
+  const look = (): void => {
+    cancelTimer = timers.after(lookMs, () => {
+      silent = Object.keys(watched).length > 0 ? silent + 1 : 0;
+      if (!welcomed || silent === silentLooks) end("The socket fell silent.");
+      else look();
+    });
   };
   const say = (message: object): void => {
     // A socket that is still opening says hello and what is watched by itself.
     if (socket && opened) socket.send(JSON.stringify(message));
   };
   socket = webSocket(url, socketProtocol);
-  expectWord();
+  look();
   socket.onopen = () => {
     opened = true;
     say({ type: "hello", ...hello });
@@ -128,7 +131,7 @@ export function openPokes(
     const message = decoded.value;
     const first = message?.type === "welcome" && !welcomed;
     welcomed ||= first;
-    expectWord();
+    silent = 0;
     if (first) listener.open();
     if (message?.type === "answer") exchanges.answer(message.lines, message.id);
     else if (message) listener.message(message);
@@ -140,7 +143,6 @@ export function openPokes(
     watch(spaces) {
       watched = spaces;
       say({ type: "watch", spaces });
-      expectWord();
     },
     auth(token) {
       hello = { ...hello, token };

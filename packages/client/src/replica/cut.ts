@@ -24,6 +24,7 @@ export interface Cut {
   readonly rows: ReadonlyMap<string, ReadonlyMap<string, Row>>;
   /** Rows that base had and the server never: keys by domain. */
   readonly gone?: ReadonlyMap<string, readonly string[]>;
-  readonly outcomes: readonly FinalOutcome[];
+  /** By event id. */
+  readonly outcomes: ReadonlyMap<string, FinalOutcome>;
   readonly digests: { readonly [domain: string]: WireDigest };
 }

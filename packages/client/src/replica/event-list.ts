@@ -6,6 +6,8 @@ import { type PendingEvent, comesBefore } from "./pending-event.js";
 export interface PendingEntry {
   event: PendingEvent;
   effects: Effects;
+  /** It leaves with the step that is under way: nothing runs or reads it any more. */
+  leaves?: true;
 }
 
 /** Where an entry stands, or would stand, in an ordered list. */
@@ -43,30 +45,27 @@ export class EventList {
     return this.#byId.get(id);
   }
 
-  insert(event: PendingEvent): PendingEntry {
-    const entry: PendingEntry = { event, effects: noEffects };
+  /** @param effects what it does, where that is known. */
+  insert(event: PendingEvent, effects = noEffects): PendingEntry {
+    const entry: PendingEntry = { event, effects };
     this.#byId.set(event.id, entry);
     insertInOrder(this.entries, entry);
+    this.index(entry, effects);
     return entry;
   }
 
-  /** Says something new of an event that does not change its place among the others. */
-  replace(entry: PendingEntry, event: PendingEvent): void {
-    entry.event = event;
-  }
-
-  removeAll(removed: ReadonlySet<PendingEntry>): void {
-    if (removed.size === 0) return;
+  /** Lets those go that leave. */
+  removeAll(leaving: readonly PendingEntry[]): void {
     // Events leave in the order that they came, nearly always: then the rest of a long list is not looked at.
     let front = 0;
-    while (front < removed.size && removed.has(this.entries[front] as PendingEntry)) front += 1;
+    while (this.entries[front]?.leaves) front += 1;
     this.entries.splice(0, front);
-    if (front < removed.size) {
+    if (front < leaving.length) {
       let kept = 0;
-      for (const entry of this.entries) if (!removed.has(entry)) this.entries[kept++] = entry;
+      for (const entry of this.entries) if (!entry.leaves) this.entries[kept++] = entry;
       this.entries.length = kept;
     }
-    for (const entry of removed) {
+    for (const entry of leaving) {
       // An event that joined again in the same step has an entry of its own.
       if (this.#byId.get(entry.event.id) === entry) this.#byId.delete(entry.event.id);
       this.unindex(entry, entry.effects);
@@ -90,10 +89,6 @@ export class EventList {
 
   get touchedRows(): ReadonlyMap<RowId, readonly PendingEntry[]> {
     return this.#touching;
-  }
-
-  get isEmpty(): boolean {
-    return this.entries.length === 0;
   }
 
   index(entry: PendingEntry, effects: Effects): void {
@@ -125,8 +120,8 @@ function addTo(index: Map<string, PendingEntry[]>, name: string, entry: PendingE
 
 function removeFrom(index: Map<string, PendingEntry[]>, name: string, entry: PendingEntry): void {
   const entries = index.get(name);
-  if (!entries) return;
-  const at = entries.indexOf(entry);
-  if (at >= 0) entries.splice(at, 1);
-  if (entries.length === 0) index.delete(name);
+  const at = entries?.indexOf(entry) ?? -1;
+  if (!entries || at < 0) return;
+  if (entries.length === 1) index.delete(name);
+  else entries.splice(at, 1);
 }

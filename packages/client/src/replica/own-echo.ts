@@ -33,8 +33,11 @@ export function omittedRows(
   rules: ReplicaRules,
 ): Row[] {
   const rows: Row[] = [];
+  const { index: version, modifiedAt } = outcome;
   const eff: Stamp = outcome.eff ?? outcome.id;
-  for (const [domain, key] of (outcome.omitted ?? []) as readonly (readonly [string, string])[]) {
+  for (const omitted of outcome.omitted ?? []) {
+    const domain = omitted[0] as string;
+    const key = omitted[1] as string;
     const op = opOn(event.ops ?? [], domain, key);
     const before = current(domain, key);
     if (!op || (before && before.version >= outcome.index)) continue;
@@ -43,11 +46,11 @@ export function omittedRows(
     const merged = mergeRecord(isMadeAnew ? undefined : before, op, eff, rules.domain(domain).kinds);
     // A difference from what the server did shows in the digest, and is repaired and reported there.
     if (!merged.ok || !merged.changed) continue;
-    const place = { domain, key, version: outcome.index, modifiedAt: outcome.modifiedAt };
+    const { state } = merged;
     rows.push(
-      merged.state.deleted
-        ? { ...place, deleted: true }
-        : { ...place, fields: merged.state.fields, stamps: merged.state.stamps },
+      state.deleted
+        ? { domain, key, version, modifiedAt, deleted: true }
+        : { domain, key, version, modifiedAt, fields: state.fields, stamps: state.stamps },
     );
   }
   return rows;

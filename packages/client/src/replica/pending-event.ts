@@ -30,6 +30,8 @@ export interface PendingEvent {
   readonly refused?: { readonly code: string; readonly message: string };
   /** Its effect is in base and only its outcome is missing; kept with it, or it would count twice after a restart (DESIGN rule 5). */
   readonly confirmed?: true;
+  /** The server has said that a restored history has it: its effect is in the rows that are fetched of that (DESIGN rule 12). */
+  readonly restored?: true;
 }
 
 /** What is offered back to a server that lost it stands before what was written on it. */
@@ -41,6 +43,15 @@ export function comesBefore(a: PendingEvent, b: PendingEvent): boolean {
   if (a.seq !== undefined || b.seq !== undefined) return a.seq !== undefined;
   const offered = isOffer(a);
   return offered === isOffer(b) ? a.id < b.id : offered;
+}
+
+/**
+ * Takes the seqs of events back; what each was first sent under is remembered from then on (DESIGN rule 3). One that had
+ * none may have been sent by a copy of this installation, from `nextSeq` on.
+ */
+export function renumbered(events: readonly PendingEvent[], device: string, nextSeq: number): PendingEvent[] {
+  let next = nextSeq;
+  return events.map(({ seq = next++, ...event }) => ({ ...event, was: event.was ?? { device, seq } }));
 }
 
 /** The expectation as the wire has it, once every own event that it names was given a seq. */

@@ -156,7 +156,9 @@ describe("rebase", () => {
             const event: PendingEvent = { id: stampAt(each.late ? at - 25 : at), madeAt: at, ...each.write };
             if (pending.some((other) => other.id === event.id)) continue;
             add(event);
-            await replica.step({ add: [event] });
+            if (event.ops && pending.at(-1) === event)
+              replica.append(event, replica.try(event.ops, event.id));
+            else await replica.step({ add: [event] });
           } else {
             const patch = new Map<string, Map<string, Row>>();
             version += 1;
@@ -172,9 +174,10 @@ describe("rebase", () => {
             pending = pending.filter((event) => !remove.has(event.id));
             const running = replica.step({ patch, remove });
             if (each.meanwhile) {
-              const event: PendingEvent = { id: stampAt(at + 1), madeAt: at, ops: [each.meanwhile] };
+              const ops = [each.meanwhile];
+              const event: PendingEvent = { id: stampAt(at + 1), madeAt: at, ops };
               add(event);
-              void replica.step({ add: [event] });
+              replica.append(event, replica.try(ops, event.id));
             }
             await running;
           }

@@ -20,57 +20,51 @@ export class Rebase {
   readonly patch: BasePatch | undefined;
   readonly #queue: PendingEntry[] = [];
   readonly #effects = new Map<PendingEntry, Effects>();
-  readonly #removed: ReadonlySet<PendingEntry>;
-  readonly #affected = new Set<RowId>();
+  readonly #leaving: readonly PendingEntry[];
+  /** Rows whose pending state may have changed. */
+  readonly affected = new Set<RowId>();
   /** Rows that events touch only since this rebase; the standing index does not know them yet. */
   readonly #newTouches = new Map<RowId, PendingEntry[]>();
 
-  /** @param removed events that leave. */
-  constructor(
-    events: EventList,
-    patch: BasePatch | undefined,
-    removed: ReadonlySet<PendingEntry> = new Set(),
-  ) {
+  constructor(events: EventList, patch: BasePatch | undefined, leaving: readonly PendingEntry[]) {
     this.#events = events;
     this.patch = patch;
-    this.#removed = removed;
-    if (patch && !events.isEmpty) this.#queue.push(...this.#reachedBy(patch));
-    for (const entry of removed) this.#spread(entry, entry.effects.writes.keys());
+    this.#leaving = leaving;
+    if (patch && events.entries.length > 0) this.#queue.push(...this.#reachedBy(patch));
+    for (const entry of leaving) this.#spread(entry, entry.effects.writes.keys());
   }
 
   /** The standing events, but for those that leave, that depend on rows of a patch, in order. */
   #reachedBy(patch: BasePatch): PendingEntry[] {
     const events = this.#events;
     const initial = new Set<PendingEntry>();
+    const add = (entries: readonly PendingEntry[]): void => {
+      for (const entry of entries) if (!entry.leaves) initial.add(entry);
+    };
     for (const [domain, rows] of patch) {
-      if (rows.size > 0) for (const entry of events.scanning(domain)) initial.add(entry);
+      if (rows.size > 0) add(events.scanning(domain));
     }
     let patched = 0;
     for (const rows of patch.values()) patched += rows.size;
     if (patched < events.touchedRows.size) {
-      for (const [domain, rows] of patch) {
-        for (const key of rows.keys())
-          for (const entry of events.touching(rowId(domain, key))) initial.add(entry);
-      }
+      for (const [domain, rows] of patch)
+        for (const key of rows.keys()) add(events.touching(rowId(domain, key)));
     } else {
       for (const [id, entries] of events.touchedRows) {
         const [domain, key] = splitRowId(id);
-        if (patch.get(domain)?.has(key)) for (const entry of entries) initial.add(entry);
+        if (patch.get(domain)?.has(key)) add(entries);
       }
     }
-    return [...initial]
-      .filter((entry) => !this.#removed.has(entry))
-      .sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1));
+    return [...initial].sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1));
   }
 
   enqueue(entry: PendingEntry): void {
-    if (!this.#removed.has(entry)) insertInOrder(this.#queue, entry);
+    if (!entry.leaves) insertInOrder(this.#queue, entry);
   }
 
   /** The next event to run, oldest first. */
   next(): PendingEntry | undefined {
-    for (let entry = this.#queue.shift(); entry; entry = this.#queue.shift())
-      if (!this.#removed.has(entry)) return entry;
+    for (let entry = this.#queue.shift(); entry; entry = this.#queue.shift()) if (!entry.leaves) return entry;
     return undefined;
   }
 
@@ -92,7 +86,7 @@ export class Rebase {
       else moved.push(id);
     }
     for (const id of before.writes.keys()) if (!effects.writes.has(id)) moved.push(id);
-    for (const id of effects.writes.keys()) this.#affected.add(id);
+    for (const id of effects.writes.keys()) this.affected.add(id);
     this.#spread(entry, moved);
   }
 
@@ -102,19 +96,22 @@ export class Rebase {
    */
   #spread(entry: PendingEntry, rows: Iterable<RowId>): void {
     for (const id of rows) {
-      this.#affected.add(id);
-      for (const touching of [this.#events.touching(id), this.#newTouches.get(id) ?? []]) {
-        for (let i = position(touching, entry.event); i < touching.length; i++) {
-          const other = touching[i] as PendingEntry;
-          if (other === entry) continue;
-          this.enqueue(other);
-          if (!this.#removed.has(other) && (this.#effects.get(other) ?? other.effects).writes.has(id)) break;
-        }
-      }
+      this.affected.add(id);
+      this.#spreadTo(this.#events.touching(id), entry, id);
+      if (this.#newTouches.size > 0) this.#spreadTo(this.#newTouches.get(id) ?? [], entry, id);
       if (!this.#events.isScanned) continue;
       for (const other of this.#events.scanning(splitRowId(id)[0])) {
         if (other !== entry && comesBefore(entry.event, other.event)) this.enqueue(other);
       }
+    }
+  }
+
+  #spreadTo(touching: readonly PendingEntry[], entry: PendingEntry, id: RowId): void {
+    for (let i = position(touching, entry.event); i < touching.length; i++) {
+      const other = touching[i] as PendingEntry;
+      if (other === entry) continue;
+      this.enqueue(other);
+      if (!other.leaves && (this.#effects.get(other) ?? other.effects).writes.has(id)) break;
     }
   }
 
@@ -161,26 +158,21 @@ export class Rebase {
     // Most often the event asked for is the newest, so the search begins at the end.
     for (let i = entries.length - 1; i >= 0; i--) {
       const other = entries[i] as PendingEntry;
-      if (other === entry || this.#removed.has(other) || !comesBefore(other.event, entry.event)) continue;
+      if (other === entry || other.leaves || !comesBefore(other.event, entry.event)) continue;
       const state = (this.#effects.get(other) ?? other.effects).writes.get(id);
       if (state) return { state, by: other };
     }
     return undefined;
   }
 
-  /** Rows whose pending state may have changed. */
-  affectedRows(): ReadonlySet<RowId> {
-    return this.#affected;
-  }
-
   /** Makes the new effects the standing ones. */
   settle(): void {
     for (const [entry, effects] of this.#effects) {
-      if (this.#removed.has(entry)) continue;
+      if (entry.leaves) continue;
       this.#events.unindex(entry, entry.effects);
       entry.effects = effects;
       this.#events.index(entry, effects);
     }
-    this.#events.removeAll(this.#removed);
+    this.#events.removeAll(this.#leaving);
   }
 }

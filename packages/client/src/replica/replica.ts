@@ -1,5 +1,13 @@
 import type { Fields, MergeState, Op, Row, Stamp } from "@landfall/protocol";
-import { type Effects, type ViewReader, noEffects, rowId, runOps, splitRowId } from "./effects.js";
+import {
+  type Effects,
+  type RowId,
+  type ViewReader,
+  noEffects,
+  rowId,
+  runOps,
+  splitRowId,
+} from "./effects.js";
 import { EventList, type PendingEntry } from "./event-list.js";
 import { type PendingEvent, comesBefore } from "./pending-event.js";
 import { Rebase } from "./rebase.js";
@@ -24,8 +32,6 @@ export interface ReplicaStep {
   readonly remove?: ReadonlySet<string>;
   /** Events that join; one that leaves in the same step joins again, in its new place. */
   readonly add?: readonly PendingEvent[];
-  /** What the only event that joins does, as `try` has just found: it does not run again. */
-  readonly tried?: Effects | undefined;
 }
 
 /**
@@ -39,7 +45,15 @@ export class Replica {
   readonly #overlay = new Map<string, Map<string, MergeState>>();
   readonly #events = new EventList();
   readonly #shown = new Map<string, Map<string, ViewRecord>>();
-  readonly #listeners = new Set<(changes: ViewChanges) => void>();
+  /** All records of a domain, by key, until one of them changes. */
+  readonly #all = new Map<string, readonly ViewRecord[]>();
+  readonly #listeners = new Set<(changes: ViewChanges, later: (() => void)[]) => void>();
+  /** The view as it stands, which is what the newest event runs over. */
+  readonly #view: ViewReader = {
+    get: (domain, key) => this.#overlay.get(domain)?.get(key) ?? this.baseRow(domain, key),
+    version: (domain, key) => this.baseRow(domain, key)?.version ?? 0,
+    keys: (domain) => this.keys(domain),
+  };
   #rebase: Rebase | undefined;
   /** Hears which rows of a domain are about to be replaced, for the digest. */
   onBaseRows: ((domain: string, rows: Keys, base: ReadonlyMap<string, Row>) => void) | undefined;
@@ -62,7 +76,7 @@ export class Replica {
 
   /** The record's fields alone. */
   fields(domain: string, key: string): Fields | undefined {
-    const state = this.#overlay.get(domain)?.get(key) ?? this.baseRow(domain, key);
+    const state = this.#view.get(domain, key);
     return state && !state.deleted ? this.#rules.domain(domain).complete(state.fields) : undefined;
   }
 
@@ -72,6 +86,16 @@ export class Replica {
     const base = this.#base.get(domain);
     if (base) for (const [key, row] of base) if (!row.deleted && !overlay?.has(key)) yield key;
     if (overlay) for (const [key, state] of overlay) if (!state.deleted) yield key;
+  }
+
+  /** The domain's live records in the order of their keys: the same list as long as none of them changes. */
+  all(domain: string): readonly ViewRecord[] {
+    let all = this.#all.get(domain);
+    if (!all) {
+      all = Object.freeze([...this.keys(domain)].sort().map((key) => this.get(domain, key) as ViewRecord));
+      this.#all.set(domain, all);
+    }
+    return all;
   }
 
   baseRow(domain: string, key: string): Row | undefined {
@@ -100,7 +124,7 @@ export class Replica {
   /** Replaces what is known of an event (that it is void, or its seq where that leaves it in its place) without a change of its effect. */
   update(event: PendingEvent): void {
     const entry = this.#events.byId(event.id);
-    if (entry) this.#events.replace(entry, event);
+    if (entry) entry.event = event;
   }
 
   /**
@@ -118,17 +142,26 @@ export class Replica {
 
   /** What ops would do if they were written now. */
   try(ops: readonly Op[], stamp: Stamp): Effects {
-    const newest = { event: { id: stamp, madeAt: 0, ops }, effects: noEffects };
-    return runOps(ops, stamp, new Rebase(this.#events, undefined).reader(newest, this.#base), this.#rules);
+    return runOps(ops, stamp, this.#view, this.#rules);
+  }
+
+  /**
+   * Adds an event that is newer than all others and does what `try` has just found, so that nothing runs. It shows at
+   * once, also while a step is under way, which takes it along.
+   */
+  append(event: PendingEvent, tried: Effects): void {
+    const entry = this.#events.insert(event, tried);
+    this.#rebase?.enqueue(entry);
+    const changes = new Map<string, Keys>();
+    this.#overlayRows(tried.writes.keys(), changes);
+    this.#tell(changes);
   }
 
   /** Shows records of local domains as they are now: no pending event ever touches them, so nothing is re-run. */
   patchLocal(rows: readonly (Row | { readonly domain: string; readonly key: string })[]): void {
-    const changes = new Map<string, Set<string>>();
+    const changes = new Map<string, Map<string, unknown>>();
     for (const row of rows) {
-      let keys = changes.get(row.domain);
-      if (!keys) changes.set(row.domain, (keys = new Set()));
-      keys.add(row.key);
+      submap(changes, row.domain).set(row.key, row);
       const base = submap(this.#base, row.domain);
       if ("version" in row) base.set(row.key, row);
       else base.delete(row.key);
@@ -138,43 +171,44 @@ export class Replica {
   }
 
   #tell(changes: ViewChanges): void {
-    if (changes.size > 0) tell(this.#listeners, changes);
+    for (const domain of changes.keys()) this.#all.delete(domain);
+    const later: (() => void)[] = [];
+    tell(this.#listeners, changes, later);
+    tell(later);
   }
 
-  subscribe(listener: (changes: ViewChanges) => void): () => void {
+  /** @param listener may add to `later` what is told when every listener has taken the changes (DESIGN rule 5). */
+  subscribe(listener: (changes: ViewChanges, later: (() => void)[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /**
-   * Takes a step. Synchronous unless an action has to run; while one runs, the old view stands and built-in
-   * ops may be added, which show at once and are carried over. Other steps wait for the promise.
+   * Takes a step. Synchronous unless an action has to run; while one runs, the old view stands, and events may be
+   * appended. Other steps wait for the promise.
    */
   step(step: ReplicaStep): void | Promise<void> {
-    if (this.#rebase) {
-      const onlyAdds = !step.patch && !step.remove && step.add?.every((event) => event.ops);
-      if (!onlyAdds) throw new Error("A step of a replica waits for the one before it.");
-      for (const event of step.add ?? []) this.#addDuringRebase(event, step.tried, this.#rebase);
-      return;
-    }
-    const removed = new Set<PendingEntry>();
+    if (this.#rebase) throw new Error("A step of a replica waits for the one before it.");
+    if (this.#events.entries.length === 0 && !step.add?.length) return this.#tell(this.#patch(step.patch));
+    const leaving: PendingEntry[] = [];
     for (const id of step.remove ?? []) {
       const entry = this.#events.byId(id);
-      if (entry) removed.add(entry);
+      if (!entry) continue;
+      entry.leaves = true;
+      leaving.push(entry);
     }
-    const rebase = new Rebase(this.#events, step.patch, removed);
+    const rebase = new Rebase(this.#events, step.patch, leaving);
     for (const event of step.add ?? []) {
       if (!this.#events.byId(event.id) || step.remove?.has(event.id))
         rebase.enqueue(this.#events.insert(event));
     }
     this.#rebase = rebase;
-    return this.#run(rebase, step.tried);
+    return this.#run(rebase);
   }
 
-  #run(rebase: Rebase, tried?: Effects): void | Promise<void> {
+  #run(rebase: Rebase): void | Promise<void> {
     for (let entry = rebase.next(); entry; entry = rebase.next()) {
-      const effects = tried ?? this.#execute(entry, rebase.reader(entry, this.#base));
-      tried = undefined;
+      const effects = this.#execute(entry, rebase.reader(entry, this.#base));
       if (effects instanceof Promise) {
         const running = entry;
         return effects.then((done) => {
@@ -198,26 +232,33 @@ export class Replica {
     );
   }
 
-  /** Shows a built-in write on the view that stands, and has the running rebase take it along. */
-  #addDuringRebase(event: PendingEvent, tried: Effects | undefined, running: Rebase): void {
-    if (this.#events.byId(event.id)) return;
-    const entry = this.#events.insert(event);
-    const now = new Rebase(this.#events, undefined);
-    now.record(entry, tried ?? (this.#execute(entry, now.reader(entry, this.#base)) as Effects));
-    this.#commit(now);
-    running.enqueue(entry);
+  #commit(rebase: Rebase): void {
+    const changes = this.#patch(rebase.patch);
+    rebase.settle();
+    this.#overlayRows(rebase.affected, changes);
+    this.#tell(changes);
   }
 
-  #commit(rebase: Rebase): void {
-    const affected = rebase.affectedRows();
-    // Of a patch the very rows are told: a first sync has a hundred thousand of them.
+  /** Moves base. Of a patch the very rows are told: a first sync has a hundred thousand of them. */
+  #patch(patch: BasePatch = new Map()): Map<string, Keys> {
     const changes = new Map<string, Keys>();
-    for (const [domain, rows] of rebase.patch ?? []) {
+    for (const [domain, rows] of patch) {
+      const base = submap(this.#base, domain);
+      const shown = this.#shown.get(domain);
       if (rows.size > 0) changes.set(domain, rows);
-      this.#patchDomain(domain, rows);
+      this.onBaseRows?.(domain, rows, base);
+      for (const [key, row] of rows) {
+        if (row) base.set(key, row);
+        else base.delete(key);
+        shown?.delete(key);
+      }
     }
-    rebase.settle();
-    for (const id of affected) {
+    return changes;
+  }
+
+  /** Puts what pending events make of rows over base, and says where that is another state. */
+  #overlayRows(ids: Iterable<RowId>, changes: Map<string, Keys>): void {
+    for (const id of ids) {
       const [domain, key] = splitRowId(id);
       const state = this.#events.lastState(id);
       if (this.#overlay.get(domain)?.get(key) === state) continue;
@@ -230,18 +271,6 @@ export class Replica {
       if (told?.has(key)) continue;
       if (told instanceof Set) told.add(key);
       else changes.set(domain, new Set(told?.keys()).add(key));
-    }
-    this.#tell(changes);
-  }
-
-  #patchDomain(domain: string, rows: ReadonlyMap<string, Row | null>): void {
-    const base = submap(this.#base, domain);
-    const shown = this.#shown.get(domain);
-    this.onBaseRows?.(domain, rows, base);
-    for (const [key, row] of rows) {
-      if (row) base.set(key, row);
-      else base.delete(key);
-      shown?.delete(key);
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Outcome, Row, WireDigest } from "@landfall/protocol";
+import { type Outcome, type Row, type WireDigest, allOutcomes } from "@landfall/protocol";
 import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
 import type { Cut, FinalOutcome } from "./cut.js";
 import { omittedRows } from "./own-echo.js";
@@ -21,7 +21,7 @@ export class Staging {
   #cursors: Cursors;
   #scan: Cursors = {};
   #digests: { readonly [domain: string]: WireDigest } = {};
-  #generation = "";
+  #generation: string | undefined;
   #lastSeq = 0;
   /** The newest version of a staged row. */
   #newest = 0;
@@ -49,13 +49,18 @@ export class Staging {
     return this.#cursors;
   }
 
+  /** The history that it is of; undefined while nothing has come. */
+  get generation(): string | undefined {
+    return this.#generation;
+  }
+
   get scan(): { readonly [domain: string]: number } {
     return this.#scan;
   }
 
   /** Whether nothing has come yet, and nothing is left to come of an earlier pull. */
   get isFresh(): boolean {
-    return this.#generation === "" && this.#reset.size === 0;
+    return this.#generation === undefined && this.#reset.size === 0;
   }
 
   /** Rows staged so far. */
@@ -83,7 +88,8 @@ export class Staging {
       this.#cursors[domain] = 0;
     }
     this.deferredForMs = undefined;
-    for (const outcome of head.outcomes) this.#takeOutcome(outcome, sent.get(outcome.id));
+    for (const outcome of allOutcomes(head, [...sent.values()]))
+      this.#takeOutcome(outcome, sent.get(outcome.id));
   }
 
   #takeOutcome(outcome: Outcome, event: PendingEvent | undefined): void {
@@ -137,13 +143,13 @@ export class Staging {
       if (staged.size > 0) rows.set(domain, staged);
     }
     return {
-      generation: this.#generation,
+      generation: this.#generation as string,
       lastSeq: this.#lastSeq,
       // A cut that cannot be stored is made again later, of what has come meanwhile too; what it was is not changed.
       cursors: { ...this.#cursors },
       reset: [...this.#reset],
       rows,
-      outcomes: [...this.#outcomes.values()],
+      outcomes: this.#outcomes,
       digests: this.#digests,
     };
   }

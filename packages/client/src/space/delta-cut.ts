@@ -33,7 +33,7 @@ export function deltaCut(
     cursors: { ...cursors, ...moved },
     reset: [],
     rows,
-    outcomes: [],
+    outcomes: new Map(),
     digests: {},
   };
 }

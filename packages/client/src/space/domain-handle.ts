@@ -22,7 +22,7 @@ import { select } from "@landfall/schema";
 import type { RecordMeta, ViewRecord } from "../replica/view-record.js";
 import { WriteError, domainWrites } from "./domain-writes.js";
 import { type LiveQuery, liveQuery } from "./live-query.js";
-import type { NewEvent, Receipt } from "./receipt.js";
+import { type NewEvent, type Receipt, shownAtOnce } from "./receipt.js";
 import type { SettledOutcome } from "./settlement.js";
 import type { LocalRow } from "./space-news.js";
 import type { SpaceSession } from "./space-session.js";
@@ -112,14 +112,19 @@ function submitLocal(session: SpaceSession, op: Op): Receipt {
     );
   }
   replica.patchLocal(shown);
-  const saved = session.save(
+  const stored = session.save(
     ...shown.map((row) => ("version" in row ? putLocal(space, row) : dropLocal(space, row.domain, row.key))),
   );
-  void saved.then(
+  void stored.then(
     () => context.publish(space, { type: "local", rows: shown }),
     () => undefined,
   );
-  return { id, saved, settled: saved.then(() => localOutcome), shown: Promise.resolve() };
+  return {
+    id,
+    saved: session.safe(stored),
+    settled: stored.then(() => localOutcome),
+    shown: shownAtOnce,
+  };
 }
 
 /** How writes of a domain reach the replica when they stand alone. */
@@ -139,13 +144,12 @@ export function domainHandle(
   const fields = (key: string): Fields | undefined => replica.fields(name, key);
   /** What the record must be like when the server gets to the op. */
   const expected = ({ op, key }: RecordOp, { expect }: WriteOptions = {}): NewEvent["expect"] => {
-    const standing = replica.baseRow(name, key)?.version ?? 0;
-    if (op === "restore") {
-      // The tombstone is the server's already, or the last own event on the key makes it.
-      const last = replica.pendingOf(name, key).at(-1);
-      return [[name, key, last ? { event: last.id } : standing]];
-    }
-    return expect === undefined ? undefined : [[name, key, expect === "current" ? standing : expect]];
+    // A tombstone that is restored is the server's already, or the last own event on the key makes it.
+    const last = op === "restore" ? replica.pendingOf(name, key).at(-1) : undefined;
+    if (last) return [[name, key, { event: last.id }]];
+    const wanted = op === "restore" ? "current" : expect;
+    if (wanted === undefined) return undefined;
+    return [[name, key, wanted === "current" ? (replica.baseRow(name, key)?.version ?? 0) : wanted]];
   };
   const writes = domainWrites(domain, fields, (op, options?: WriteOptions): RecordReceipt => ({
     ...submit(op, expected(op, options)),
@@ -160,7 +164,7 @@ export function domainHandle(
 
   const handle = {
     get,
-    all: () => query({}),
+    all: () => replica.all(name),
     query,
     watch(
       queryOrListener: Query<AnyRecord> | ((records: readonly AnyRecord[]) => void),
@@ -177,8 +181,8 @@ export function domainHandle(
     },
     live,
     watchRecord: (key: string, listener: () => void) =>
-      replica.subscribe((changes) => {
-        if (changes.get(name)?.has(key)) listener();
+      replica.subscribe((changes, later) => {
+        if (changes.get(name)?.has(key)) later.push(listener);
       }),
     ...writes,
     create: (input: unknown, options: { readonly key?: string } = {}) =>

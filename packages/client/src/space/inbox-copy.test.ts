@@ -18,7 +18,7 @@ const cut: Cut = {
   reset: [],
   rows: new Map(),
   digests: {},
-  outcomes: [{ id, seq: 1, status: "rejected", code: "deleted", message: "Gone." }],
+  outcomes: new Map([[id, { id, seq: 1, status: "rejected", code: "deleted", message: "Gone." }]]),
 };
 const outbox = { sent: [update], unsent: [], hasOpenExpectations: false };
 const gone: Row = { domain: "project", key: "p1", version: 3, modifiedAt: 3, deleted: true };

@@ -1,6 +1,8 @@
-import { type Fields, type Json, type Op, type RandomPort, randomIdentifier } from "@landfall/protocol";
+import type { Fields, Json, Op } from "@landfall/protocol";
+import type { DomainHandle } from "./domain-handle.js";
 import { WriteError } from "./domain-writes.js";
-import type { InboxItem } from "./inbox-item.js";
+import type { PendingEvent } from "../replica/pending-event.js";
+import type { InboxChoice, InboxItem } from "./inbox-item.js";
 import type { NewEvent, Receipt } from "./receipt.js";
 import type { SpaceSession } from "./space-session.js";
 import { dropItem } from "./space-store.js";
@@ -19,13 +21,25 @@ export interface InboxHandle {
   dismiss(id: string): Promise<void>;
 }
 
-export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHandle {
+/** @param handles of the domains: what is written again is checked against the schema as every write is. */
+export function inboxHandle(session: SpaceSession, handles: ReadonlyMap<string, DomainHandle>): InboxHandle {
   let current: readonly InboxItem[] | undefined;
   session.subscribeInbox(() => (current = undefined));
 
   /** Items whose write is on its way to the storage: a button pressed twice must not write twice. */
   const underWay = new Set<string>();
-  const find = (id: string): InboxItem => itemOf(session, underWay.has(id) ? "" : id);
+  const find = (id: string, choice: InboxChoice): InboxItem => {
+    const item = session.inbox.get(underWay.has(id) ? "" : id);
+    if (!item) throw new WriteError("missing", "That item has been dealt with already.");
+    if (!item.choices.includes(choice))
+      throw new WriteError("invalid", `That item is not for ${choice}; see its choices.`);
+    return item;
+  };
+  const handleOf = ({ domain = "" }: InboxItem): DomainHandle => {
+    const handle = handles.get(domain);
+    if (!handle) throw new WriteError("unknown_domain", `The schema has no domain ${domain} any more.`);
+    return handle;
+  };
   const dismiss = async (ids: readonly string[]): Promise<void> => {
     session.changeInbox([], ids);
     session.context.publish(session.space, { type: "inbox", put: [], drop: ids });
@@ -45,8 +59,7 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
     },
     subscribe: (listener) => session.subscribeInbox(listener),
     retry(id) {
-      const { event } = find(id);
-      if (!event) throw new WriteError("invalid", "The item has no write to retry.");
+      const event = session.context.migrate(find(id, "retry").event as PendingEvent);
       const siblings = [...session.inbox.values()]
         .filter((item) => item.event?.id === event.id && item.kind !== "superseded")
         .map((item) => item.id);
@@ -57,56 +70,40 @@ export function inboxHandle(session: SpaceSession, random: RandomPort): InboxHan
       return receipt;
     },
     writeAgain(id) {
-      const item = find(id);
-      const { domain, key } = place(item);
-      const standing = session.replica.get(domain, key);
-      const unset = item.field !== undefined && item.tried === undefined;
-      const receipt = session.writeOps([
-        standing
-          ? {
-              op: "update",
-              domain,
-              key,
-              ...(unset ? { unset: [item.field] } : { set: lwwOnly(session, domain, triedFields(item)) }),
-            }
-          : { op: "create", domain, key, set: triedFields(item) },
-      ]);
+      const item = find(id, "writeAgain");
+      const receipt = writeAgain(session, handleOf(item), item);
       dealtWith(receipt, [id]);
       return receipt;
     },
     keepCopy(id) {
-      const item = find(id);
-      const { domain, key } = place(item);
+      const item = find(id, "keepCopy");
+      const handle = handleOf(item);
       const {
         key: _key,
         $: _meta,
         ...fields
-      } = (session.replica.get(domain, key) ?? item.before ?? {}) as unknown as Record<string, Json>;
-      const copy = randomIdentifier(random);
-      const receipt = session.writeOps([
-        { op: "create", domain, key: copy, set: { ...fields, ...triedFields(item) } },
-      ]);
+      } = (handle.get(item.key ?? "") ?? item.before ?? {}) as unknown as Record<string, Json>;
+      const receipt = handle.create({ ...fields, ...(item.tried as Fields) });
       dealtWith(receipt, [id]);
-      return { ...receipt, key: copy };
+      return receipt;
     },
     dismiss: (id) => dismiss([id]),
   };
 }
 
-function itemOf(session: SpaceSession, id: string): InboxItem {
-  const item = session.inbox.get(id);
-  if (!item) throw new WriteError("missing", "That item has been dealt with already.");
-  return item;
-}
-
-function place(item: InboxItem): { readonly domain: string; readonly key: string } {
-  if (item.domain === undefined || item.key === undefined)
-    throw new WriteError("invalid", "The item is of no single record; retry or dismiss it.");
-  return { domain: item.domain, key: item.key };
-}
-
-function triedFields(item: InboxItem): Fields {
-  return item.field === undefined ? ((item.tried ?? {}) as Fields) : { [item.field]: item.tried as Json };
+function writeAgain(
+  session: SpaceSession,
+  handle: DomainHandle,
+  { domain = "", key = "", field, tried }: InboxItem,
+): Receipt {
+  // A field goes into the record that it was of. Where that is gone, it makes none by itself.
+  if (field !== undefined)
+    return tried === undefined
+      ? handle.update(key, {} as never, { unset: [field as never] })
+      : handle.update(key, { [field]: tried } as never);
+  return handle.get(key)
+    ? handle.update(key, lwwOnly(session, domain, tried as Fields) as never)
+    : handle.create(tried as never, { key });
 }
 
 /** What a restore must expect: the tombstone that stands now (DESIGN rule 7). Other conditions a retry gives up. */

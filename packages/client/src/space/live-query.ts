@@ -16,12 +16,6 @@ const maxIncremental = 200;
 const same = (a: readonly ViewRecord[], b: readonly ViewRecord[]): boolean =>
   a.length === b.length && a.every((record, i) => record === b[i]);
 
-/** A record of the answer, and where it stood there when it was last looked up: what came and went since may have moved it. */
-interface Placed {
-  record: ViewRecord;
-  at: number;
-}
-
 /**
  * Keeps the answer of a query without asking it again: a change costs the place of its record in the answer.
  * It follows the replica only while somebody listens.
@@ -35,7 +29,7 @@ class LiveRecords implements LiveQuery<ViewRecord> {
   readonly #listeners = new Set<() => void>();
   #matching: ViewRecord[] = [];
   /** What stands in `#matching`, by key; made at the first change. */
-  #placed: Map<string, Placed> | undefined;
+  #byKey: Map<string, ViewRecord> | undefined;
   #current: readonly ViewRecord[] = [];
   #stop: (() => void) | undefined;
 
@@ -60,9 +54,9 @@ class LiveRecords implements LiveQuery<ViewRecord> {
     if (!this.#stop) {
       this.#readAll();
       this.#showPage();
-      this.#stop = this.#replica.subscribe((changes) => {
+      this.#stop = this.#replica.subscribe((changes, later) => {
         const keys = changes.get(this.#domain);
-        if (keys && this.#take(keys) && this.#showPage()) tell(this.#listeners);
+        if (keys && this.#take(keys) && this.#showPage()) later.push(() => tell(this.#listeners));
       });
     }
     return () => {
@@ -83,7 +77,7 @@ class LiveRecords implements LiveQuery<ViewRecord> {
     const found = select(records, whole);
     if (same(this.#matching, found)) return false;
     this.#matching = found;
-    this.#placed = undefined;
+    this.#byKey = undefined;
     return true;
   }
 
@@ -107,38 +101,29 @@ class LiveRecords implements LiveQuery<ViewRecord> {
     return low;
   }
 
-  #find(placed: Placed): number {
-    if (this.#matching[placed.at] !== placed.record) placed.at = this.#place(placed.record);
-    return placed.at;
-  }
-
   /** @returns whether the answer changed. */
   #take(keys: Keys): boolean {
     if (keys.size > maxIncremental) return this.#readAll();
-    const all = (this.#placed ??= new Map(
-      this.#matching.map((record, at): [string, Placed] => [record.key, { record, at }]),
-    ));
+    const all = (this.#byKey ??= new Map(this.#matching.map((record) => [record.key, record])));
     let changed = false;
+    const splice = (at: number, gone: number, ...come: ViewRecord[]): void => {
+      // The first change makes the new list, in one copy; no list that was given out is touched.
+      if (changed) this.#matching.splice(at, gone, ...come);
+      else this.#matching = this.#matching.toSpliced(at, gone, ...come);
+      changed = true;
+    };
     for (const key of keys.keys()) {
-      const placed = all.get(key);
-      const before = placed?.record;
+      const before = all.get(key);
       const record = this.#replica.get(this.#domain, key);
       const now = record && matches<ViewRecord>(this.#query.where, record) ? record : undefined;
       if (before === now) continue;
-      if (!changed) this.#matching = this.#matching.slice();
-      changed = true;
-      if (placed && now && this.#compare(placed.record, now) === 0) {
-        this.#matching[this.#find(placed)] = now;
-        placed.record = now;
-        continue;
-      }
-      if (placed) this.#matching.splice(this.#find(placed), 1);
-      if (!now) all.delete(key);
+      if (before && now && this.#compare(before, now) === 0) splice(this.#place(before), 1, now);
       else {
-        const at = this.#place(now);
-        this.#matching.splice(at, 0, now);
-        all.set(key, { record: now, at });
+        if (before) splice(this.#place(before), 1);
+        if (now) splice(this.#place(now), 0, now);
       }
+      if (now) all.set(key, now);
+      else all.delete(key);
     }
     return changed;
   }

@@ -80,7 +80,7 @@ function mendingCut(
     reset: [],
     rows: new Map([[domain, rows]]),
     gone: new Map([[domain, gone]]),
-    outcomes: [],
+    outcomes: new Map(),
     digests: {},
   };
 }

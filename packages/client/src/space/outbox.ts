@@ -1,6 +1,6 @@
 import type { WireEvent } from "@landfall/protocol";
 import type { Budget } from "../loop/port.js";
-import { type PendingEvent, comesBefore, wireExpectation } from "../replica/pending-event.js";
+import { type PendingEvent, comesBefore, renumbered, wireExpectation } from "../replica/pending-event.js";
 
 /** How an event stands in the outbox. */
 interface Entry {
@@ -11,6 +11,8 @@ interface Entry {
   ready: boolean;
   /** Whether the storage is known to have it. */
   stored: boolean;
+  /** Its number was given, and the storage had no room for it. */
+  loose?: boolean;
   /** Settled, and not yet out of the ordered list. */
   gone: boolean;
 }
@@ -25,25 +27,26 @@ const envelopeBytes = 24;
 export interface Choice {
   /** In the order that they are sent. */
   readonly chosen: readonly PendingEvent[];
-  /** Those of them that got their seq just now. */
+  /** Those that got their seq just now, after those whose seq is to be stored still. */
   readonly numbered: readonly PendingEvent[];
+  /** The counter after them. */
+  readonly nextSeq: number;
   readonly bytes: number;
 }
 
-/** An event as it goes into a request. */
+/** An event as it goes into a request; put together member by member, for a long outbox has thousands. */
 function toWire(event: PendingEvent, seqOf: (id: string) => number | undefined): WireEvent {
-  const { id, seq, schema, was } = event;
-  const head = {
-    id,
-    seq: seq as number,
-    ...(schema === undefined ? {} : { schema }),
-    ...(was ? { was } : {}),
-  };
-  if (event.void) return { ...head, void: true };
-  const expect = event.expect?.map((expectation) => wireExpectation(expectation, seqOf));
-  const conditions = expect ? { expect } : {};
-  if (event.ops) return { ...head, ...conditions, ops: event.ops };
-  return { ...head, ...conditions, action: event.action as string, args: event.args ?? null };
+  const { id, seq, schema, was, expect, ops } = event;
+  const wire: { [member: string]: unknown } = { id, seq };
+  if (schema !== undefined) wire["schema"] = schema;
+  if (was) wire["was"] = was;
+  if (event.void) wire["void"] = true;
+  else {
+    if (expect) wire["expect"] = expect.map((expectation) => wireExpectation(expectation, seqOf));
+    if (ops) wire["ops"] = ops;
+    else Object.assign(wire, { action: event.action, args: event.args ?? null });
+  }
+  return wire as unknown as WireEvent;
 }
 
 /** The events of a space that the server has not settled, and the counter that numbers them (DESIGN rule 3). */
@@ -56,7 +59,8 @@ export class Outbox {
   /** Events that are ready. */
   #ready = 0;
   #expecting = 0;
-  #bytes = 0;
+  /** Bytes of all entries. */
+  bytes = 0;
   nextSeq = 1;
 
   /** All events, in the order that they are sent. */
@@ -84,10 +88,6 @@ export class Outbox {
 
   get count(): number {
     return this.#entries.size;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
   }
 
   /** Whether an event waits for the version that another one of this outbox produces. */
@@ -130,9 +130,10 @@ export class Outbox {
 
   add(event: PendingEvent, stored: boolean): void {
     if (this.#entries.has(event.id)) return;
-    const entry: Entry = { event, bytes: JSON.stringify(event).length, ready: stored, stored, gone: false };
+    const bytes = JSON.stringify(event).length;
+    const entry: Entry = { event, bytes, ready: stored, stored, gone: false };
     this.#entries.set(event.id, entry);
-    this.#bytes += entry.bytes;
+    this.bytes += bytes;
     this.#ready += Number(stored);
     this.#expecting += Number(isExpecting(event));
     const sorted = this.#sorted;
@@ -169,18 +170,13 @@ export class Outbox {
     entry.event = event;
   }
 
-  confirm(id: string): void {
-    const entry = this.#entries.get(id);
-    if (entry) entry.event = { ...entry.event, confirmed: true };
-  }
-
   removeAll(ids: ReadonlySet<string> | ReadonlyMap<string, unknown>): void {
     for (const id of ids.keys()) {
       const entry = this.#entries.get(id);
       if (!entry) continue;
       this.#entries.delete(id);
       entry.gone = true;
-      this.#bytes -= entry.bytes;
+      this.bytes -= entry.bytes;
       this.#ready -= Number(entry.ready);
       this.#expecting -= Number(isExpecting(entry.event));
     }
@@ -201,37 +197,42 @@ export class Outbox {
     const chosen: PendingEvent[] = [];
     const numbered: PendingEvent[] = [];
     let bytes = 0;
-    let seq = this.nextSeq;
+    let { nextSeq } = this;
     const order = this.#order();
     for (let i = this.#from; i < order.length && chosen.length < budget.events; i++) {
       const entry = order[i] as Entry;
-      if (entry.gone || hasOutcome(entry.event.id)) continue;
+      if (entry.gone) continue;
+      // Without its number it would come after those that are stored with theirs, and be acknowledged unheard.
+      if (entry.event.seq && entry.loose) numbered.push(entry.event);
+      if (hasOutcome(entry.event.id)) continue;
       const larger = bytes + entry.bytes + envelopeBytes;
       const alone = budget.first && chosen.length === 0;
       if (!entry.ready || (larger > budget.bytes && !alone)) break;
       bytes = larger;
-      const event = entry.event.seq === undefined ? { ...entry.event, seq: seq++ } : entry.event;
+      const event = entry.event.seq === undefined ? { ...entry.event, seq: nextSeq++ } : entry.event;
       if (event !== entry.event) numbered.push(event);
       chosen.push(event);
     }
-    return { chosen, numbered, bytes };
+    return { chosen, numbered, bytes, nextSeq };
   }
 
   /** Takes the numbers as given. @param isStored whether the storage has the events with them. */
-  number(numbered: readonly PendingEvent[], isStored: boolean): void {
+  number({ numbered, nextSeq }: Choice, isStored: boolean): void {
     for (const event of numbered) {
       const entry = this.#entries.get(event.id);
       // Numbers are given in the order of the list, so the order stands.
       if (entry) {
         entry.event = event;
         entry.stored ||= isStored;
+        entry.loose = !isStored;
       }
-      this.nextSeq = Math.max(this.nextSeq, (event.seq as number) + 1);
     }
+    this.nextSeq = nextSeq;
   }
 
   toWire(events: readonly PendingEvent[]): WireEvent[] {
-    return events.map((event) => toWire(event, (id) => this.#entries.get(id)?.event.seq));
+    const seqOf = (id: string): number | undefined => this.#entries.get(id)?.event.seq;
+    return events.map((event) => toWire(event, seqOf));
   }
 
   /** The seq up to which every outcome is durable here (DESIGN rule 3). */
@@ -239,16 +240,27 @@ export class Outbox {
     return (this.#first?.event.seq ?? this.nextSeq) - 1;
   }
 
-  /** Gives every event up its number, as a cloned or restored history asks; ids stay. Returns the events that changed. */
-  renumber(device: string, nextSeq: number): PendingEvent[] {
-    const changed: PendingEvent[] = [];
-    for (const entry of this.#entries.values()) {
-      const { seq, ...rest } = entry.event;
-      if (seq === undefined) continue;
-      // What was sent first is remembered from the first time on.
-      entry.event = { ...rest, was: rest.was ?? { device, seq } };
-      changed.push(entry.event);
-    }
+  /**
+   * Gives every event up its number, as a cloned or restored history asks; ids stay. One that has none may have been sent
+   * all the same, by an installation that this one is a copy of: it too says where it was. Returns the events.
+   *
+   * @param isRestored whether a restored history has an event; what was said of that before stands unless it is said anew.
+   */
+  renumber(
+    device: string,
+    nextSeq: number,
+    isRestored: (event: PendingEvent) => boolean = ({ restored }) => restored ?? false,
+  ): PendingEvent[] {
+    const entries = this.#live();
+    const changed = renumbered(
+      entries.map(({ event }) => {
+        const { restored: _before, ...rest } = event;
+        return isRestored(event) ? { ...rest, restored: true } : rest;
+      }),
+      device,
+      this.nextSeq,
+    );
+    for (const [at, entry] of entries.entries()) entry.event = changed[at] as PendingEvent;
     this.nextSeq = nextSeq;
     this.#sorted = undefined;
     return changed;

@@ -21,6 +21,9 @@ export interface Receipt {
   readonly shown: Promise<void>;
 }
 
+/** What receipts of built-in ops say of the view. */
+export const shownAtOnce: Promise<void> = Promise.resolve();
+
 /** Promises of outcomes, by event id. They live as long as the page; the inbox keeps what must outlive it. */
 export class Receipts {
   readonly #waiting = new Map<

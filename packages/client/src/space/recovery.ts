@@ -5,7 +5,7 @@ import type { PendingEvent } from "../replica/pending-event.js";
 import type { StorageChange } from "../storage/port.js";
 import type { InboxItem } from "./inbox-item.js";
 import { recoverRows } from "./lost-rows.js";
-import { rejectedItems } from "./settlement.js";
+import { type SettledOutcome, rejectedItems } from "./settlement.js";
 import type { SpaceSession } from "./space-session.js";
 import { type Aside, type ReplicaMeta, dropEvent, putEvent, putItem, putMeta } from "./space-store.js";
 
@@ -88,15 +88,14 @@ async function leaveBase(
     patch.set(domain, new Map([...session.replica.baseRows(domain).keys()].map((key) => [key, null])));
   await session.replica.step({ patch, remove: ids });
   session.changeInbox(items, []);
-  for (const event of events)
-    session.receipts.settle(event.id, {
-      status: "rejected",
-      id: event.id,
-      seq: event.seq ?? 0,
-      code,
-      message: reason,
-    });
-  session.context.publish(space, { type: "reload" });
+  const settled = new Map<string, SettledOutcome>();
+  for (const { id, seq = 0 } of events) {
+    const outcome: SettledOutcome = { status: "rejected", id, seq, code, message: reason };
+    settled.set(id, outcome);
+    session.receipts.settle(id, outcome);
+  }
+  // Of what the storage had refused to take, other tabs learn from this alone that it is over.
+  session.context.publish(space, { type: "reload", settled });
 }
 
 /** The server turns out to lack what it had confirmed, and does not say where its history was cut. */
@@ -165,7 +164,7 @@ export function endRecovery(
 async function newGeneration(session: SpaceSession, error: SpaceError): Promise<Recovery> {
   const generation = error.generation;
   if (generation === undefined) return { next: "later", reason: error.message };
-  if (session.meta.generation === undefined || error.reason === "wiped") {
+  if (error.reason === "wiped") {
     session.context.report("wiped", `The space ${session.space} was wiped.`);
     await leaveBase(session, "wiped", "The space was wiped before this edit was synced.", { generation });
     return { next: "again" };
@@ -185,7 +184,10 @@ async function newGeneration(session: SpaceSession, error: SpaceError): Promise<
     ...(error.recoverUntil === undefined ? {} : { until: error.recoverUntil }),
   });
   keepAside(session, recovering);
-  await renumber(session, { generation, cursors: {}, recovering }, 1);
+  const { lastSeq } = error;
+  const isRestored = ({ restored, seq = Number.POSITIVE_INFINITY }: PendingEvent): boolean =>
+    isParent && lastSeq !== undefined && (restored === true || seq <= lastSeq);
+  await renumber(session, { generation, cursors: {}, recovering }, 1, isRestored);
   return { next: "again" };
 }
 
@@ -196,8 +198,14 @@ interface Renumbering {
 }
 
 /** Takes the seqs of a space's pending events back; they get new ones when they are sent, under their old ids. */
-function planRenumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq: number): Renumbering {
-  const changed = session.outbox.renumber(session.meta.device ?? session.context.device(), nextSeq);
+function planRenumber(
+  session: SpaceSession,
+  meta: Partial<ReplicaMeta>,
+  nextSeq: number,
+  isRestored?: (event: PendingEvent) => boolean,
+): Renumbering {
+  const device = session.meta.device ?? session.context.device();
+  const changed = session.outbox.renumber(device, nextSeq, isRestored);
   const next: ReplicaMeta = {
     ...session.meta,
     device: session.context.device(),
@@ -219,8 +227,13 @@ function planRenumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq
   };
 }
 
-async function renumber(session: SpaceSession, meta: Partial<ReplicaMeta>, nextSeq: number): Promise<void> {
-  const plan = planRenumber(session, meta, nextSeq);
+async function renumber(
+  session: SpaceSession,
+  meta: Partial<ReplicaMeta>,
+  nextSeq: number,
+  isRestored?: (event: PendingEvent) => boolean,
+): Promise<void> {
+  const plan = planRenumber(session, meta, nextSeq, isRestored);
   await session.commit(plan.changes);
   await plan.show();
 }
@@ -257,15 +270,21 @@ async function seqGap(session: SpaceSession, expected: number): Promise<Recovery
     // What is known of the loss already is more than a gap tells.
     const recovering = session.meta.recovering ?? { at: Number.MAX_SAFE_INTEGER, exact: false };
     if (!session.aside) keepAside(session, recovering);
-    await renumber(session, { recovering }, expected);
+    await renumber(session, { recovering }, expected, () => false);
   } else await renumber(session, {}, expected);
   return { next: "again" };
 }
 
 /** The prefix that the other copy sent too is found to be duplicates when it is sent again with `was` (DESIGN rule 3). */
 async function forked(session: SpaceSession): Promise<Recovery> {
-  session.context.report("device_forked", "This installation was copied. This copy goes on as a new device.");
-  await session.context.forkDevice(session);
+  // Another space of the same answer may have been told before, and all have become the new device since they asked.
+  if (session.askedAs === session.context.device()) {
+    session.context.report(
+      "device_forked",
+      "This installation was copied. This copy goes on as a new device.",
+    );
+    await session.context.forkDevice(session);
+  }
   return { next: "again" };
 }
 

@@ -32,12 +32,23 @@ export class Requests {
   /** The part of a request that begins where `cursors` are. */
   async next(
     budget: Budget & { readonly first: boolean },
-    { cursors, scan, hasOutcome }: { cursors: Cursors; scan: Cursors; hasOutcome: (id: string) => boolean },
+    {
+      generation = this.#session.meta.generation,
+      cursors,
+      scan,
+      hasOutcome,
+    }: {
+      /** That of what is staged, in which the cursors are places: base may have none yet. */
+      generation: string | undefined;
+      cursors: Cursors;
+      scan: Cursors;
+      hasOutcome: (id: string) => boolean;
+    },
   ): Promise<SpacePart> {
     this.#ahead = undefined;
     const { chosen, bytes } = await this.#choose(budget, hasOutcome);
     this.sent = new Map(chosen.map((event) => [event.id, event]));
-    return { request: this.#toRequest(chosen, cursors, scan), bytes };
+    return { request: this.#toRequest(chosen, generation, cursors, scan), bytes };
   }
 
   /**
@@ -58,7 +69,7 @@ export class Requests {
     const reached = cursor + sent.size;
     this.#ahead = { sent: new Map(chosen.map((event) => [event.id, event])), cursor: reached, generation };
     const cursors = Object.fromEntries(this.#session.domains.map((domain) => [domain, reached]));
-    return { request: this.#toRequest([last, ...chosen], cursors, {}), bytes };
+    return { request: this.#toRequest([last, ...chosen], generation, cursors, {}), bytes };
   }
 
   /**
@@ -80,9 +91,9 @@ export class Requests {
     isAsked: (id: string) => boolean,
   ): Promise<{ readonly chosen: readonly PendingEvent[]; readonly bytes: number }> {
     const session = this.#session;
-    const { chosen, numbered, bytes } = session.outbox.choose(budget, isAsked);
+    const choice = session.outbox.choose(budget, isAsked);
+    const { numbered, nextSeq } = choice;
     if (numbered.length > 0) {
-      const nextSeq = (numbered[numbered.length - 1]?.seq as number) + 1;
       const isStored = await session
         .commit([
           ...numbered.map((event) => putEvent(session.space, event)),
@@ -98,18 +109,23 @@ export class Requests {
           },
         );
       session.meta = { ...session.meta, nextSeq };
-      session.outbox.number(numbered, isStored);
+      session.outbox.number(choice, isStored);
       for (const event of numbered) session.replica.update(event);
       session.context.publish(session.space, { type: "sent", events: numbered });
     }
-    return { chosen, bytes };
+    return choice;
   }
 
-  #toRequest(chosen: readonly PendingEvent[], cursors: Cursors, scan: Cursors): SpaceRequest {
-    const { space, meta, outbox, domains } = this.#session;
+  #toRequest(
+    chosen: readonly PendingEvent[],
+    generation: string | undefined,
+    cursors: Cursors,
+    scan: Cursors,
+  ): SpaceRequest {
+    const { space, outbox, domains } = this.#session;
     return {
       space,
-      ...(meta.generation === undefined ? {} : { generation: meta.generation }),
+      ...(generation === undefined ? {} : { generation }),
       acked: outbox.acked,
       cursors: Object.fromEntries(domains.map((domain) => [domain, cursors[domain] ?? 0])),
       ...(Object.keys(scan).length > 0 ? { scan } : {}),

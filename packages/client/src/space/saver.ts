@@ -1,4 +1,8 @@
+import type { PendingEvent } from "../replica/pending-event.js";
 import type { ClientStorage, StorageChange } from "../storage/port.js";
+
+/** Told of the local writes of a transaction, and why they could not be stored if so. */
+export type Written = (events: readonly PendingEvent[], refusal?: { readonly cause: unknown }) => void;
 
 /**
  * Stores local writes: what is put within one turn of the event loop goes into one transaction, and what is
@@ -6,27 +10,51 @@ import type { ClientStorage, StorageChange } from "../storage/port.js";
  */
 export class Saver {
   readonly #storage: () => ClientStorage;
+  readonly #written: Written;
   #waiting: StorageChange[] = [];
+  /** The local writes among them. */
+  #events: PendingEvent[] = [];
   /** The transaction that will take what waits; undefined while nothing waits. */
   #next: Promise<void> | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(storage: () => ClientStorage) {
+  constructor(storage: () => ClientStorage, written: Written) {
     this.#storage = storage;
+    this.#written = written;
+  }
+
+  /** Stores a local write, as `put` does. */
+  write(event: PendingEvent, ...changes: StorageChange[]): Promise<void> {
+    this.#events.push(event);
+    return this.put(...changes);
   }
 
   /** Resolves when the changes are durable. @throws StorageError when they could not be stored. */
   put(...changes: StorageChange[]): Promise<void> {
     for (const change of changes) this.#waiting.push(change);
-    this.#next ??= this.#running.then(() => {
+    return (this.#next ??= this.#begin());
+  }
+
+  #begin(): Promise<void> {
+    let events: readonly PendingEvent[] = [];
+    const stored = this.#running.then(() => {
       const batch = this.#waiting;
+      events = this.#events;
       this.#waiting = [];
+      this.#events = [];
       this.#next = undefined;
       const commit = this.#storage().commit(batch);
       this.#running = commit.catch(() => undefined);
       return commit;
     });
-    return this.#next;
+    const told = (refusal?: { readonly cause: unknown }): void => {
+      if (events.length > 0) this.#written(events, refusal);
+    };
+    stored.then(
+      () => told(),
+      (cause: unknown) => told({ cause }),
+    );
+    return stored;
   }
 
   /** Resolves when nothing waits or runs. */

@@ -8,7 +8,7 @@ import type {
 } from "@landfall/protocol";
 import type { PendingEvent } from "../replica/pending-event.js";
 import type { ReplicaRules } from "../replica/rules.js";
-import type { ClientStorage, StorageChange } from "../storage/port.js";
+import type { ClientStorage, StorageChange, StorageError } from "../storage/port.js";
 import type { SpaceNews } from "./space-news.js";
 import type { SpaceSession } from "./space-session.js";
 
@@ -39,6 +39,10 @@ export interface SessionContext {
   term(): number | undefined;
   /** The storage refused that term: another tab leads. */
   fenced(): void;
+  /** Why memory stands in for a storage that could not be opened, where it does. */
+  refusal(): StorageError | undefined;
+  /** Whether somebody signs out just now, or has. */
+  leaving(): boolean;
   /** The storage took what it was given. */
   stored(): void;
   /** It did not, which the status says. @returns whether for want of room alone: then the server can still keep it. */

@@ -1,4 +1,4 @@
-import type { Json, Op, Row } from "@landfall/protocol";
+import type { AppliedOutcome, Json, Op, RejectedOutcome, Row } from "@landfall/protocol";
 import type { Cut, FinalOutcome } from "../replica/cut.js";
 import { type PendingEvent, type PendingExpectation } from "../replica/pending-event.js";
 import type { InboxItem } from "./inbox-item.js";
@@ -8,9 +8,10 @@ import { refusedOfferItem } from "./lost-rows.js";
 export interface Settlement {
   /** Events that leave the outbox, with what became of them. */
   readonly settled: ReadonlyMap<string, SettledOutcome>;
-  /** Events whose effect is in base although their outcome was lost on the way; they are sent again to learn it. */
-  readonly confirmed: ReadonlySet<string>;
-  /** Events that stay, but are now known differently. */
+  /**
+   * Events that stay, but are now known differently. Those whose effect is in base although their outcome was lost on the
+   * way are confirmed, and sent again to learn it.
+   */
   readonly changed: readonly PendingEvent[];
   readonly items: readonly InboxItem[];
   /** Events that the device makes itself: rows that it offers back (DESIGN rule 12). */
@@ -27,23 +28,14 @@ export type SettledOutcome =
       readonly message: string;
     };
 
-/** Whether an outcome says that the event took effect, at first or at a retry. */
-function indexOf(outcome: SettledOutcome): number | undefined {
-  return outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied")
-    ? outcome.index
-    : undefined;
-}
+/** What became of an event, at first or at a retry. */
+const endOf = (outcome: SettledOutcome): string =>
+  outcome.status === "duplicate" ? outcome.of : outcome.status;
 
-function rejectionOf(
-  outcome: SettledOutcome,
-): { readonly code: string; readonly message: string } | undefined {
-  return outcome.status === "rejected" || (outcome.status === "duplicate" && outcome.of === "rejected")
-    ? outcome
-    : undefined;
-}
+const indexOf = (outcome: SettledOutcome): number | undefined =>
+  endOf(outcome) === "applied" ? (outcome as AppliedOutcome).index : undefined;
 
-const isVoidOutcome = (outcome: FinalOutcome): boolean =>
-  outcome.status === "void" || (outcome.status === "duplicate" && outcome.of === "void");
+const isVoidOutcome = (outcome: FinalOutcome): boolean => endOf(outcome) === "void";
 
 /** The outcome of an event that this client gave up and that never had an effect. */
 function refusalOf(
@@ -115,10 +107,8 @@ function supersededItems(
   outcome: FinalOutcome,
   rowOf: (domain: string, key: string) => Row | undefined,
 ): InboxItem[] {
-  const superseded =
-    outcome.status === "applied" || (outcome.status === "duplicate" && outcome.of === "applied")
-      ? (outcome.superseded ?? [])
-      : [];
+  const { superseded } = outcome as AppliedOutcome;
+  if (endOf(outcome) !== "applied" || !superseded) return [];
   return superseded.map(({ domain, key, field, by }) => {
     const op = event.ops?.find(
       (candidate) => candidate.domain === domain && candidate.op !== "deleteMany" && candidate.key === key,
@@ -138,14 +128,10 @@ function supersededItems(
       ...(won === undefined ? {} : { won }),
       reason: "Somebody wrote this field later.",
       event,
-      choices: ["writeAgain", "dismiss"] as const,
+      // What an action wanted in a field is not known here: a value that is missing is no wish to clear it.
+      choices: event.ops ? (["writeAgain", "dismiss"] as const) : (["dismiss"] as const),
     };
   });
-}
-
-/** Keys that an event was to create and that others may stand on. */
-function createdKeys(event: PendingEvent): ReadonlySet<string> {
-  return new Set((event.ops ?? []).flatMap((op) => (op.op === "create" ? [`${op.domain}/${op.key}`] : [])));
 }
 
 function dependsOn(event: PendingEvent, keys: ReadonlySet<string>): boolean {
@@ -191,30 +177,33 @@ export function settle(
   rowOf: (domain: string, key: string) => Row | undefined,
   before: (domain: string, key: string) => Row | undefined,
 ): Settlement {
-  const outcomes = new Map(cut.outcomes.map((outcome) => [outcome.id, outcome]));
   const settled = new Map<string, SettledOutcome>();
-  const confirmed = new Set<string>();
   const changed: PendingEvent[] = [];
   const items: InboxItem[] = [];
   const refusedKeys = new Set<string>();
   const look = (event: PendingEvent): void => {
-    const outcome = outcomes.get(event.id);
+    const outcome = cut.outcomes.get(event.id);
     if (outcome) {
       const { void: isVoid, refused } = event;
       // What was given up here is refused only now that it is known to have had no effect.
       const told = refused && isVoidOutcome(outcome) ? refusalOf(event, refused) : outcome;
       settled.set(event.id, told);
-      const rejection = rejectionOf(told);
-      if (rejection && (!isVoid || refused)) {
+      if (endOf(told) === "rejected" && (!isVoid || refused)) {
         const { void: _void, refused: _refused, ...tried } = event;
+        const rejection = told as RejectedOutcome;
         items.push(...rejectedItems(tried, rejection.code, rejection.message, "rejected", before));
-        for (const key of createdKeys(event)) refusedKeys.add(key);
+        // Others may stand on what it was to create.
+        for (const op of event.ops ?? []) if (op.op === "create") refusedKeys.add(`${op.domain}/${op.key}`);
       }
       items.push(...supersededItems(event, outcome, rowOf));
       return;
     }
-    if (event.seq !== undefined && event.seq <= cut.lastSeq) confirmed.add(event.id);
-    else if (event.confirmed) {
+    const isHandled = event.seq !== undefined && event.seq <= cut.lastSeq;
+    if (isHandled || event.restored) {
+      // What is fetched of the restored history has its effect, whatever the seq that it is to get there.
+      if (!event.confirmed && (isHandled || cut.reset.length > 0))
+        changed.push({ ...event, confirmed: true });
+    } else if (event.confirmed) {
       // What was in base may be gone with it where a history was lost; the event shows again and is sent again.
       const { confirmed: _confirmed, ...shown } = event;
       if (cut.reset.length > 0) changed.push(shown);
@@ -229,7 +218,7 @@ export function settle(
       if (resolved !== event) changed.push(resolved);
     }
   };
-  outbox.sent.forEach(look);
+  for (const event of outbox.sent) look(event);
   if (refusedKeys.size > 0 || cut.reset.length > 0 || outbox.hasOpenExpectations) outbox.unsent.forEach(look);
-  return { settled, confirmed, changed, items };
+  return { settled, changed, items };
 }

@@ -138,7 +138,7 @@ export function spaceHandle<S extends Schema>(
     ...Object.fromEntries(handles),
     id: session.space,
     actions,
-    inbox: inboxHandle(session, random),
+    inbox: inboxHandle(session, handles),
     write(build: (tx: object) => void): Receipt {
       const ops = collect(session, schema, random, build);
       if (ops.length === 0) throw new WriteError("invalid", "The write has no ops; call a method of its tx.");

@@ -4,9 +4,16 @@ import type { PendingEvent } from "../replica/pending-event.js";
 import type { InboxItem } from "./inbox-item.js";
 import type { Settlement } from "./settlement.js";
 
+/** Writes that a tab has stored, or that the storage has refused. */
+export interface WriteNews {
+  readonly type: "write";
+  readonly events: readonly PendingEvent[];
+  readonly isStored: boolean;
+}
+
 /** What tabs tell each other of a space; every tab has a replica of its own. */
 export type SpaceNews =
-  | { readonly type: "write"; readonly events: readonly PendingEvent[]; readonly isStored: boolean }
+  | WriteNews
   | { readonly type: "sent"; readonly events: readonly PendingEvent[] }
   | { readonly type: "cut"; readonly revision: number; readonly cut: Cut; readonly settlement: Settlement }
   | { readonly type: "inbox"; readonly put: readonly InboxItem[]; readonly drop: readonly string[] }

@@ -19,18 +19,18 @@ import { FencedError, type StorageChange } from "../storage/port.js";
 import { deltaCut } from "./delta-cut.js";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
-import type { KeptAside } from "./lost-rows.js";
+import { type KeptAside, sameContent } from "./lost-rows.js";
 import { Outbox } from "./outbox.js";
-import { type NewEvent, type Receipt, Receipts } from "./receipt.js";
+import { type NewEvent, type Receipt, Receipts, shownAtOnce } from "./receipt.js";
 import { mendDomain } from "./mending.js";
 import { Repairs } from "./repairs.js";
 import { endRecovery, keepAside, recover } from "./recovery.js";
 import { Requests } from "./requests.js";
-import { Saver } from "./saver.js";
+import { Saver, type Written } from "./saver.js";
 import { Serial } from "./serial.js";
 import type { SessionContext } from "./session-context.js";
 import { type Settlement, settle } from "./settlement.js";
-import type { SpaceNews } from "./space-news.js";
+import type { SpaceNews, WriteNews } from "./space-news.js";
 import {
   type ReplicaMeta,
   dropEvent,
@@ -58,6 +58,8 @@ export class SpaceSession implements SyncedSpace {
   readonly #inboxListeners = new Set<() => void>();
   readonly #serial = new Serial();
   readonly #saver: Saver;
+  /** What receipts say of the newest transaction. */
+  #safe: { readonly stored: Promise<void>; readonly saved: Promise<void> } | undefined;
   readonly #digests: DigestKeeper;
   readonly repairs: Repairs;
   meta: ReplicaMeta;
@@ -67,6 +69,10 @@ export class SpaceSession implements SyncedSpace {
   aside: KeptAside | undefined;
   #staging: Staging | undefined;
   readonly #requests = new Requests(this);
+  /** Writes of other tabs, heard with nothing else in between, that wait to be taken in. */
+  #heard: WriteNews[] = [];
+  /** The device that the newest request was made as. */
+  askedAs = "";
   stopped = false;
 
   private constructor(space: string, context: SessionContext, meta: ReplicaMeta) {
@@ -74,7 +80,8 @@ export class SpaceSession implements SyncedSpace {
     this.context = context;
     this.meta = meta;
     this.replica = new Replica(context.rules);
-    this.#saver = new Saver(() => context.storage);
+    const written: Written = (events, refusal) => this.#written(events, refusal);
+    this.#saver = new Saver(() => context.storage, written);
     this.#digests = new DigestKeeper({
       hash: context.hash,
       timers: context.timers,
@@ -165,38 +172,31 @@ export class SpaceSession implements SyncedSpace {
    * Writes a pending event (DESIGN rule 1). Built-in ops show before this returns; an action shows as soon as
    * its function has run.
    *
-   * @param tried what built-in ops do in the view as it is, where that is known.
+   * @param tried what built-in ops do in the view as it is.
    */
   write(input: NewEvent, id = this.context.stamps.next(), tried?: Effects): Receipt {
+    if (this.context.leaving())
+      throw new WriteError("unauthorized", "Nothing was written: the account is being signed out.");
     const event = this.newEvent(input, id);
+    // It shows first: what the rest costs, nobody who looks has to wait for.
+    if (tried) this.replica.append(event, tried);
     this.outbox.add(event, false);
-    const shown = event.ops
-      ? Promise.resolve(this.replica.step({ add: [event], tried }))
-      : this.#serial.run(() => this.replica.step({ add: [event] }));
+    const shown = tried ? shownAtOnce : this.#serial.run(() => this.replica.step({ add: [event] }));
     const clock = this.context.clockChange();
-    const saved = this.#saver.put(...(clock ? [clock] : []), putEvent(this.space, event));
-    const settled = this.receipts.expect(id);
-    const ready = (stored: boolean): void => {
-      this.outbox.markReady(id, stored);
-      this.context.wake();
-      this.context.publish(this.space, { type: "write", events: [event], isStored: stored });
-    };
-    saved.then(
-      () => {
-        this.context.stored();
-        ready(true);
-      },
-      (cause: unknown) => {
-        // What cannot be kept here can still be kept by the server: the leader sends it from memory.
-        this.context.report(
-          "storage",
-          `A write could not be stored on this device: ${cause instanceof Error ? cause.message : String(cause)}`,
-        );
-        this.context.unstored(cause);
-        ready(false);
-      },
-    );
-    return { id, saved, settled, shown };
+    const stored = this.#saver.write(event, ...(clock ? [clock] : []), putEvent(this.space, event));
+    return { id, saved: this.safe(stored), settled: this.receipts.expect(id), shown };
+  }
+
+  /** Writes that were stored together may be sent, and are told to other tabs. */
+  #written(events: readonly PendingEvent[], refusal?: { readonly cause: unknown }): void {
+    if (refusal) {
+      // What cannot be kept here can still be kept by the server: the leader sends it from memory.
+      this.context.report("storage", `A write could not be stored on this device: ${String(refusal.cause)}`);
+      this.context.unstored(refusal.cause);
+    } else this.context.stored();
+    for (const { id } of events) this.outbox.markReady(id, !refusal);
+    this.context.wake();
+    this.context.publish(this.space, { type: "write", events, isStored: !refusal });
   }
 
   /** An event as it joins the outbox. */
@@ -224,12 +224,13 @@ export class SpaceSession implements SyncedSpace {
   request(budget: Budget & { readonly first: boolean }): Promise<SpacePart | undefined> {
     return this.#serial.run(async () => {
       if (this.stopped) return undefined;
+      this.askedAs = this.context.device();
       const staging = (this.#staging ??= this.#stage());
-      const { cursors, scan } = staging;
+      const { generation, cursors, scan } = staging;
       const events = this.#holds ? 0 : budget.events;
       return this.#requests.next(
         { ...budget, events },
-        { cursors, scan, hasOutcome: (id) => staging.hasOutcome(id) },
+        { generation, cursors, scan, hasOutcome: (id) => staging.hasOutcome(id) },
       );
     });
   }
@@ -285,10 +286,6 @@ export class SpaceSession implements SyncedSpace {
     return { moreToFetch: end.more, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
 
-  broken(): void {
-    // What is staged up to the last checkpoint is whole, and the next request goes on from there.
-  }
-
   failed(error: SpaceError): Promise<Recovery> {
     return this.#serial.run(async () => {
       this.#staging = undefined;
@@ -298,9 +295,8 @@ export class SpaceSession implements SyncedSpace {
 
   isBehind(heads: { readonly [domain: string]: number }): boolean {
     if (this.refetch.size > 0) return true;
-    return Object.entries(heads).some(
-      ([domain, head]) => this.domains.includes(domain) && head > (this.meta.cursors[domain] ?? 0),
-    );
+    const { cursors } = this.meta;
+    return this.domains.some((domain) => (heads[domain] ?? 0) > (cursors[domain] ?? 0));
   }
 
   /** Forgets what answers have brought so far: it was staged for a base that is to be fetched anew. */
@@ -344,7 +340,8 @@ export class SpaceSession implements SyncedSpace {
 
   // --- one step of base ---------------------------------------------------------------------------------
 
-  #commit(changes: readonly StorageChange[]): Promise<void> {
+  /** Stores changes under the leader's term. */
+  commit(changes: readonly StorageChange[]): Promise<void> {
     const term = this.context.term();
     if (term === undefined) return Promise.reject(new FencedError("Nothing was written: another tab leads."));
     return this.context.storage.commit(changes, { space: "", term }).then(
@@ -367,21 +364,20 @@ export class SpaceSession implements SyncedSpace {
     const items = [...settlement.items, ...(recovered?.items ?? []), ...more];
     const made = recovered?.made ?? [];
     const clock = made.length > 0 ? this.context.clockChange() : undefined;
-    const { create: _created, recovering, ...meta } = this.meta;
-    const next: ReplicaMeta = {
-      ...meta,
+    const next: { -readonly [M in keyof ReplicaMeta]: ReplicaMeta[M] } = {
+      ...this.meta,
       generation: cut.generation,
       cursors: cut.cursors,
       nextSeq: this.outbox.nextSeq,
-      ...(recovering && !recovered ? { recovering } : {}),
       revision: this.meta.revision + 1,
       syncedAt: this.context.wall.now(),
     };
-    await this.#commit([
+    delete next.create;
+    if (recovered) delete next.recovering;
+    await this.commit([
       ...rowChanges(this.space, cut),
-      ...[...settlement.settled.keys()].map((id) => dropEvent(this.space, id)),
+      ...Array.from(settlement.settled.keys(), (id) => dropEvent(this.space, id)),
       ...settlement.changed.map((event) => putEvent(this.space, event)),
-      ...this.#confirm(settlement.confirmed).map((event) => putEvent(this.space, event)),
       ...made.map((event) => putEvent(this.space, event)),
       ...items.map((item) => putItem(this.space, item)),
       ...(clock ? [clock] : []),
@@ -390,7 +386,8 @@ export class SpaceSession implements SyncedSpace {
     this.meta = next;
     if (recovered) this.aside = undefined;
     const told: Settlement = { ...settlement, items, made };
-    await this.#show(cut, told);
+    const showing = this.#show(cut, told);
+    if (showing) await showing;
     recovered?.tell();
     let rows = 0;
     for (const domain of cut.rows.values()) rows += domain.size;
@@ -402,15 +399,7 @@ export class SpaceSession implements SyncedSpace {
     );
   }
 
-  /** Events that a cut confirms, as they are to be stored; those that were confirmed before are left as they are. */
-  #confirm(ids: ReadonlySet<string>): PendingEvent[] {
-    if (ids.size === 0) return [];
-    return this.outbox.sent
-      .filter((event) => ids.has(event.id) && !event.confirmed)
-      .map((event) => ({ ...event, confirmed: true }));
-  }
-
-  async #show(cut: Cut, settlement: Settlement): Promise<void> {
+  #show(cut: Cut, settlement: Settlement): void | Promise<void> {
     const patch = new Map<string, ReadonlyMap<string, Row | null>>(cut.rows);
     for (const domain of cut.reset) {
       const rows = new Map<string, Row | null>(cut.rows.get(domain));
@@ -419,40 +408,33 @@ export class SpaceSession implements SyncedSpace {
     }
     for (const [domain, keys] of cut.gone ?? [])
       patch.set(domain, new Map([...(patch.get(domain) ?? []), ...keys.map((key) => [key, null] as const)]));
-    const remove = new Set([
-      ...settlement.settled.keys(),
-      ...settlement.confirmed,
-      ...settlement.changed.map((event) => event.id),
-    ]);
+    const remove = new Set(settlement.settled.keys());
+    for (const { id } of settlement.changed) remove.add(id);
     const { made = [] } = settlement;
     for (const event of made) this.#join(event);
-    const add = [...settlement.changed.filter((event) => !event.void), ...made];
+    const add = [...settlement.changed.filter((event) => !event.void && !event.confirmed), ...made];
     this.outbox.removeAll(settlement.settled);
-    for (const id of settlement.confirmed) this.outbox.confirm(id);
     for (const event of settlement.changed) this.outbox.replace(event);
-    await this.replica.step({ patch, remove, add });
-    if (settlement.items.length > 0) this.changeInbox(settlement.items, []);
-    for (const [id, outcome] of settlement.settled) this.receipts.settle(id, outcome);
+    const tellRest = (): void => {
+      if (settlement.items.length > 0) this.changeInbox(settlement.items, []);
+      for (const [id, outcome] of settlement.settled) this.receipts.settle(id, outcome);
+    };
+    const stepping = this.replica.step({ patch, remove, add });
+    return stepping ? stepping.then(tellRest) : tellRest();
   }
 
   // --- other tabs ---------------------------------------------------------------------------------------
 
   /** Takes in what another tab told of this space. */
   hear(news: SpaceNews): Promise<void> {
+    if (news.type === "write") this.#heard.push(news);
+    else this.#heard = [];
+    const heard = this.#heard;
     return this.#serial.run(async () => {
       if (this.stopped) return;
       switch (news.type) {
         case "write":
-          for (const event of news.events) {
-            // A tab that was asleep has read the storage before it hears of what was settled long ago.
-            const isGone = news.isStored && !(await this.context.storage.get("outbox", this.space, event.id));
-            if (isGone || this.outbox.get(event.id)) continue;
-            this.#join(event);
-            if (!news.isStored) this.outbox.markReady(event.id, false);
-            await this.replica.step({ add: [event] });
-          }
-          this.context.wake();
-          return;
+          return this.#takeIn(heard.splice(0));
         case "sent":
           for (const event of news.events) {
             this.outbox.replace(event);
@@ -460,7 +442,9 @@ export class SpaceSession implements SyncedSpace {
           }
           return;
         case "cut":
-          if (news.revision !== this.meta.revision + 1) return this.#reload(news.settlement.settled);
+          // It was read from the storage already; after a gap the storage is read again.
+          if (news.revision <= this.meta.revision) return;
+          if (news.revision > this.meta.revision + 1) return this.#reload(news.settlement.settled);
           this.meta = {
             ...this.meta,
             generation: news.cut.generation,
@@ -480,11 +464,30 @@ export class SpaceSession implements SyncedSpace {
     });
   }
 
-  /** Takes the replica from the storage again, telling listeners only of what differs. @param settled what is known besides. */
-  reload(settled?: Settlement["settled"]): Promise<void> {
-    return this.#serial.run(async () => {
-      if (!this.stopped) await this.#reload(settled);
-    });
+  /**
+   * Takes in writes of other tabs, as many as wait: a reading of the storage waits for what the other tab writes at
+   * that time, so one reading for each would leave this tab further and further behind.
+   */
+  async #takeIn(heard: readonly WriteNews[]): Promise<void> {
+    const add: PendingEvent[] = [];
+    const look = async (event: PendingEvent, isStored: boolean): Promise<void> => {
+      if (this.outbox.get(event.id)) return;
+      // A tab that was asleep has read the storage before it hears of what was settled long ago.
+      if (isStored && !(await this.context.storage.get("outbox", this.space, event.id))) return;
+      // Two messages may tell of it.
+      if (this.outbox.get(event.id)) return;
+      this.#join(event);
+      if (!isStored) this.outbox.markReady(event.id, false);
+      add.push(event);
+    };
+    await Promise.all(heard.flatMap(({ events, isStored }) => events.map((event) => look(event, isStored))));
+    await this.replica.step({ add });
+    this.context.wake();
+  }
+
+  /** Takes the replica from the storage again, telling listeners only of what differs. */
+  reload(): Promise<void> {
+    return this.hear({ type: "reload" });
   }
 
   /** Takes the replica from another account's storage; nothing that was only in memory may come along (DESIGN §8). */
@@ -508,28 +511,29 @@ export class SpaceSession implements SyncedSpace {
     this.#staging = undefined;
     this.meta = stored.meta;
     this.outbox.nextSeq = stored.meta.nextSeq;
-    const standing = new Set(stored.outbox.map((event) => event.id));
+    for (const rows of stored.rows.values()) this.#observe(rows.values());
+    const standing = new Set(stored.outbox.map(({ id }) => id));
+    const held = this.outbox.events.map(({ id }) => id);
     // A write that is on its way to the storage, or that it refused, is not there and not gone.
-    const gone = new Set(
-      this.outbox.events
-        .map((event) => event.id)
-        .filter((id) => !standing.has(id) && this.outbox.isStored(id)),
-    );
+    const gone = new Set(held.filter((id) => !standing.has(id) && this.outbox.isStored(id)));
     const patch = new Map<string, Map<string, Row | null>>();
     for (const domain of this.domains) {
       const rows = new Map<string, Row | null>(stored.rows.get(domain));
       for (const [key, row] of this.replica.baseRows(domain)) {
-        if (!rows.has(key)) rows.set(key, null);
-        else if (rows.get(key)?.version === row.version) rows.delete(key);
+        const now = rows.get(key);
+        if (!now) rows.set(key, null);
+        // In another history a version may have another content (DESIGN rule 12).
+        else if (now.version === row.version && now.modifiedAt === row.modifiedAt && sameContent(now, row))
+          rows.delete(key);
       }
       patch.set(domain, rows);
     }
     this.outbox.removeAll(gone);
     for (const event of stored.outbox) {
-      if (this.outbox.get(event.id)) this.outbox.replace(event);
-      else this.#join(event);
+      this.outbox.replace(event);
+      this.#join(event);
     }
-    const remove = new Set(this.replica.pending.map((event) => event.id));
+    const remove = new Set(this.replica.pending.map(({ id }) => id));
     await this.replica.step({ patch, remove, add: this.#shownEvents });
     // What was kept aside is of the base that stood before; what is stored says whether a recovery is under way.
     this.aside = undefined;
@@ -562,9 +566,17 @@ export class SpaceSession implements SyncedSpace {
     return this.#saver.put(...changes);
   }
 
-  /** Stores changes under the leader's term; part of a recovery. */
-  commit(changes: readonly StorageChange[]): Promise<void> {
-    return this.#commit(changes);
+  /** What a receipt may say of changes that are stored: in memory that stands in for a storage nothing is safe. */
+  safe(stored: Promise<void>): Promise<void> {
+    if (this.#safe?.stored === stored) return this.#safe.saved;
+    const saved = stored.then(() => {
+      const refusal = this.context.refusal();
+      if (refusal) throw refusal;
+    });
+    // The status says it too; an app need not ask.
+    saved.catch(() => undefined);
+    this.#safe = { stored, saved };
+    return saved;
   }
 
   /** Runs after every step before it, and before every one after. */
@@ -577,8 +589,7 @@ export class SpaceSession implements SyncedSpace {
     this.stopped = true;
     this.#digests.stop();
     this.repairs.stop();
-    await this.#serial.run(() => Promise.resolve());
-    await this.saved();
+    await this.#serial.run(() => this.saved());
   }
 
   /** Resolves when what was written so far is stored, or the storage has refused it. */

@@ -1,7 +1,7 @@
 import type { Row } from "@landfall/protocol";
 import type { Cut } from "../replica/cut.js";
 import type { PendingEvent } from "../replica/pending-event.js";
-import type { ClientStorage, StorageChange } from "../storage/port.js";
+import type { ClientStorage, StorageChange, StorageTable } from "../storage/port.js";
 import type { InboxItem } from "./inbox-item.js";
 import { submap } from "../submap.js";
 
@@ -71,59 +71,43 @@ function byDomain(
   return domains;
 }
 
-export const putMeta = (space: string, value: ReplicaMeta): StorageChange => ({
+export const putEntry = (
+  table: StorageTable,
+  space: string,
+  a: string,
+  b: string,
+  value: unknown,
+): StorageChange => ({
   type: "put",
-  table: "meta",
+  table,
   space,
-  a: "replica",
-  b: "",
+  a,
+  b,
   value,
 });
-export const putEvent = (space: string, event: PendingEvent): StorageChange => ({
-  type: "put",
-  table: "outbox",
-  space,
-  a: event.id,
-  b: "",
-  value: event,
-});
-export const dropEvent = (space: string, id: string): StorageChange => ({
+const dropEntry = (table: StorageTable, space: string, a: string, b = ""): StorageChange => ({
   type: "delete",
-  table: "outbox",
+  table,
   space,
-  a: id,
-  b: "",
+  a,
+  b,
 });
-export const putItem = (space: string, item: InboxItem): StorageChange => ({
-  type: "put",
-  table: "inbox",
-  space,
-  a: item.id,
-  b: "",
-  value: item,
-});
-export const dropItem = (space: string, id: string): StorageChange => ({
-  type: "delete",
-  table: "inbox",
-  space,
-  a: id,
-  b: "",
-});
-export const putLocal = (space: string, row: Row): StorageChange => ({
-  type: "put",
-  table: "local",
-  space,
-  a: row.domain,
-  b: row.key,
-  value: row,
-});
-export const dropLocal = (space: string, domain: string, key: string): StorageChange => ({
-  type: "delete",
-  table: "local",
-  space,
-  a: domain,
-  b: key,
-});
+
+/** An entry of the account, and of no space. */
+export const putAccount = (a: string, value: unknown, table: StorageTable = "meta"): StorageChange =>
+  putEntry(table, "", a, "", value);
+export const putMeta = (space: string, value: ReplicaMeta): StorageChange =>
+  putEntry("meta", space, "replica", "", value);
+export const putEvent = (space: string, event: PendingEvent): StorageChange =>
+  putEntry("outbox", space, event.id, "", event);
+export const dropEvent = (space: string, id: string): StorageChange => dropEntry("outbox", space, id);
+export const putItem = (space: string, item: InboxItem): StorageChange =>
+  putEntry("inbox", space, item.id, "", item);
+export const dropItem = (space: string, id: string): StorageChange => dropEntry("inbox", space, id);
+export const putLocal = (space: string, row: Row): StorageChange =>
+  putEntry("local", space, row.domain, row.key, row);
+export const dropLocal = (space: string, domain: string, key: string): StorageChange =>
+  dropEntry("local", space, domain, key);
 
 /** The rows of a cut, as changes of the storage. */
 export function rowChanges(space: string, cut: Pick<Cut, "reset" | "rows" | "gone">): StorageChange[] {

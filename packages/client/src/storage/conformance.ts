@@ -1,6 +1,7 @@
 import { checkClears, checkCommits, checkConcurrentCommits } from "./conformance/commits.js";
 import { checkFences, checkLeaders } from "./conformance/fences.js";
 import { checkHandles, checkLife } from "./conformance/handles.js";
+import { checkLosses } from "./conformance/losses.js";
 import { checkReads, checkSpaces } from "./conformance/reads.js";
 import type { Check, Expect } from "./conformance/world.js";
 import type { ClientStorage, ClientStorageFactory } from "./port.js";
@@ -60,5 +61,6 @@ export function clientStorageConformance(
     checkLeaders(check, expect);
     checkHandles(check, expect);
     checkLife(check, expect);
+    checkLosses(check, expect);
   });
 }

@@ -109,7 +109,7 @@ describe("indexeddb storage: a database that goes away", () => {
     const storage = await indexedDbStorage({ indexedDB: observed() }).open("ann");
     await storage.commit([row]);
     forceCloseDatabase(opened.at(-1) as never);
-    await vi.waitFor(async () => expect((await failure(storage.commit([row]))).code).toBe("lost"));
+    await expect.poll(async () => (await failure(storage.commit([row]))).code).toBe("lost");
     expect((await failure(storage.entries("rows", "s"))).message).toContain("may have evicted it");
   });
 });

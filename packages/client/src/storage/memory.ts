@@ -52,17 +52,15 @@ export function memoryStorage(): ClientStorageFactory {
 }
 
 function emptyAccount(): Account {
-  return {
-    tables: { meta: new Map(), rows: new Map(), outbox: new Map(), inbox: new Map(), local: new Map() },
-    destroyed: false,
-  };
+  const tables = Object.fromEntries(storageTables.map((table) => [table, new Map()]));
+  return { tables: tables as Account["tables"], destroyed: false };
 }
 
 function handleOn(account: Account): ClientStorage {
   let closed = false;
   const tables = (): Account["tables"] => {
-    if (closed) throw new StorageError("lost", "The storage was closed. Open it again.");
-    if (account.destroyed) throw new StorageError("lost", "The storage was deleted. Open it again.");
+    if (closed || account.destroyed)
+      throw new StorageError("lost", `The storage was ${closed ? "closed" : "deleted"}. Open it again.`);
     return account.tables;
   };
   return {

@@ -11,6 +11,9 @@
  * | `outbox` | event id | `""`   | a pending event                            |
  * | `inbox`  | item id  | `""`   | a conflict item                            |
  * | `local`  | domain   | key    | a record of a local domain                 |
+ *
+ * What is of the account and of no space has the space `""`. There each table has an entry `device`: without it the
+ * table is gone, and not empty.
  */
 export type StorageTable = "meta" | "rows" | "outbox" | "inbox" | "local";
 

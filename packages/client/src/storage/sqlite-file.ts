@@ -17,6 +17,12 @@ import { compareKeys, decodeKey, encodeKey } from "./sqlite-key.js";
 
 const schemaVersion = 1;
 
+/** Entries that are read as one text: some hundred kB. */
+const pageEntries = 1_000;
+
+/** An entry as the file has it, with its keys encoded. */
+type StoredEntry = readonly [a: string, b: string, value: StorageValue];
+
 /** One SQLite file, held by this process alone. All calls are synchronous, so commits cannot interleave. */
 export class SqliteFile {
   readonly #path: string;
@@ -47,21 +53,29 @@ export class SqliteFile {
   }
 
   entries(table: StorageTable, space: string): StorageEntry[] {
-    const entries = this.#run(
-      `SELECT a, b, value FROM "${table}" WHERE space = ? ORDER BY a, b`,
-      (select) => {
-        const rows = select.all(encodeKey(space)) as { a: string; b: string; value: string }[];
-        return rows.map(({ a, b, value }) => ({
-          space,
-          a: decodeKey(a),
-          b: decodeKey(b),
-          value: JSON.parse(value) as StorageValue,
-        }));
-      },
-    );
+    const entries: StorageEntry[] = [];
+    let page = this.#page(table, ">=", encodeKey(space), "", "");
+    for (;;) {
+      for (const [a, b, value] of page) entries.push({ space, a: decodeKey(a), b: decodeKey(b), value });
+      const [a, b] = page.at(-1) ?? ["", ""];
+      if (page.length < pageEntries) break;
+      page = this.#page(table, ">", encodeKey(space), a, b);
+    }
     // SQLite orders by UTF-8 bytes, which differs from UTF-16 code units only for rare characters.
     const isSorted = entries.every((entry, i) => i === 0 || compareKeys(entries[i - 1]!, entry) < 0);
     return isSorted ? entries : entries.sort(compareKeys);
+  }
+
+  /** Some entries in order of their keys, as one text that SQLite puts together: a row for each would cost more than to parse it. */
+  #page(table: StorageTable, from: ">" | ">=", space: string, a: string, b: string): StoredEntry[] {
+    return this.#run(
+      `SELECT group_concat('[' || json_quote(a) || ',' || json_quote(b) || ',' || value || ']') AS text FROM
+       (SELECT a, b, value FROM "${table}" WHERE space = ? AND (a, b) ${from} (?, ?) ORDER BY a, b LIMIT ${pageEntries})`,
+      (select) => {
+        const { text } = select.get(space, a, b) as { text: string | null };
+        return JSON.parse(`[${text ?? ""}]`) as StoredEntry[];
+      },
+    );
   }
 
   get(table: StorageTable, space: string, a: string, b: string): StorageValue {
@@ -199,8 +213,11 @@ function prepareFile(db: SqliteDatabase, path: string, maxBytes: number | undefi
     const { page_size: pageSize } = db.prepare("PRAGMA page_size").get() as { page_size: number };
     db.exec(`PRAGMA max_page_count=${Math.floor(maxBytes / pageSize)}`);
   }
-  if (version === schemaVersion) return;
-  const create = storageTables.map(
+  const there = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[];
+  // All of them in a new file; one that is gone from an old one is empty now, which is for the client to notice.
+  const missing = storageTables.filter((table) => !there.some(({ name }) => name === table));
+  if (missing.length === 0) return;
+  const create = missing.map(
     (table) =>
       `CREATE TABLE "${table}" (space TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, value TEXT NOT NULL,
        PRIMARY KEY (space, a, b)) WITHOUT ROWID`,

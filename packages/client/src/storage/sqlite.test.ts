@@ -120,6 +120,27 @@ async function endOf(process: ChildProcess): Promise<void> {
   if (process.exitCode === null && process.signalCode === null) await once(process, "exit");
 }
 
+it.each([999, 1_000, 1_001, 2_500])(
+  "%i entries are read whole and in order, with odd keys among them",
+  async (count) => {
+    const storage = await sqliteStorage(place()).open("ann");
+    const odd = ["", "\\", "\0", '"', "\n", "[1]", "é", "😀", "\ud800", "\uffff"];
+    const keys = [
+      ...odd,
+      ...Array.from({ length: count - odd.length }, (_, i) => `k${(i * 7919) % count}-${i}`),
+    ];
+    const values = new Map(keys.map((key, i) => [key, { i, text: `${key}\u2028"],["`.toWellFormed() }]));
+    await storage.commit([
+      { type: "putAll", table: "rows", space: "s", a: "", values },
+      { type: "putAll", table: "rows", space: "other", a: "", values: new Map([["k", 1]]) },
+    ]);
+    const entries = await storage.entries("rows", "s");
+    expect(entries.map(({ b }) => b)).toEqual(keys.toSorted());
+    for (const { space, a, b, value } of entries) expect([space, a, value]).toEqual(["s", "", values.get(b)]);
+    await storage.close();
+  },
+);
+
 describe("sqlite storage: kill -9", () => {
   it("rule 2: after kill -9 in the middle of commits, each that resolved is there and each is whole", async () => {
     const file = place();

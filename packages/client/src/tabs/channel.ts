@@ -11,8 +11,8 @@ export type TabMessage =
   | { readonly type: "write"; readonly space: string; readonly payload: unknown }
   /** The leader has given seqs to events: they can no longer be taken back. */
   | { readonly type: "sent"; readonly space: string; readonly payload: unknown }
-  /** The leader has stored a cut; revisions of a space count from one store to the next. */
-  | { readonly type: "cut"; readonly space: string; readonly revision: number; readonly payload: unknown }
+  /** The leader has stored a cut. */
+  | { readonly type: "cut"; readonly space: string; readonly payload: unknown }
   /** Something else of a space has changed in the storage (inbox, local domains). */
   | { readonly type: "changed"; readonly space: string; readonly payload: unknown }
   /** A tab asks the leader to sync now; answered by `synced` with the same id. */
@@ -25,16 +25,8 @@ export type TabMessage =
   /** How the leader's loop is. */
   | { readonly type: "status"; readonly payload: unknown };
 
-export interface TabListener {
-  message(message: TabMessage): void;
-  /** A cut was missed: the space must be read from the storage again. @param payload of the cut that shows it. */
-  missed(space: string, payload: unknown): void;
-}
-
 export interface TabChannel {
   post(message: TabMessage): void;
-  /** What revision of a space this tab shows, after reading the storage or storing a cut itself. */
-  shows(space: string, revision: number): void;
   close(): void;
 }
 
@@ -46,17 +38,16 @@ const isText = (value: unknown): value is string => typeof value === "string";
 /** A message of ours, as far as its envelope goes: whatever else shares the origin may write to the channel. */
 function isTabMessage(value: unknown): value is TabMessage {
   if (typeof value !== "object" || value === null) return false;
-  const { type, space, revision, id } = value as { [member: string]: unknown };
+  const { type, space, id } = value as { [member: string]: unknown };
   switch (type) {
     case "hello":
     case "status":
       return true;
     case "write":
     case "sent":
+    case "cut":
     case "changed":
       return isText(space);
-    case "cut":
-      return isText(space) && Number.isSafeInteger(revision);
     case "wake":
     case "synced":
       return isText(id);
@@ -69,27 +60,16 @@ function isTabMessage(value: unknown): value is TabMessage {
 export function openTabChannel(
   ports: Pick<ClientPorts, "channel">,
   name: string,
-  listener: TabListener,
+  hear: (message: TabMessage) => void,
 ): TabChannel {
-  const shown = new Map<string, number>();
-  const receive = (message: unknown): void => {
-    if (!isTabMessage(message)) return;
-    if (message.type === "cut") {
-      const known = shown.get(message.space);
-      // A space that this tab does not show, or a cut that it read from the storage already.
-      if (known === undefined || message.revision <= known) return;
-      shown.set(message.space, message.revision);
-      if (message.revision > known + 1) {
-        listener.missed(message.space, message.payload);
-        return;
-      }
-    }
-    listener.message(message);
-  };
-  const channel: ChannelPort | undefined = ports.channel?.(`landfall-${channelVersion}-${name}`, receive);
+  const channel: ChannelPort | undefined = ports.channel?.(
+    `landfall-${channelVersion}-${name}`,
+    (message) => {
+      if (isTabMessage(message)) hear(message);
+    },
+  );
   return {
     post: (message) => channel?.post(message),
-    shows: (space, revision) => void shown.set(space, revision),
     close: () => channel?.close(),
   };
 }

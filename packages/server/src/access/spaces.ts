@@ -137,7 +137,6 @@ export async function inspectSpace(
   if (!found) return undefined;
   const { generation, head, schema } = found.state;
   const members = await snapshot.members(space);
-  const domains = await snapshot.domains(space);
   const writers = await snapshot.writers(space, generation);
   const [newest] = await snapshot.generations(space);
   const { reason, at, startedAt } = newest ?? { reason: "created", at: 0, startedAt: 0 };
@@ -148,7 +147,7 @@ export async function inspectSpace(
     schema,
     began: { reason, at, startedAt },
     members: members.flatMap(({ user, role, since }) => (role ? [{ user, role, since }] : [])),
-    domains: domains.map(({ domain, head: domainHead, count, sum, horizon }) => ({
+    domains: found.domains.map(({ domain, head: domainHead, count, sum, horizon }) => ({
       domain,
       head: domainHead,
       live: count,

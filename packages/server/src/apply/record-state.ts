@@ -1,6 +1,12 @@
 import { type Fields, type MergeState, type Stamps, canonicalJson } from "@landfall/protocol";
 import type { StoredRecord } from "../storage/port.js";
 
+/** What `canonicalJson` gives: names of fields and stamps need no escaping, and most records have the create stamp alone. */
+function stampsJson(stamps: Stamps): string {
+  const names = Object.keys(stamps).sort();
+  return `{${names.map((name) => `"${name}":"${stamps[name]}"`).join(",")}}`;
+}
+
 /**
  * A record or tombstone at one version. Its content is kept as text, as an object, or as both: parsed only
  * when something merges with it, written only when it is stored.
@@ -59,7 +65,7 @@ export class RecordState {
   }
 
   get stampsText(): string {
-    return (this.#stampsText ??= this.merge.deleted ? "{}" : canonicalJson(this.merge.stamps));
+    return (this.#stampsText ??= this.merge.deleted ? "{}" : stampsJson(this.merge.stamps));
   }
 
   toStored(domain: string, key: string): StoredRecord {

@@ -13,9 +13,11 @@ import type { CommittedEvent } from "../engine-types.js";
 import type { MaybePromise } from "../maybe-promise.js";
 import type {
   DomainState,
+  FoundSpace,
   LookupEntry,
   OpenedSpace,
   SpaceChanges,
+  SpaceState,
   SpaceTransaction,
   StoredRecord,
 } from "../storage/port.js";
@@ -55,6 +57,7 @@ export class SpaceBatch {
   readonly #received: ReceiveClock;
   readonly #domains = new Map<string, DomainProgress>();
   readonly #moved = new Set<string>();
+  #left: FoundSpace;
 
   constructor(
     readonly core: Core,
@@ -62,6 +65,7 @@ export class SpaceBatch {
     readonly opened: OpenedSpace,
   ) {
     const { state, domains } = opened;
+    this.#left = opened;
     this.working = new WorkingSet(transaction, core.rules);
     this.#head = state.head;
     this.#schema = state.schema;
@@ -73,6 +77,11 @@ export class SpaceBatch {
   /** The index of the last event that was taken in. */
   get head(): number {
     return this.#head;
+  }
+
+  /** The space as it was opened, or saved last. */
+  get left(): FoundSpace {
+    return this.#left;
   }
 
   /** The live rows of the space, with those that the batch has added so far. */
@@ -195,17 +204,15 @@ export class SpaceBatch {
     }
     if (this.events.length > 0) this.transaction.publish(this.opened.state.generation, this.events);
     const { schema, lookups, ...rest } = more;
-    return this.transaction.save({
-      ...rest,
-      space: this.#state(schema, lookups),
-      domains: this.#domainStates(),
-      records,
-      lookupsRemoved,
-      lookupsAdded,
-    });
+    const space = this.#state(schema, lookups);
+    const domains = this.#domainStates();
+    const others = this.opened.domains.filter(({ domain }) => !this.#moved.has(domain));
+    const { role, writer } = this.opened;
+    this.#left = { state: space, role, domains: [...others, ...domains], writer: more.writer ?? writer };
+    return this.transaction.save({ ...rest, space, domains, records, lookupsRemoved, lookupsAdded });
   }
 
-  #state(schema: number | undefined, lookups: string | undefined): SpaceChanges["space"] {
+  #state(schema: number | undefined, lookups: string | undefined): SpaceState {
     const { state } = this.opened;
     const { ms, counter } = this.#received.last;
     return {

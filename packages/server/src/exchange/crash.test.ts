@@ -75,65 +75,61 @@ async function runAndKill(writer: string, file: string, ms: number): Promise<str
   return chunks.join("");
 }
 
-test(
-  "rules 2 and 3: a server killed while it writes has lost nothing that it acknowledged, and doubled nothing",
-  { timeout: 60_000 },
-  async () => {
-    const place = mkdtempSync(join(tmpdir(), "landfall-"));
-    const writer = await bundle(place);
-    const file = join(place, "a.db");
-    const acknowledged = new Map<string, number>();
-    for (let round = 0; round < 6; round++) {
-      const printed = await runAndKill(writer, file, 40 + round * 35);
-      for (const line of printed.slice(0, printed.lastIndexOf("\n")).split("\n")) {
-        const [device, seq, status, index] = JSON.parse(line) as [string, number, string, number];
-        expect(["applied", "duplicate"]).toContain(status);
-        expect(acknowledged.get(`${device}-${seq}`) ?? index).toBe(index);
-        acknowledged.set(`${device}-${seq}`, index);
-      }
+test("rules 2 and 3: a server killed while it writes has lost nothing that it acknowledged, and doubled nothing", async () => {
+  const place = mkdtempSync(join(tmpdir(), "landfall-"));
+  const writer = await bundle(place);
+  const file = join(place, "a.db");
+  const acknowledged = new Map<string, number>();
+  for (let round = 0; round < 6; round++) {
+    const printed = await runAndKill(writer, file, 40 + round * 35);
+    for (const line of printed.slice(0, printed.lastIndexOf("\n")).split("\n")) {
+      const [device, seq, status, index] = JSON.parse(line) as [string, number, string, number];
+      expect(["applied", "duplicate"]).toContain(status);
+      expect(acknowledged.get(`${device}-${seq}`) ?? index).toBe(index);
+      acknowledged.set(`${device}-${seq}`, index);
     }
-    const storage = sqlite(file);
-    const engine = createEngine({ storage });
-    const [space] = await engine.spaces({ id: "ann" });
-    const here = {
-      engine,
-      storage,
-      clock: { nowMs: 0 },
-      space: "site-7",
-      generation: space?.generation as string,
-    };
-    const reader = new NaiveReplica(new TestDevice(here), ["project", "count"]);
-    const request = {
-      protocol: 1 as const,
-      device: "reader",
-      limit: 10_000,
-      spaces: [{ space: "site-7", generation: here.generation, cursors: reader.cursors }],
-    };
-    for (;;) {
-      const next = readAnswer(
-        await engine.exchange(
-          { id: "ann" },
-          { ...request, spaces: [{ space: "site-7", generation: here.generation, ...reader.asking() }] },
-        ),
-      ).spaces[0];
-      if (!next || "error" in next) throw new Error(JSON.stringify(next));
-      if (!reader.take(next, [])) continue;
-      for (const domain of ["project", "count"])
-        expect(reader.digest(domain, next.head)).toEqual(next.digests?.[domain]);
-      break;
-    }
-    const rows = reader.live();
-    const versions = new Map(rows.map((row) => [row.key, row.version]));
-    for (const [key, index] of acknowledged) expect(versions.get(key)).toBe(index);
-    const records = rows.filter(({ domain }) => domain === "project");
-    expect(new Set(records.map(({ version }) => version)).size).toBe(records.length);
-    for (const device of ["a1", "a2", "a3", "a4"]) {
-      const counted = rows.find(({ domain, key }) => domain === "count" && key === device);
-      const made = records.filter(({ key }) => key.startsWith(`${device}-`)).length;
-      expect(counted).toMatchObject({ fields: { n: made } });
-    }
-    expect(acknowledged.size).toBeGreaterThan(100);
-    expect(readFileSync(file).length).toBeGreaterThan(0);
-    await engine.close();
-  },
-);
+  }
+  const storage = sqlite(file);
+  const engine = createEngine({ storage });
+  const [space] = await engine.spaces({ id: "ann" });
+  const here = {
+    engine,
+    storage,
+    clock: { nowMs: 0 },
+    space: "site-7",
+    generation: space?.generation as string,
+  };
+  const reader = new NaiveReplica(new TestDevice(here), ["project", "count"]);
+  const request = {
+    protocol: 1 as const,
+    device: "reader",
+    limit: 10_000,
+    spaces: [{ space: "site-7", generation: here.generation, cursors: reader.cursors }],
+  };
+  for (;;) {
+    const next = readAnswer(
+      await engine.exchange(
+        { id: "ann" },
+        { ...request, spaces: [{ space: "site-7", generation: here.generation, ...reader.asking() }] },
+      ),
+    ).spaces[0];
+    if (!next || "error" in next) throw new Error(JSON.stringify(next));
+    if (!reader.take(next, [])) continue;
+    for (const domain of ["project", "count"])
+      expect(reader.digest(domain, next.head)).toEqual(next.digests?.[domain]);
+    break;
+  }
+  const rows = reader.live();
+  const versions = new Map(rows.map((row) => [row.key, row.version]));
+  for (const [key, index] of acknowledged) expect(versions.get(key)).toBe(index);
+  const records = rows.filter(({ domain }) => domain === "project");
+  expect(new Set(records.map(({ version }) => version)).size).toBe(records.length);
+  for (const device of ["a1", "a2", "a3", "a4"]) {
+    const counted = rows.find(({ domain, key }) => domain === "count" && key === device);
+    const made = records.filter(({ key }) => key.startsWith(`${device}-`)).length;
+    expect(counted).toMatchObject({ fields: { n: made } });
+  }
+  expect(acknowledged.size).toBeGreaterThan(100);
+  expect(readFileSync(file).length).toBeGreaterThan(0);
+  await engine.close();
+});

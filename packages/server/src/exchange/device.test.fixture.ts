@@ -1,4 +1,5 @@
 import {
+  type AskedEvent,
   type ExchangeAnswer,
   type Expectation,
   HybridClock,
@@ -9,6 +10,7 @@ import {
   type SpaceError,
   type SpaceSuccess,
   type StreamLine,
+  allOutcomes,
   decode,
   decodeText,
   exchangeAnswer,
@@ -133,7 +135,8 @@ export class TestDevice {
     const request = decode(exchangeRequest, this.request(events, asking));
     if (!request.ok) throw new Error(request.message);
     const answer = readAnswer(await this.world.engine.exchange({ id: this.user }, request.value));
-    return answer.spaces[0] as SpaceSuccess;
+    const space = answer.spaces[0] as SpaceSuccess;
+    return "error" in space ? space : { ...space, outcomes: allOutcomes(space, events as AskedEvent[]) };
   }
 
   /** Sends events. @throws where the space cannot be handled. */

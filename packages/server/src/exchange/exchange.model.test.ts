@@ -258,46 +258,30 @@ function reader(numbers: readonly number[]): Draw {
   };
 }
 
-test(
-  "rules 3 and 5: with lost answers, small pages, cut streams and cleared tombstones every finished pull is the server's state, digest and all",
-  { timeout: 120_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, false)),
-      { numRuns: 40 },
-    );
-  },
-);
+test("rules 3 and 5: with lost answers, small pages, cut streams and cleared tombstones every finished pull is the server's state, digest and all", async () => {
+  await fc.assert(
+    fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, false)),
+    { numRuns: 40 },
+  );
+});
 
-test(
-  "rules 3 and 5: the same with masters touched and details deleted behind the ops",
-  { timeout: 120_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true)),
-      { numRuns: 40 },
-    );
-  },
-);
+test("rules 3 and 5: the same with masters touched and details deleted behind the ops", async () => {
+  await fc.assert(
+    fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true)),
+    { numRuns: 40 },
+  );
+});
 
-test(
-  "§7: the same over a storage that answers later, as one on another machine does",
-  { timeout: 120_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true, slowStorage(sqlite(":memory:")))),
-      { numRuns: 15 },
-    );
-  },
-);
+test("§7: the same over a storage that answers later, as one on another machine does", async () => {
+  await fc.assert(
+    fc.asyncProperty(tape, (numbers) => play(reader(numbers), 120, true, slowStorage(sqlite(":memory:")))),
+    { numRuns: 15 },
+  );
+});
 
-test(
-  "rules 4 and 6: the server's state is what a naive replay of the events in the order of their indexes gives",
-  { timeout: 120_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(tape, (numbers) => playAndReplay(reader(numbers), 150)),
-      { numRuns: 30 },
-    );
-  },
-);
+test("rules 4 and 6: the server's state is what a naive replay of the events in the order of their indexes gives", async () => {
+  await fc.assert(
+    fc.asyncProperty(tape, (numbers) => playAndReplay(reader(numbers), 150)),
+    { numRuns: 30 },
+  );
+});

@@ -6,10 +6,11 @@ import type { Core } from "../core.js";
 import type { User } from "../engine-types.js";
 import { LandfallError } from "../landfall-error.js";
 import { type Handled, type Identified, handleEvents, identify } from "./handle-events.js";
-import { type EventOutcome, outcomeText } from "./outcome.js";
+import { type EventOutcome, outcomesText } from "./outcome.js";
 import { noEcho } from "./own-echo.js";
-import { type Position, type ReadRequest, type SpaceReading, readSpace } from "./read-space.js";
+import { type Position, type ReadRequest, type SpaceReading, readLeft, readSpace } from "./read-space.js";
 import { offersRows, recoveryWindow } from "./recovery-window.js";
+import type { FoundSpace } from "../storage/port.js";
 import { type SpaceFailureText, failureText } from "./space-failure.js";
 
 /** How long a client waits before it sends deferred events again. */
@@ -22,7 +23,7 @@ export interface ExchangeCounts {
   readonly events: Map<string, number>;
 }
 
-const nothingHandled: Handled = { outcomes: [], own: noEcho };
+const nothingHandled: Handled = { outcomes: [], own: noEcho, left: undefined };
 
 /** Answers exchanges: writes first, then what lies after the cursors (DESIGN §6). */
 export class Exchange {
@@ -73,7 +74,7 @@ export class Exchange {
       `{"space":"${space.space}","error":${failureText(failure)}}`;
     const handled = await this.#handle(user, request.device, space, signal);
     if ("code" in handled) return failed(handled);
-    const result = await this.#read(toRead(user, request, space, handled, this.core));
+    const result = await this.#read(toRead(user, request, space, handled, this.core), handled.left);
     if ("code" in result) return failed(result);
     const { rows, next, more, digests } = result;
     const scan = Object.keys(next.scan).length === 0 ? "" : `,"scan":${JSON.stringify(next.scan)}`;
@@ -95,7 +96,7 @@ export class Exchange {
     let head: SpaceReading | undefined;
     for (;;) {
       checkAborted(signal);
-      const result = await this.#read(read);
+      const result = await this.#read(read, head ? undefined : handled.left);
       if ("code" in result) return yield failed(result);
       let text = "";
       if (!head) {
@@ -168,9 +169,13 @@ export class Exchange {
     }
   }
 
-  async #read(read: ReadRequest): Promise<SpaceReading | SpaceFailureText> {
+  /** @param left how the request's events left the space, where nobody can have written since. */
+  async #read(read: ReadRequest, left: FoundSpace | undefined): Promise<SpaceReading | SpaceFailureText> {
     for (;;) {
-      const result = await this.core.storage.read((snapshot) => readSpace(this.core, snapshot, read));
+      const known = left && readLeft(read, left);
+      const result = known
+        ? { reading: known }
+        : await this.core.storage.read((snapshot) => readSpace(this.core, snapshot, read));
       if (result === "upgrade") {
         await this.#upgrade(read.request.space);
         continue;
@@ -240,8 +245,9 @@ function deferAll(events: readonly Identified[]): Handled {
     retryAfterMs: busyRetryMs,
   };
   return {
-    outcomes: events.map(({ id, seq }) => ({ id, seq, handled: { deferred }, written: [] })),
+    outcomes: events.map(({ id, seq }) => ({ id, seq, handled: { deferred }, written: [], isWhole: false })),
     own: noEcho,
+    left: undefined,
   };
 }
 
@@ -251,9 +257,8 @@ function headText(
   { outcomes }: Handled,
 ): string {
   const isOmitted = ([domain, key]: readonly [string, string]): boolean => omitted.has(slotName(domain, key));
-  const texts = outcomes.map((outcome) => outcomeText(outcome, isOmitted)).join(",");
   const resets = reset.length === 0 ? "" : `,"reset":${JSON.stringify(reset)}`;
-  return `"space":"${space}","generation":"${state.generation}","head":${state.head},"lastSeq":${lastSeq},"outcomes":[${texts}]${resets}`;
+  return `"space":"${space}","generation":"${state.generation}","head":${state.head},"lastSeq":${lastSeq},${outcomesText(outcomes, isOmitted)}${resets}`;
 }
 
 function positionText({ cursors, scan }: Position): string {

@@ -13,6 +13,7 @@ import { needsUpgrade, upgradeUnderWay } from "../apply/upgrade.js";
 import type { Core } from "../core.js";
 import { type MaybePromise, chain, eachInTurn } from "../maybe-promise.js";
 import type {
+  FoundSpace,
   KnownEvent,
   OpenedSpace,
   RecordKey,
@@ -24,7 +25,6 @@ import {
   type Deferred,
   type EventOutcome,
   type Recorded,
-  type WrittenRow,
   outcomeText,
   readBody,
   storedBody,
@@ -36,6 +36,8 @@ import type { SpaceFailureText } from "./space-failure.js";
 
 /** Outcomes below `acked` whose bodies are kept all the same: for a copy of the device that comes late. */
 const keptBelowAcked = 256;
+/** So many outcomes' bodies expire at once: with every event one would, and each time an old page would be written. */
+const expiringAtOnce = 64;
 /** Rejected creates that a device may have open; each is a name that its later events are checked against, so none may be dropped. */
 const maxRejectedCreates = 10_000;
 
@@ -48,6 +50,8 @@ export interface Identified {
 export interface Handled {
   readonly outcomes: readonly EventOutcome[];
   readonly own: OwnEcho;
+  /** How they left the space, if nobody writes to it before it is read. */
+  readonly left: FoundSpace | undefined;
 }
 
 export type HandleResult =
@@ -70,6 +74,9 @@ export function identify(events: readonly unknown[]): readonly Identified[] | st
   }
   return identified.sort((a, b) => a.seq - b.seq);
 }
+
+type Written = Pick<EventOutcome, "written" | "isWhole">;
+const nothingWritten: Written = { written: [], isWhole: false };
 
 /** Where events come from. */
 interface Origin {
@@ -103,11 +110,16 @@ export function handleEvents(
       if (repeated.length < seen.length) return { failure: forked(repeated) };
       const failure = refuseSequence(core, opened, fresh, lastSeq, repeated);
       if (failure) return { failure };
-      if (fresh.length === 0) return { handled: { outcomes: repeated, own: noEcho } };
+      const { isLast } = opened;
+      if (fresh.length === 0)
+        return { handled: { outcomes: repeated, own: noEcho, left: isLast ? opened : undefined } };
       const handling = new Handling(core, transaction, opened, request, sender, fresh);
-      return chain(handling.run(), (outcomes) => ({
-        handled: { outcomes: [...repeated, ...outcomes], own: handling.own },
-      }));
+      return chain(handling.run(), (outcomes) => {
+        const { own, left } = handling;
+        return {
+          handled: { outcomes: [...repeated, ...outcomes], own, left: isLast ? left : undefined },
+        };
+      });
     });
   });
 }
@@ -132,7 +144,7 @@ function repeat(
           id,
           seq,
           handled: { recorded: readBody(original.body), duplicate: true },
-          written: [],
+          ...nothingWritten,
         });
       }
       return outcomes;
@@ -215,10 +227,10 @@ class Handling {
     private readonly transaction: SpaceTransaction,
     private readonly opened: OpenedSpace,
     private readonly request: SpaceRequest,
-    { window, ...device }: Origin,
+    { device, user, window }: Origin,
     private readonly events: readonly Identified[],
   ) {
-    this.#device = device;
+    this.#device = { device, user };
     this.#batch = new SpaceBatch(core, transaction, opened);
     this.#decoded = events.map(({ raw }) => decode(eventDecoder, raw));
     const { writer } = opened;
@@ -226,7 +238,8 @@ class Handling {
     this.#rejectedCreates = (writer?.rejectedCreates ?? []).filter(([seq]) => seq > this.#acked);
     this.#rejectedNames = new Set(this.#rejectedCreates.map(([, domain, key]) => slotName(domain, key)));
     this.#sender = {
-      ...device,
+      device,
+      user,
       // A window is that of one history.
       window: window?.generation === opened.state.generation ? window : undefined,
       space: request.space,
@@ -238,6 +251,10 @@ class Handling {
 
   get own(): OwnEcho {
     return ownEcho(this.opened, this.#batch.working.slots(), this.#batch.head);
+  }
+
+  get left(): FoundSpace {
+    return this.#batch.left;
   }
 
   run(): MaybePromise<readonly EventOutcome[]> {
@@ -279,29 +296,30 @@ class Handling {
     }
     const known = this.#known.get(event.id) ?? this.#ofThisRequest(event.id);
     if (known)
-      return chain(this.#original(event, known), (recorded) =>
-        this.#record(event, recorded, recorded.status !== "rejected" || recorded.code !== "id_conflict"),
-      );
+      return chain(this.#original(event, known), (recorded) => {
+        const isRejected = recorded.status === "rejected";
+        // What stands on a refused create does so on whatever device: it may not meet another's record.
+        if (isRejected) this.#noteCreates(event, true);
+        return this.#record(event, recorded, !isRejected || recorded.code !== "id_conflict");
+      });
     return chain(runEvent(this.#batch, this.#sender, decoded, event), (run) => {
       if ("deferred" in run) return this.#defer(event, run.deferred);
       this.#noteCreates(event, run.recorded.status === "rejected");
       this.#fresh.set(event.id, event.seq);
-      return this.#record(event, run.recorded, false, run.written);
+      return this.#record(event, run.recorded, false, run);
     });
   }
 
-  /** The outcome of an event that the space has seen under another seq: its own, if it says rightly where that was. */
+  /**
+   * The outcome of an event that the space has seen under another seq, where the same device had sent it, or the one that
+   * it names with `was`: no writer session gives an id twice, so it is the same event. A device whose disk fell back to
+   * an older copy does not know under which seq that was, and after a restore seqs start anew (rules 3 and 12).
+   */
   #original(event: Identified, known: KnownEvent): MaybePromise<Recorded> {
-    const { was } = event.raw as { was?: { device?: unknown; seq?: unknown } };
+    const { was } = event.raw as { was?: { device?: unknown } };
+    const isOwn = known.device === this.#device.device || known.device === was?.device;
     // A device is one only together with its user: nobody learns the outcome of another's event.
-    const saysWhere =
-      was?.device === known.device && was?.seq === known.seq && known.user === this.#device.user;
-    // After a restore seqs start anew, and a device's own event is known from the generation before (DESIGN rule 12).
-    const isOwnFromBefore =
-      known.generation !== this.opened.state.generation &&
-      known.device === this.#device.device &&
-      known.user === this.#device.user;
-    if (!saysWhere && !isOwnFromBefore) {
+    if (!isOwn || known.user !== this.#device.user) {
       return {
         status: "rejected",
         code: "id_conflict",
@@ -326,7 +344,7 @@ class Handling {
     event: Identified,
     recorded: Recorded,
     duplicate: boolean,
-    written: readonly WrittenRow[] = [],
+    written: Written = nothingWritten,
   ): void {
     this.#recorded.set(event.seq, recorded);
     this.#stored.push({ id: event.id, seq: event.seq, body: storedBody(recorded) });
@@ -341,9 +359,9 @@ class Handling {
   #push(
     { id, seq }: Identified,
     handled: EventOutcome["handled"],
-    written: readonly WrittenRow[] = [],
+    { written, isWhole }: Written = nothingWritten,
   ): void {
-    this.#outcomes.push({ id, seq, handled, written });
+    this.#outcomes.push({ id, seq, handled, written, isWhole });
   }
 
   #noteCreates({ seq, raw }: Identified, rejected: boolean): void {
@@ -383,11 +401,13 @@ class Handling {
 
   #writer(lastSeq: number): WriterState {
     const cursors = Object.values(this.request.cursors);
+    const expired = this.opened.writer?.expired ?? 0;
+    const expirable = this.#acked - keptBelowAcked;
     return {
       ...this.#device,
       lastSeq,
       acked: this.#acked,
-      expired: Math.max(this.opened.writer?.expired ?? 0, this.#acked - keptBelowAcked),
+      expired: expirable - expired < expiringAtOnce ? expired : expirable,
       rejectedCreates: this.#rejectedCreates.filter(([, domain, key]) =>
         this.#rejectedNames.has(slotName(domain, key)),
       ),

@@ -126,14 +126,14 @@ describe("a write happens once", () => {
     );
   });
 
-  test("rule 3: a known id that says nothing, or something wrong, of where it was is a conflict, loudly", async () => {
+  test("rule 3: a known id from another device that says nothing, or something wrong, of where it was is a conflict, loudly", async () => {
     const device = new TestDevice(await world());
     const event = device.event([create("p1")]);
     await device.send([event]);
     const other = new TestDevice(device.world);
     const { outcomes } = await other.send([
       { ...event, seq: 1 },
-      { ...event, seq: 2, was: { device: device.device, seq: 7 } },
+      { ...event, seq: 2, was: { device: "elsewhere", seq: 1 } },
     ]);
     expect(outcomes).toMatchObject([
       { status: "rejected", code: "id_conflict" },
@@ -141,21 +141,64 @@ describe("a write happens once", () => {
     ]);
     const again = await other.send([{ ...event, seq: 1 }]);
     expect(again.outcomes).toMatchObject([{ status: "duplicate", of: "rejected", code: "id_conflict" }]);
+    const bob = new TestDevice(device.world, "bob", device.device);
+    await addMember(device.world, "bob", "writer");
+    const foreign = await bob.send([{ ...event, seq: 1, was: { device: device.device, seq: 1 } }]);
+    expect(foreign.outcomes).toMatchObject([{ status: "rejected", code: "id_conflict" }]);
   });
 
-  test("rule 3: one id under two seqs of the same request conflicts with itself", async () => {
+  test("rule 3: a device that has forgotten under which seq an event was sent gets its outcome, and no second effect", async () => {
+    const device = new TestDevice(await world());
+    const made = device.event([create("p1", { votes: 0 })]);
+    const counted = device.event([{ op: "increment", domain: "project", key: "p1", by: { votes: 1 } }]);
+    await device.send([made, counted]);
+    const { outcomes } = await device.send([
+      { ...counted, seq: 3 },
+      { ...counted, seq: 4, was: { device: device.device, seq: 9 } },
+      { id: device.stamp(), seq: 5, expect: [["project", "p1", { seq: 3 }]], ops: [update("p1", { a: 1 })] },
+    ]);
+    expect(outcomes).toMatchObject([
+      { seq: 3, status: "duplicate", of: "applied", index: 2 },
+      { seq: 4, status: "duplicate", of: "applied", index: 2 },
+      { seq: 5, status: "applied", index: 3 },
+    ]);
+    const copy = new TestDevice(device.world);
+    const moved = await copy.send([{ ...counted, seq: 1, was: { device: device.device, seq: 7 } }]);
+    expect(moved.outcomes).toMatchObject([{ seq: 1, status: "duplicate", of: "applied", index: 2 }]);
+    expect(await device.rows("project")).toMatchObject([{ key: "p1", fields: { votes: 1 } }]);
+  });
+
+  test("rule 7: what stands on a create that was refused depends on it under a later device too", async () => {
+    const here = await world();
+    await new TestDevice(here).write([create("p1", { a: 0 })]);
+    const device = new TestDevice(here);
+    const refused = device.event([create("p1", { a: 1 })]);
+    expect((await device.send([refused])).outcomes).toMatchObject([{ status: "rejected", code: "exists" }]);
+    const copy = new TestDevice(here);
+    const { outcomes } = await copy.send([
+      { ...refused, seq: 1, was: { device: device.device, seq: 1 } },
+      { id: copy.stamp(), seq: 2, ops: [update("p1", { a: 2 })] },
+    ]);
+    expect(outcomes).toMatchObject([
+      { status: "duplicate", of: "rejected", code: "exists" },
+      { status: "rejected", code: "depends_on" },
+    ]);
+  });
+
+  test("rule 3: one id under two seqs of the same request is one event", async () => {
     const device = new TestDevice(await world());
     const event = device.event([create("p1")]);
-    const { outcomes } = await device.send([
+    const { outcomes, head } = await device.send([
       event,
       { ...event, seq: 2 },
       { ...event, seq: 3, was: { device: device.device, seq: 1 } },
     ]);
     expect(outcomes).toMatchObject([
-      { status: "applied" },
-      { status: "rejected", code: "id_conflict" },
+      { status: "applied", index: 1 },
+      { status: "duplicate", of: "applied", index: 1 },
       { status: "duplicate", of: "applied", index: 1 },
     ]);
+    expect(head).toBe(1);
   });
 
   test("rule 3: the same event twice in one request is applied and then a duplicate", async () => {

@@ -6,6 +6,7 @@ import {
   type Row,
   type SpaceSuccess,
   type StreamLine,
+  allOutcomes,
   type WireDigest,
   DigestSum,
   anyFieldKind,
@@ -81,7 +82,7 @@ export class NaiveReplica {
     let rows: Row[] = [];
     let head: Extract<StreamLine, { type: "space" }> | undefined;
     for (const line of lines) {
-      if (line.type === "space") head = line;
+      if (line.type === "space") head = { ...line, outcomes: allOutcomes(line, sent), runs: [] };
       else if (line.type === undefined) rows.push(line);
       else if (head && (line.type === "checkpoint" || line.type === "end")) {
         const { reset, ...rest } = head;

@@ -34,6 +34,8 @@ export interface EventOutcome {
     | { readonly deferred: Deferred };
   /** For an event that this request applied: what its ops wrote. */
   readonly written: readonly WrittenRow[];
+  /** Whether that is every row that its ops name, and the device can work them out. */
+  readonly isWhole: boolean;
 }
 
 type Applied = Extract<Recorded, { readonly status: "applied" }>;
@@ -57,10 +59,7 @@ export function readBody(body: string | undefined): Recorded {
 }
 
 /** An outcome as wire JSON (DESIGN §6). @param isOmitted whether a row that the event wrote is left out of this answer. */
-export function outcomeText(
-  { id, seq, handled, written }: EventOutcome,
-  isOmitted: (row: WrittenRow) => boolean,
-): string {
+export function outcomeText({ id, seq, handled, written }: EventOutcome, isOmitted: IsOmitted): string {
   const head = `{"id":"${id}","seq":${seq},"status":`;
   if ("deferred" in handled) return `${head}"deferred",${members(handled.deferred)}}`;
   const { recorded, duplicate } = handled;
@@ -72,6 +71,50 @@ export function outcomeText(
   return `${head}${status}${bodyText(recorded)}${omittedText(written, isOmitted)}}`;
 }
 
+type IsOmitted = (row: WrittenRow) => boolean;
+
+/** What an outcome says that a run can say for it, or undefined where it says more. */
+function plainApplied(
+  { handled, written, isWhole }: EventOutcome,
+  isOmitted: IsOmitted,
+): Applied | undefined {
+  if (!isWhole || "deferred" in handled || handled.duplicate) return undefined;
+  const { recorded } = handled;
+  return recorded.status === "applied" && isPlain(recorded) && written.every(isOmitted)
+    ? recorded
+    : undefined;
+}
+
+/** How many outcomes from here on one run can stand for; 1 where it can for none, or only for this one. */
+function runLength(outcomes: readonly EventOutcome[], at: number, isOmitted: IsOmitted): number {
+  const { seq } = outcomes[at] as EventOutcome;
+  const first = plainApplied(outcomes[at] as EventOutcome, isOmitted);
+  if (!first) return 1;
+  let count = 1;
+  for (; at + count < outcomes.length; count++) {
+    const next = outcomes[at + count] as EventOutcome;
+    const applied = next.seq === seq + count ? plainApplied(next, isOmitted) : undefined;
+    if (applied?.index !== first.index + count || applied.modifiedAt !== first.modifiedAt) break;
+  }
+  return count;
+}
+
+/** The outcomes of an answer as members of it: what follows each other by one, and says nothing else, as runs. */
+export function outcomesText(outcomes: readonly EventOutcome[], isOmitted: IsOmitted): string {
+  const texts: string[] = [];
+  const runs: string[] = [];
+  for (let at = 0; at < outcomes.length;) {
+    const outcome = outcomes[at] as EventOutcome;
+    const count = runLength(outcomes, at, isOmitted);
+    if (count > 1) {
+      const { index, modifiedAt } = plainApplied(outcome, isOmitted) as Applied;
+      runs.push(`{"seq":${outcome.seq},"count":${count},"index":${index},"modifiedAt":${modifiedAt}}`);
+    } else texts.push(outcomeText(outcome, isOmitted));
+    at += count;
+  }
+  return `"outcomes":[${texts.join(",")}]${runs.length === 0 ? "" : `,"runs":[${runs.join(",")}]`}`;
+}
+
 function bodyText(recorded: Recorded): string {
   if (recorded.status === "applied" && isPlain(recorded))
     return `,"index":${recorded.index},"modifiedAt":${recorded.modifiedAt}`;
@@ -81,7 +124,7 @@ function bodyText(recorded: Recorded): string {
 }
 
 /** Domains and keys are identifiers, which need no escaping. */
-function omittedText(written: readonly WrittenRow[], isOmitted: (row: WrittenRow) => boolean): string {
+function omittedText(written: readonly WrittenRow[], isOmitted: IsOmitted): string {
   const omitted = written.filter(isOmitted);
   return omitted.length === 0
     ? ""

@@ -142,6 +142,28 @@ describe("own echo", () => {
   });
 });
 
+test("rule 3: outcomes that say nothing but what can be counted are runs; all others stand by themselves", async () => {
+  const device = await start(1);
+  const events = [
+    device.event([create("a")]),
+    device.event([create("b"), create("c")]),
+    device.event([{ op: "deleteMany", domain: "project", keys: ["a", "b"] }]),
+    // The second finds nothing to delete, and does not write all that it names.
+    device.event([{ op: "deleteMany", domain: "project", keys: ["c", "a"] }]),
+    device.event([create("d")]),
+    device.event([update("none", { n: 1 })]),
+    device.event([create("e")]),
+    device.event([create("f")]),
+  ];
+  const answer = await device.send(events, { cursors: { project: 1 } });
+  const times = answer.outcomes.map((outcome) => "modifiedAt" in outcome && outcome.modifiedAt);
+  expect(answer.runs).toEqual([
+    { seq: 2, count: 3, index: 2, modifiedAt: times[0] },
+    { seq: 8, count: 2, index: 7, modifiedAt: times[0] },
+  ]);
+  expect(answer.outcomes.map(({ id }) => id)).toEqual(events.map(({ id }) => id));
+});
+
 describe("streams", () => {
   test("§6: lines in order, a checkpoint after each page but the last, and done", async () => {
     const device = await start(5);

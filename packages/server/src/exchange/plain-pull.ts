@@ -4,7 +4,7 @@ import type { Core } from "../core.js";
 import type { RowsPage, RowsQuery, User } from "../engine-types.js";
 import { LandfallError, spaceNotFound } from "../landfall-error.js";
 import { type MaybePromise, chain } from "../maybe-promise.js";
-import type { Page, PageRow, Snapshot, SpaceState } from "../storage/port.js";
+import type { FoundSpace, Page, PageRow, Snapshot, SpaceState } from "../storage/port.js";
 
 /** Reads one page for `GET /v1/spaces/:space/rows`: no device, no events, no own echo (DESIGN §6). */
 export function pullRows(
@@ -15,10 +15,9 @@ export function pullRows(
 ): MaybePromise<RowsPage | "upgrade"> {
   return chain(snapshot.space(query.space, user.id), (found): MaybePromise<RowsPage | "upgrade"> => {
     if (!found || found.role === undefined || found.role === "former") throw spaceNotFound();
-    const { state } = found;
-    if (needsUpgrade(core, state)) return "upgrade";
-    return chain(placeStart(snapshot, query, state), (after) =>
-      chain(readRows(core, snapshot, query, after), (page) => toPage(core, query, state, page)),
+    if (needsUpgrade(core, found.state)) return "upgrade";
+    return chain(placeStart(snapshot, query, found), (after) =>
+      chain(readRows(core, snapshot, query, after), (page) => toPage(core, query, found.state, page)),
     );
   });
 }
@@ -26,24 +25,22 @@ export function pullRows(
 function placeStart(
   snapshot: Snapshot,
   { space, domain, since = 0, modifiedSince }: RowsQuery,
-  state: SpaceState,
+  { state, domains }: FoundSpace,
 ): MaybePromise<number> {
   if (since > state.head)
     throw new LandfallError(
       "invalid_request",
       `since: ${since} lies beyond the head, ${state.head}: the server has lost history, or this is another space's.`,
     );
-  return chain(snapshot.domains(space), (domains) => {
-    const horizon = domains.find((candidate) => candidate.domain === domain)?.horizon ?? 0;
-    if (since > 0 && since < horizon) {
-      throw new LandfallError(
-        "invalid_request",
-        `since: deletes are known from version ${horizon} on, so ${since} might miss some. Read from the beginning, and drop what is not there.`,
-      );
-    }
-    if (modifiedSince === undefined) return since;
-    return chain(snapshot.versionAt(space, domain, modifiedSince), (version) => Math.max(since, version));
-  });
+  const horizon = domains.find((candidate) => candidate.domain === domain)?.horizon ?? 0;
+  if (since > 0 && since < horizon) {
+    throw new LandfallError(
+      "invalid_request",
+      `since: deletes are known from version ${horizon} on, so ${since} might miss some. Read from the beginning, and drop what is not there.`,
+    );
+  }
+  if (modifiedSince === undefined) return since;
+  return chain(snapshot.versionAt(space, domain, modifiedSince), (version) => Math.max(since, version));
 }
 
 function readRows(core: Core, snapshot: Snapshot, query: RowsQuery, after: number): MaybePromise<Page> {

@@ -3,7 +3,15 @@ import { needsUpgrade } from "../apply/upgrade.js";
 import { type EchoTrace, slotName } from "../apply/working-set.js";
 import type { Core } from "../core.js";
 import { type MaybePromise, chain } from "../maybe-promise.js";
-import type { DomainState, GenerationStart, Page, PageRow, Snapshot, SpaceState } from "../storage/port.js";
+import type {
+  DomainState,
+  FoundSpace,
+  GenerationStart,
+  Page,
+  PageRow,
+  Snapshot,
+  SpaceState,
+} from "../storage/port.js";
 import { type OwnEcho, isAllOwn } from "./own-echo.js";
 import { recoveryWindow } from "./recovery-window.js";
 import type { SpaceFailureText } from "./space-failure.js";
@@ -49,26 +57,46 @@ const notFound: SpaceFailureText = {
 
 /** Reads what lies after the cursors, in one snapshot, with all that the answer says about it (DESIGN rule 5). */
 export function readSpace(core: Core, snapshot: Snapshot, read: ReadRequest): MaybePromise<ReadResult> {
-  return chain(snapshot.space(read.request.space, read.user), (found): MaybePromise<ReadResult> => {
+  const { request, user, device } = read;
+  return chain(snapshot.space(request.space, user, device), (found): MaybePromise<ReadResult> => {
     if (!found || found.role === undefined) return { failure: notFound };
     if (found.role === "former")
       return { failure: { code: "revoked", message: "You are no longer a member of this space." } };
     const { state } = found;
-    const { generation } = read.request;
+    const { generation } = request;
     if (generation !== undefined && generation !== state.generation) {
-      return chain(snapshot.generations(read.request.space), (history) => ({
-        failure: generationChanged(core, generation, history),
-      }));
+      return chain(snapshot.generations(request.space), (history) =>
+        chain(snapshot.writer(request.space, generation, device, user), (writer) => ({
+          failure: generationChanged(core, generation, history, writer?.lastSeq),
+        })),
+      );
     }
     const failure = misplaced(read, state.head);
     if (failure) return { failure };
     if (needsUpgrade(core, state)) return "upgrade";
-    return chain(snapshot.domains(read.request.space), (domains) =>
-      chain(snapshot.writer(read.request.space, state.generation, read.device, read.user), (writer) =>
-        readPage(core, snapshot, read, state, domains, writer?.lastSeq ?? 0),
-      ),
-    );
+    const start = startReading(read, found);
+    return start.isKnown
+      ? finishReading(read, found, start, noRows)
+      : chain(
+          snapshot.page({
+            space: request.space,
+            domains: start.wanted,
+            limit: read.limit + countComputable(read.own.rows),
+            maxBytes: core.limits.maxPageBytes,
+          }),
+          (page) => finishReading(read, found, start, page),
+        );
   });
+}
+
+/**
+ * What `readSpace` would give, where it can be told from how the request's own events left the space: the device
+ * is behind by nothing but what it can work out. Most exchanges that write are like that.
+ */
+export function readLeft(read: ReadRequest, left: FoundSpace): SpaceReading | undefined {
+  if (misplaced(read, left.state.head)) return undefined;
+  const start = startReading(read, left);
+  return start.isKnown ? finishReading(read, left, start, noRows).reading : undefined;
 }
 
 /** A position that cannot be in this history. */
@@ -90,12 +118,16 @@ function misplaced({ request, position }: ReadRequest, head: number): SpaceFailu
 
 /**
  * Why a client's generation is no longer the space's. Several steps come to one: a wipe on the way wins, and
- * what they share ends where the first of them parted. @param history newest first.
+ * what they share ends where the first of them parted.
+ *
+ * @param history newest first.
+ * @param lastSeq of the device in the generation that it knows: what it has pending up to there is in the space's rows.
  */
 function generationChanged(
   core: Core,
   generation: string,
   history: readonly GenerationStart[],
+  lastSeq = 0,
 ): SpaceFailureText {
   const newest = history[0] as GenerationStart;
   const steps: GenerationStart[] = [];
@@ -117,64 +149,66 @@ function generationChanged(
       };
   const window = told.reason === "restored" ? recoveryWindow(core, history) : undefined;
   const until = window ? { recoverUntil: window.until } : {};
+  const seen = isKnown && told.reason === "restored" ? { lastSeq } : {};
   const why = isKnown
     ? `The space was ${told.reason}.`
     : "The space has another history than the one you know.";
   return {
     code: "generation_changed",
     message: `${why} Its generation is ${newest.generation}.`,
-    members: JSON.stringify({ generation: newest.generation, ...told, ...until }).slice(1, -1),
+    members: JSON.stringify({ generation: newest.generation, ...told, ...until, ...seen }).slice(1, -1),
   };
 }
 
-function readPage(
-  core: Core,
-  snapshot: Snapshot,
-  read: ReadRequest,
-  state: SpaceState,
-  domains: readonly DomainState[],
-  lastSeq: number,
-): MaybePromise<ReadResult> {
-  const byName = new Map(domains.map((domain) => [domain.domain, domain]));
-  const start = placeCursors(read.position, byName, state.head);
-  const wanted = Object.entries(start.cursors)
-    .filter(([domain, after]) => (byName.get(domain)?.head ?? 0) > after)
-    .map(([domain, after]) => ({ domain, after }));
-  const limit = read.limit + countComputable(read.own.rows);
-  const allOwn = start.reset.length === 0 && isAllOwn(read.own, wanted, state);
-  return chain(
-    allOwn
-      ? noRows
-      : snapshot.page({
-          space: read.request.space,
-          domains: wanted,
-          limit,
-          maxBytes: core.limits.maxPageBytes,
-        }),
-    (page): ReadResult => {
-      const { rows, omitted } = allOwn
-        ? { rows: page.rows, omitted: read.own.rows }
-        : leaveOut(read, start.reset, page);
-      return {
-        reading: {
-          state,
-          lastSeq,
-          reset: start.reset,
-          rows,
-          omitted,
-          next: advance(start, page, state.head),
-          more: page.more,
-          digests: page.more ? undefined : digestsText(Object.keys(start.cursors), byName, state.head),
-        },
-      };
-    },
-  );
+interface Start extends Position {
+  readonly byName: ReadonlyMap<string, DomainState>;
+  readonly reset: readonly string[];
+  /** The domains that have moved after their cursors. */
+  readonly wanted: readonly { readonly domain: string; readonly after: number }[];
+  /** Whether all that has moved is the request's own, and the device can work it out. */
+  readonly isAllOwn: boolean;
+  /** Whether there is no row to be read. */
+  readonly isKnown: boolean;
+}
+
+function startReading({ position, own }: ReadRequest, { state, domains }: FoundSpace): Start {
+  const byName = new Map<string, DomainState>();
+  for (const domain of domains) byName.set(domain.domain, domain);
+  const { cursors, scan, reset } = placeCursors(position, byName, state.head);
+  const wanted: { readonly domain: string; readonly after: number }[] = [];
+  for (const domain of Object.keys(cursors)) {
+    const after = cursors[domain] as number;
+    if ((byName.get(domain)?.head ?? 0) > after) wanted.push({ domain, after });
+  }
+  const allOwn = reset.length === 0 && isAllOwn(own, wanted, state);
+  const isKnown = allOwn || wanted.length === 0;
+  return { cursors, scan, reset, byName, wanted, isAllOwn: allOwn, isKnown };
 }
 
 const noRows: Page = { rows: [], more: false };
+const allRows = { has: () => true };
 
-interface Start extends Position {
-  readonly reset: readonly string[];
+function finishReading(
+  read: ReadRequest,
+  { state, writer }: FoundSpace,
+  start: Start,
+  page: Page,
+): { readonly reading: SpaceReading } {
+  const { rows, omitted } = start.isAllOwn
+    ? { rows: page.rows, omitted: allRows }
+    : leaveOut(read, start.reset, page);
+  return {
+    reading: {
+      state,
+      lastSeq: writer?.lastSeq ?? 0,
+      reset: start.reset,
+      rows,
+      omitted,
+      next: advance(start, page, state.head),
+      more: page.more,
+      digests: page.more ? undefined : digestsText(Object.keys(start.cursors), start.byName, state.head),
+    },
+  };
 }
 
 /**
@@ -186,7 +220,7 @@ function placeCursors(
   { cursors, scan }: Position,
   domains: ReadonlyMap<string, DomainState>,
   head: number,
-): Start {
+): Pick<Start, "cursors" | "scan" | "reset"> {
   const placed: Record<string, number> = {};
   const scanning: Record<string, number> = {};
   const reset: string[] = [];
@@ -203,7 +237,7 @@ function placeCursors(
   return { cursors: placed, scan: scanning, reset };
 }
 
-function advance({ cursors, scan }: Start, page: Page, head: number): Position {
+function advance({ cursors, scan }: Position, page: Page, head: number): Position {
   if (!page.more)
     return { cursors: Object.fromEntries(Object.keys(cursors).map((domain) => [domain, head])), scan: {} };
   const reached = page.rows.at(-1)?.version ?? 0;
@@ -254,10 +288,9 @@ function digestsText(
   domains: ReadonlyMap<string, DomainState>,
   head: number,
 ): string {
-  const digests: Record<string, { index: number; count: number; sum: string }> = {};
-  for (const name of names) {
-    const domain = domains.get(name);
-    digests[name] = { index: head, count: domain?.count ?? 0, sum: domain?.sum ?? "0".repeat(32) };
-  }
-  return JSON.stringify(digests);
+  const digests = names.map((name) => {
+    const { count, sum } = domains.get(name) ?? { count: 0, sum: "0".repeat(32) };
+    return `"${name}":{"index":${head},"count":${count},"sum":"${sum}"}`;
+  });
+  return `{${digests.join(",")}}`;
 }

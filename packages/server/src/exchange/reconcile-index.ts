@@ -103,24 +103,17 @@ export class ReconcileIndexes {
       chain(snapshot.space(space, ""), (found) => {
         if (!found) throw spaceNotFound();
         const { generation, head } = found.state;
-        return chain(snapshot.domains(space), (domains) => {
-          const { count = 0, horizon = 0 } = domains.find((state) => state.domain === domain) ?? {};
-          if (count > maxIndexedRows)
-            throw new LandfallError(
-              "too_large",
-              `${domain} has ${count} rows, too many to be compared. Fetch it anew.`,
-            );
-          const { maxPageBytes } = this.#core.limits;
-          return chain(
-            snapshot.page({
-              space,
-              domains: [{ domain, after }],
-              limit: rowsPerSlice,
-              maxBytes: maxPageBytes,
-            }),
-            (page) => ({ generation, head, horizon, page }),
+        const { count = 0, horizon = 0 } = found.domains.find((state) => state.domain === domain) ?? {};
+        if (count > maxIndexedRows)
+          throw new LandfallError(
+            "too_large",
+            `${domain} has ${count} rows, too many to be compared. Fetch it anew.`,
           );
-        });
+        const { maxPageBytes } = this.#core.limits;
+        return chain(
+          snapshot.page({ space, domains: [{ domain, after }], limit: rowsPerSlice, maxBytes: maxPageBytes }),
+          (page) => ({ generation, head, horizon, page }),
+        );
       }),
     );
   }

@@ -51,7 +51,7 @@ export async function reconcile(
     ...new Set([...(request.keys ?? []), ...wanted.map((position) => index.items.at(position).id)]),
   ];
   return core.storage.read((snapshot) =>
-    chain(readableSpace(snapshot, user, space), (state) => {
+    chain(readableSpace(snapshot, user, space), ({ state }) => {
       if (isElsewhere(state, request))
         return { text: answerText(state, "", { texts: [], more: false }), rows: 0 };
       return chain(readRows(core, snapshot, request, keys), (rows) => ({
@@ -72,7 +72,7 @@ function isElsewhere(
 
 async function readState(core: Core, user: User, space: string): Promise<SpaceState> {
   for (;;) {
-    const state = await core.storage.read((snapshot) => readableSpace(snapshot, user, space));
+    const { state } = await core.storage.read((snapshot) => readableSpace(snapshot, user, space));
     if (!needsUpgrade(core, state)) return state;
     await core.storage.write(space, (transaction) => upgradeSpace(core, transaction));
   }

@@ -27,7 +27,7 @@ import { type MaybePromise, chain, eachInTurn } from "../maybe-promise.js";
 import type { RecordKey } from "../storage/port.js";
 import { withinBudget } from "./budget.js";
 import { type RecoveryWindow, admitOffer } from "./recovery-window.js";
-import type { Deferred, Recorded, WrittenRow } from "./outcome.js";
+import type { Deferred, EventOutcome, Recorded, WrittenRow } from "./outcome.js";
 
 /** The device that sends, and what it may do. */
 export interface Sender {
@@ -43,7 +43,7 @@ export interface Sender {
 }
 
 export type Run =
-  | { readonly recorded: Recorded; readonly written: readonly WrittenRow[] }
+  | ({ readonly recorded: Recorded } & Pick<EventOutcome, "written" | "isWhole">)
   | { readonly deferred: Deferred };
 
 type Effective = OpsEvent | ActionEvent;
@@ -58,9 +58,10 @@ export function runEvent(
   const reject = (code: string, message: string): Run => ({
     recorded: { status: "rejected", code, message: clipMessage(message) },
     written: [],
+    isWhole: false,
   });
   if (!decoded.ok) return reject("invalid", decoded.message);
-  if ("void" in decoded.value) return { recorded: { status: "void" }, written: [] };
+  if ("void" in decoded.value) return { recorded: { status: "void" }, written: [], isWhole: false };
   if (sender.role === "reader")
     return reject("forbidden", "You may read this space and not write to it. Ask an owner.");
   const event = toCurrent(batch.core, decoded.value);
@@ -80,7 +81,9 @@ export function runEvent(
       event.ops === (decoded.value as OpsEvent).ops &&
       !event.ops.some((op) => op.op === "offer" || (op.op === "deleteMany" && op.upTo !== undefined));
     batch.accept(scope, { device: sender.device, user: sender.user, seq: identity.seq, computable });
-    return { recorded: applied(scope, identity.id, result), written: writtenRows(scope) };
+    const written = writtenRows(scope);
+    const isWhole = computable && written.length === countNamed(event.ops);
+    return { recorded: applied(scope, identity.id, result), written, isWhole };
   };
   try {
     const run = chain(prepare(batch, sender, scope, event, event !== decoded.value), () =>
@@ -300,6 +303,12 @@ function applied(scope: EventScope, id: string, result: Json | undefined): Recor
       : { superseded: scope.superseded.map(({ domain, key, field, by }) => ({ domain, key, field, by })) }),
     ...(result === undefined ? {} : { result }),
   };
+}
+
+function countNamed(ops: readonly Op[]): number {
+  let count = 0;
+  for (const op of ops) count += keysOf(op).length;
+  return count;
 }
 
 function writtenRows(scope: EventScope): WrittenRow[] {

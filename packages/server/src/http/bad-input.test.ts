@@ -1,6 +1,17 @@
 import type { codes } from "@landfall/protocol";
 import { beforeAll, describe, expect, test } from "vitest";
-import { ask, post, stamp, newSpace, exchange, create, problem } from "./http-caller.test.fixture.js";
+import {
+  ask,
+  create,
+  exchange,
+  newSpace,
+  post,
+  problem,
+  stamp,
+  useServer,
+} from "./http-caller.test.fixture.js";
+
+useServer();
 
 describe("bad input, each with its code and nothing lost (DESIGN §13)", () => {
   let space = "";

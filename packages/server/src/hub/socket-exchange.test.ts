@@ -64,7 +64,7 @@ class Ear {
   }
 
   async until<T>(read: () => T | undefined): Promise<T> {
-    const end = Date.now() + 5_000;
+    const end = Date.now() + 30_000;
     for (;;) {
       const value = read();
       if (value !== undefined) return value;

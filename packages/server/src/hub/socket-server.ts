@@ -17,11 +17,19 @@ export interface SocketServerOptions {
   readonly clientAddress: ((request: IncomingMessage) => string | undefined) | undefined;
 }
 
+/** The text that was sent last, with its bytes: a delta goes to all who watch the same, and is encoded for the first of them. */
+let newest = { text: "", bytes: Buffer.alloc(0) };
+
 /** A socket with what the server keeps of it on the object itself, so that its listeners need no closures. */
 class ServerSocket extends WebSocket {
   connection: Connection | undefined = undefined;
   server: SocketServer | undefined = undefined;
   network = "";
+
+  override send(text: string): void {
+    if (newest.text !== text) newest = { text, bytes: Buffer.from(text) };
+    super.send(newest.bytes, { binary: false });
+  }
 }
 
 function makeUpgrader() {

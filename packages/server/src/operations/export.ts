@@ -83,8 +83,8 @@ async function* exportSpace(
 ): AsyncGenerator<ExportChunk> {
   const found = await snapshot.space(space, "");
   if (!found) return;
+  const { domains } = found;
   const { generation, head, schema } = found.state;
-  const domains = await snapshot.domains(space);
   const begun = from?.current?.space === space ? from.current : undefined;
   if (begun) checkResumable(space, generation, domains, begun);
   const members = (await snapshot.members(space)).filter(({ role }) => role !== undefined);

@@ -29,7 +29,9 @@ describe("a storage that was brought back from a copy", () => {
       reason: "restored",
       parent: here.generation,
       at: 2,
+      lastSeq: 2,
     });
+    expect(await new TestDevice(here).fails([], { cursors: { project: 2 } })).toMatchObject({ lastSeq: 0 });
     const [now] = await here.storage.read((snapshot) => snapshot.generations("site-7"));
     expect(now).toMatchObject({ generation: restored[1]?.generation, parent: here.generation });
   });

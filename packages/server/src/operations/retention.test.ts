@@ -24,7 +24,7 @@ const stateOf = async ({
   space,
 }: World): Promise<{ horizon: number | undefined; tombstones: number }> =>
   storage.read(async (snapshot) => ({
-    horizon: (await snapshot.domains(space)).find(({ domain }) => domain === "project")?.horizon,
+    horizon: (await snapshot.space(space, ""))?.domains.find(({ domain }) => domain === "project")?.horizon,
     tombstones: (await snapshot.tombstones(space, "project", 1e6)).length,
   }));
 
@@ -180,10 +180,10 @@ describe("sweeping by itself", () => {
         view(
           new Proxy(snapshot, {
             get: (target, name) => {
-              if (name === "domains")
+              if (name === "space")
                 return (space: string) => {
                   if (space === "a-broken") throw new Error("this page of the disk is gone");
-                  return target.domains(space);
+                  return target.space(space, "");
                 };
               const member: unknown = Reflect.get(target, name);
               return typeof member === "function" ? (member.bind(target) as unknown) : member;

@@ -130,8 +130,8 @@ export class Retention {
 
   async #sweepTombstones(space: string, before: number): Promise<void> {
     const { storage } = this.ports;
-    const domains = await storage.read((snapshot) => snapshot.domains(space));
-    for (const { domain } of domains) {
+    const found = await storage.read((snapshot) => snapshot.space(space, ""));
+    for (const { domain } of found?.domains ?? []) {
       for (let isMore = true; isMore && !this.#stopped;) {
         const oldest = await storage.read((snapshot) => snapshot.tombstones(space, domain, batchRows));
         const last = oldest.findLast(({ modifiedAt }) => modifiedAt <= before);

@@ -47,7 +47,7 @@ export async function verify(snapshot: Snapshot, options: VerifyOptions = {}): P
       findings.add("state", space, "its clock is behind its newest commit");
     const contents = await snapshot.contents(space);
     const records = new RecordsCheck(space, state, hash, findings);
-    await records.run(contents, await snapshot.domains(space), progress);
+    await records.run(contents, found.domains, progress);
     const names = new Set(generations.map(({ generation }) => generation));
     const history = new HistoryCheck(space, state, names, findings);
     await history.run(contents, progress);

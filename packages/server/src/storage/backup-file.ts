@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import type { ClockPort } from "@landfall/protocol";
 import { decodeText, object, text, uint } from "@landfall/protocol/decode";
 import { moveIntoPlace, removeDatabase, sqliteSides } from "./durable-file.js";
-import { readDomains, readSpace, readSpaceIds } from "./sqlite-rows.js";
+import { readSpace, readSpaceIds } from "./sqlite-rows.js";
 import { type SqliteDatabase, Statements, loadSqlite } from "./sqlite-driver.js";
 import { checkFormat } from "./sqlite-file.js";
 
@@ -103,10 +103,10 @@ function describe(file: string): readonly BackedUpSpace[] {
   try {
     const statements = new Statements(database);
     return readSpaceIds(statements).flatMap((space) => {
-      const found = readSpace(statements, space, "");
+      const found = readSpace(statements, space, "")?.found;
       if (!found) return [];
       const { generation, head } = found.state;
-      const records = readDomains(statements, space).reduce((sum, { count }) => sum + count, 0);
+      const records = found.domains.reduce((sum, { count }) => sum + count, 0);
       return [{ space, generation, head, records }];
     });
   } finally {

@@ -56,7 +56,7 @@ async function contentOf(storage: SqliteStorage, space = "site-7"): Promise<stri
   const { rows } = await storage.read(async (snapshot) =>
     snapshot.page({
       space,
-      domains: (await snapshot.domains(space)).map(({ domain }) => ({ domain, after: 0 })),
+      domains: ((await snapshot.space(space, ""))?.domains ?? []).map(({ domain }) => ({ domain, after: 0 })),
       limit: 1e6,
       maxBytes: 1e9,
     }),

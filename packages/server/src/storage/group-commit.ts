@@ -15,14 +15,22 @@ export interface BatchTransaction extends SpaceTransaction {
   end(): void;
 }
 
+/** Where a batch stands in its group. */
+export interface BatchPlace {
+  /** There is no other: what undoes the transaction undoes the batch. */
+  readonly isOnly: boolean;
+  /** No other of its space comes after it. */
+  readonly isLast: boolean;
+}
+
 /** The connection of an embedded database that writes: one transaction at a time, savepoints in it. */
 export interface GroupConnection {
   begin(): MaybePromise<void>;
-  /** Sets a savepoint and gives what a batch does from there on. */
-  batch(space: string, commitModifiedAt: number | undefined): BatchTransaction;
-  /** Keeps what the batch did since its savepoint. */
+  /** Begins a batch, and gives what it does from there on. */
+  batch(space: string, commitModifiedAt: number | undefined, place: BatchPlace): BatchTransaction;
+  /** Keeps what the batch did. */
   keep(): void;
-  /** Undoes what the batch did since its savepoint. @throws when the whole transaction is gone already. */
+  /** Undoes what the batch did. @throws when the whole transaction is gone already. */
   undo(): void;
   /** All of it is durable when this returns. @throws when nothing of it was kept. */
   commit(): MaybePromise<void>;
@@ -112,8 +120,11 @@ export class GroupCommit {
     try {
       const begun = this.connection.begin();
       if (begun) await begun;
-      for (const job of jobs) {
-        const going = this.#runJob(job, commitTimes);
+      for (const [position, job] of jobs.entries()) {
+        const going = this.#runJob(job, commitTimes, {
+          isOnly: jobs.length === 1,
+          isLast: !jobs.some(({ space }, other) => other > position && space === job.space),
+        });
         const finished = going instanceof Promise ? await going : going;
         if (finished) done.push(finished);
       }
@@ -133,9 +144,9 @@ export class GroupCommit {
     }
   }
 
-  /** Runs one batch in a savepoint. @throws when the transaction is gone. @returns undefined for a batch that failed alone. */
-  #runJob(job: Job, commitTimes: Map<string, number>): MaybePromise<Done | undefined> {
-    const transaction = this.connection.batch(job.space, commitTimes.get(job.space));
+  /** Runs one batch, which leaves nothing where it fails. @throws when the transaction is gone. @returns undefined for a batch that failed alone. */
+  #runJob(job: Job, commitTimes: Map<string, number>, place: BatchPlace): MaybePromise<Done | undefined> {
+    const transaction = this.connection.batch(job.space, commitTimes.get(job.space), place);
     const succeed = (value: unknown): Done | undefined => {
       try {
         transaction.end();

@@ -115,6 +115,7 @@ export interface MemberState {
 /** What one batch changes; each part goes to its table in as few statements as there are tables. */
 export interface SpaceChanges {
   readonly space?: SpaceState;
+  /** A domain is saved with the first of its records, or before. */
   readonly domains?: readonly DomainState[];
   readonly writer?: WriterState;
   /** Written by `writer`, which is part of the same changes or was saved before. */
@@ -124,13 +125,20 @@ export interface SpaceChanges {
   readonly outcomes?: OutcomeChunk;
 }
 
-/** What a batch needs to know before anything else. */
-export interface OpenedSpace {
+/** A space, as a device of a user finds it. */
+export interface FoundSpace {
   readonly state: SpaceState;
   /** What the user is in the space: undefined for a stranger, `former` for one who was a member. */
   readonly role: Role | "former" | undefined;
   readonly domains: readonly DomainState[];
+  /** The device's, in the space's generation. */
   readonly writer: WriterState | undefined;
+}
+
+/** What a batch needs to know before anything else. */
+export interface OpenedSpace extends FoundSpace {
+  /** Whether no other batch of the same commit comes after this one: what it leaves is what the commit leaves. */
+  readonly isLast: boolean;
   /** `modifiedAt` that an earlier batch of the same commit gave this space, which all of a commit share. */
   readonly commitModifiedAt: number | undefined;
 }
@@ -241,11 +249,9 @@ export interface SpaceContents {
 
 /** A consistent view of everything, as of one commit. */
 export interface Snapshot {
-  space(
-    space: string,
-    user: string,
-  ): MaybePromise<{ readonly state: SpaceState; readonly role: Role | "former" | undefined } | undefined>;
-  domains(space: string): MaybePromise<readonly DomainState[]>;
+  /** @param device whose writer is wanted; nobody's unless said. */
+  space(space: string, user: string, device?: string): MaybePromise<FoundSpace | undefined>;
+  /** A writer of any generation. */
   writer(
     space: string,
     generation: string,

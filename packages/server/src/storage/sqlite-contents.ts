@@ -1,12 +1,14 @@
 import { unpackOutcomes } from "./outcome-chunk.js";
 import type { HeldEvent, HeldLookup, HeldOutcome, SpaceContents, StoredRecord } from "./port.js";
 import type { Statements } from "./sqlite-driver.js";
-import { readDomains, recordColumns, toRecord, toWriter, writerColumns } from "./sqlite-rows.js";
+import { recordColumns, spaceNumber, toRecord, toWriter, writerColumns } from "./sqlite-rows.js";
 
 /** All of a space, read as it is asked for; whoever stops early has cost no more than what was read. */
 export function readContents(statements: Statements, space: string): SpaceContents {
   const rows = statements
-    .of(`SELECT ${writerColumns}, generation, writer FROM writers WHERE space=? ORDER BY writer`)
+    .of(
+      `SELECT ${writerColumns}, w.generation, w.writer FROM writers w WHERE w.space=${spaceNumber} ORDER BY w.writer`,
+    )
     .all(space);
   const numbers = rows.map((row) => row[9] as number);
   return {
@@ -19,26 +21,25 @@ export function readContents(statements: Statements, space: string): SpaceConten
 }
 
 function* readRecords(statements: Statements, space: string): Generator<StoredRecord> {
-  const domains = new Set(readDomains(statements, space).map(({ domain }) => domain));
-  for (const [domain] of statements.of("SELECT DISTINCT domain FROM records WHERE space=?").all(space))
-    domains.add(domain as string);
-  if (domains.size === 0) return;
+  const domains = statements.of(`SELECT number, name FROM domains WHERE space=${spaceNumber}`).all(space);
+  if (domains.length === 0) return;
+  const names = new Map(domains.map(([number, name]) => [number as number, name as string]));
   // The rows of each domain lie in order of version: SQLite merges one walk for each, and sorts nothing.
-  const one = `SELECT ${recordColumns} FROM records WHERE space=? AND domain=?`;
+  const one = `SELECT ${recordColumns}, domain FROM records WHERE domain=?`;
   const sql =
-    domains.size === 1
+    domains.length === 1
       ? `${one} ORDER BY version`
-      : `${[...domains].map(() => one).join(" UNION ALL ")} ORDER BY 3`;
-  for (const row of statements.of(sql).iterate(...[...domains].flatMap((domain) => [space, domain])))
-    yield toRecord(row);
+      : `${domains.map(() => one).join(" UNION ALL ")} ORDER BY 2`;
+  for (const row of statements.of(sql).iterate(...names.keys()))
+    yield toRecord(names.get(row[6] as number) as string, row);
 }
 
 function* readLookups(statements: Statements, space: string): Generator<HeldLookup> {
   const rows = statements
     .of(
-      `SELECT l.domain, l.name, l.value, l.key, r.fields FROM lookups l
-       LEFT JOIN records r ON r.space=l.space AND r.domain=l.domain AND r.key=l.key WHERE l.space=?
-       ORDER BY l.domain, l.name, l.value, l.key`,
+      `SELECT d.name AS domain, l.name, l.value, l.key, r.fields FROM domains d CROSS JOIN lookups l ON l.domain=d.number
+       LEFT JOIN records r ON r.domain=l.domain AND r.key=l.key WHERE d.space=${spaceNumber}
+       ORDER BY d.name, l.name, l.value, l.key`,
     )
     .iterate(space);
   for (const [domain, name, value, key, fields] of rows)
@@ -65,7 +66,7 @@ function* readEvents(
 ): Generator<HeldEvent> {
   const places = new Map(numbers.map((number, place) => [number, place]));
   const rows = statements
-    .of("SELECT id, writer, seq FROM events WHERE space=? ORDER BY writer, seq")
+    .of(`SELECT id, writer, seq FROM events WHERE space=${spaceNumber} ORDER BY writer, seq`)
     .iterate(space);
   for (const [id, number, seq] of rows)
     yield { id: id as string, seq: seq as number, writer: places.get(number as number) ?? -1 };

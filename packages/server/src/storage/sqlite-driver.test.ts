@@ -30,7 +30,8 @@ test("§7: rows come as lists on every driver, whole, one by one, and when the r
   new Statements(database).insert(
     "INSERT INTO t(a, b)",
     "",
-    Array.from({ length: 73 }, (_, i) => [i, i % 2 === 0 ? null : `row ${i}`]),
+    2,
+    Array.from({ length: 73 }, (_, i) => [i, i % 2 === 0 ? null : `row ${i}`]).flat(),
   );
   for (const connection of [database, withoutLists(database)]) {
     const statement = new ListStatement(connection, "SELECT b, a FROM t WHERE a>=? ORDER BY a");

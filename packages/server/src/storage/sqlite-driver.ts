@@ -93,6 +93,8 @@ export class ListStatement {
 /** The statements of one connection, each prepared once. */
 export class Statements {
   readonly #prepared = new Map<string, ListStatement>();
+  /** Statements that insert, by their head and how many rows they take: putting their long texts together costs more than a row. */
+  readonly #inserts = new Map<string, Map<number, ListStatement>>();
 
   constructor(readonly database: SqliteDatabase) {}
 
@@ -105,22 +107,23 @@ export class Statements {
   /**
    * Runs an INSERT for many rows, 50 to a statement: a call into SQLite costs as much as inserting a row.
    *
-   * @param head what comes before the values, and `tail` what comes after.
+   * @param head what comes before the values, and `tail` what comes after: one tail for one head.
+   * @param width how many values a row has; `values` are those of all rows, one after another.
    */
-  insert(head: string, tail: string, rows: readonly (readonly SqlValue[])[]): void {
-    const width = rows[0]?.length ?? 0;
-    const one = `(${Array.from({ length: width }, () => "?").join(",")})`;
+  insert(head: string, tail: string, width: number, values: readonly SqlValue[]): void {
+    let inserts = this.#inserts.get(head);
+    if (!inserts) this.#inserts.set(head, (inserts = new Map()));
     let at = 0;
-    for (const size of [50, 10, 1]) {
-      if (rows.length - at < size) continue;
-      const statement = this.of(
-        `${head} VALUES ${Array.from({ length: size }, () => one).join(",")} ${tail}`,
-      );
-      for (; rows.length - at >= size; at += size) {
-        const parameters: SqlValue[] = [];
-        for (let i = at; i < at + size; i++) parameters.push(...(rows[i] as readonly SqlValue[]));
-        statement.run(...parameters);
+    for (const rows of [50, 10, 1]) {
+      const size = rows * width;
+      if (values.length - at < size) continue;
+      let statement = inserts.get(rows);
+      if (!statement) {
+        const one = `(${Array(width).fill("?").join(",")})`;
+        const all = Array(rows).fill(one).join(",");
+        inserts.set(rows, (statement = new ListStatement(this.database, `${head} VALUES ${all} ${tail}`)));
       }
+      for (; values.length - at >= size; at += size) statement.run(...values.slice(at, at + size));
     }
   }
 }

@@ -1,9 +1,9 @@
 import type { Role } from "@landfall/protocol";
 import type {
   DomainState,
+  FoundSpace,
   GenerationStart,
   MemberState,
-  OpenedSpace,
   RejectedCreate,
   SpaceState,
   StoredRecord,
@@ -28,17 +28,18 @@ function toState([
   return { generation, head, receivedMs, receivedCounter, modifiedAt, schema, lookups } as SpaceState;
 }
 
-export const recordColumns = "domain, key, version, modified_at, created_at, fields, stamps";
+/** The number of a domain, by the names of its space and of itself. */
+export const domainNumber =
+  "(SELECT d.number FROM domains d JOIN spaces s ON s.number=d.space WHERE s.space=? AND d.name=?)";
+/** The number of a space, by its name. */
+export const spaceNumber = "(SELECT number FROM spaces WHERE space=?)";
 
-export function toRecord([
-  domain,
-  key,
-  version,
-  modifiedAt,
-  createdAt,
-  fields,
-  stamps,
-]: Columns): StoredRecord {
+export const recordColumns = "key, version, modified_at, created_at, fields, stamps";
+
+export function toRecord(
+  domain: string,
+  [key, version, modifiedAt, createdAt, fields, stamps]: Columns,
+): StoredRecord {
   return {
     domain,
     key,
@@ -50,30 +51,45 @@ export function toRecord([
   } as StoredRecord;
 }
 
-/** The space, with what the user is in it. */
+/** The space, with what the user and the device are in it; and the numbers that other tables know its parts by. */
 export function readSpace(
   statements: Statements,
   space: string,
   user: string,
-): { readonly state: SpaceState; readonly role: OpenedSpace["role"] } | undefined {
+  device = "",
+): (Numbers & { readonly found: FoundSpace }) | undefined {
   const row = statements
     .of(
-      `SELECT ${stateColumns}, m.role, m.user IS NOT NULL FROM spaces s LEFT JOIN members m ON m.space=s.space AND m.user=? WHERE s.space=?`,
+      `SELECT ${stateColumns}, m.role, m.user IS NOT NULL, s.number, w.writer, ${writerColumns} FROM spaces s
+       LEFT JOIN members m ON m.space=s.number AND m.user=?1
+       LEFT JOIN writers w ON w.space=s.number AND w.generation=s.generation AND w.device=?2 AND w.user=?1
+       WHERE s.space=?3`,
     )
-    .get(user, space);
+    .get(user, device, space);
   if (!row) return undefined;
   const role = (row[7] as Role | null) ?? (row[8] === 1 ? "former" : undefined);
-  return { state: toState(row), role };
+  const [number, writerNumber] = [row[9] as number, (row[10] as number | null) ?? undefined];
+  const domains: DomainState[] = [];
+  const domainNumbers = new Map<string, number>();
+  for (const [name, ...rest] of statements
+    .of("SELECT name, head, count, digest, horizon, number FROM domains WHERE space=?")
+    .all(number)) {
+    const [head, count, sum, horizon, of] = rest;
+    domains.push({ domain: name, head, count, sum, horizon } as DomainState);
+    domainNumbers.set(name as string, of as number);
+  }
+  const writer = writerNumber === undefined ? undefined : toWriter(row.slice(11));
+  return { found: { state: toState(row), role, domains, writer }, number, domainNumbers, writerNumber };
 }
 
-export function readDomains(statements: Statements, space: string): readonly DomainState[] {
-  return statements
-    .of("SELECT domain, head, count, digest, horizon FROM domains WHERE space=?")
-    .all(space)
-    .map(([domain, head, count, sum, horizon]) => ({ domain, head, count, sum, horizon }) as DomainState);
+interface Numbers {
+  readonly number: number;
+  readonly domainNumbers: Map<string, number>;
+  readonly writerNumber: number | undefined;
 }
 
-export const writerColumns = "device, user, last_seq, acked, expired, rejected_creates, seen_at, cursor";
+export const writerColumns =
+  "w.device, w.user, w.last_seq, w.acked, w.expired, w.rejected_creates, w.seen_at, w.cursor";
 
 export function toWriter([
   device,
@@ -100,7 +116,9 @@ export function readWriter(
   },
 ): { readonly number: number; readonly state: WriterState } | undefined {
   const row = statements
-    .of(`SELECT ${writerColumns}, writer FROM writers WHERE space=? AND generation=? AND device=? AND user=?`)
+    .of(
+      `SELECT ${writerColumns}, w.writer FROM writers w WHERE w.space=${spaceNumber} AND w.generation=? AND w.device=? AND w.user=?`,
+    )
     .get(key.space, key.generation, key.device, key.user);
   return row && { number: row[8] as number, state: toWriter(row) };
 }
@@ -111,7 +129,9 @@ export function readWriters(
   generation: string,
 ): readonly WriterState[] {
   return statements
-    .of(`SELECT ${writerColumns} FROM writers WHERE space=? AND generation=? ORDER BY user, device`)
+    .of(
+      `SELECT ${writerColumns} FROM writers w WHERE w.space=${spaceNumber} AND w.generation=? ORDER BY w.user, w.device`,
+    )
     .all(space, generation)
     .map(toWriter);
 }
@@ -119,7 +139,7 @@ export function readWriters(
 export function readGenerations(statements: Statements, space: string): readonly GenerationStart[] {
   return statements
     .of(
-      "SELECT generation, reason, parent, at, started_at FROM generations WHERE space=? ORDER BY number DESC",
+      `SELECT generation, reason, parent, at, started_at FROM generations WHERE space=${spaceNumber} ORDER BY number DESC`,
     )
     .all(space)
     .map(
@@ -130,7 +150,7 @@ export function readGenerations(statements: Statements, space: string): readonly
 
 export function readMembers(statements: Statements, space: string): readonly MemberState[] {
   return statements
-    .of("SELECT user, role, since FROM members WHERE space=? ORDER BY user")
+    .of(`SELECT user, role, since FROM members WHERE space=${spaceNumber} ORDER BY user`)
     .all(space)
     .map(([user, role, since]) => ({ user, role: role ?? undefined, since }) as MemberState);
 }
@@ -146,8 +166,8 @@ export function readMemberships(
 }[] {
   return statements
     .of(
-      `SELECT ${stateColumns}, s.space, m.role, (SELECT count(*) FROM members o WHERE o.space=s.space AND o.role IS NOT NULL)
-       FROM members m JOIN spaces s ON s.space=m.space WHERE m.user=? AND m.role IS NOT NULL ORDER BY s.space`,
+      `SELECT ${stateColumns}, s.space, m.role, (SELECT count(*) FROM members o WHERE o.space=s.number AND o.role IS NOT NULL)
+       FROM members m JOIN spaces s ON s.number=m.space WHERE m.user=? AND m.role IS NOT NULL ORDER BY s.space`,
     )
     .all(user)
     .map((row) => ({

@@ -2,7 +2,7 @@ import type { Page, PageRequest, PageRow, Snapshot, SpaceContents } from "./port
 import { readContents } from "./sqlite-contents.js";
 import type { SqlValue, Statements } from "./sqlite-driver.js";
 import {
-  readDomains,
+  domainNumber,
   readGenerations,
   readMembers,
   readMemberships,
@@ -13,11 +13,11 @@ import {
 } from "./sqlite-rows.js";
 
 /** A row as wire JSON (DESIGN §5.3), put together from texts: identifiers need no escaping, and fields and stamps are stored as JSON. */
-const wholeRow = `'{"domain":"'||domain||'","key":"'||key||'","version":'||version||',"modifiedAt":'||modified_at||CASE WHEN fields IS NULL THEN ',"deleted":true}' ELSE ',"fields":'||fields||',"stamps":'||stamps||'}' END`;
-const keyOnly = `'{"domain":"'||domain||'","key":"'||key||'","version":'||version||',"modifiedAt":'||modified_at||CASE WHEN fields IS NULL THEN ',"deleted":true}' ELSE '}' END`;
+const wholeRow = `'{"domain":"'||d.name||'","key":"'||key||'","version":'||version||',"modifiedAt":'||modified_at||CASE WHEN fields IS NULL THEN ',"deleted":true}' ELSE ',"fields":'||fields||',"stamps":'||stamps||'}' END`;
+const keyOnly = `'{"domain":"'||d.name||'","key":"'||key||'","version":'||version||',"modifiedAt":'||modified_at||CASE WHEN fields IS NULL THEN ',"deleted":true}' ELSE '}' END`;
 
 const columns = (keysOnly: boolean): string =>
-  `version, modified_at, domain, key, ${keysOnly ? keyOnly : wholeRow} AS text`;
+  `version, modified_at, d.name, key, ${keysOnly ? keyOnly : wholeRow} AS text`;
 
 function toRow([version, modifiedAt, domain, key, text]: readonly SqlValue[]): PageRow {
   return { version, modifiedAt, domain, key, text } as PageRow;
@@ -27,12 +27,8 @@ function toRow([version, modifiedAt, domain, key, text]: readonly SqlValue[]): P
 export class SqliteSnapshot implements Snapshot {
   constructor(private readonly statements: Statements) {}
 
-  space(space: string, user: string): ReturnType<Snapshot["space"]> {
-    return readSpace(this.statements, space, user);
-  }
-
-  domains(space: string): ReturnType<Snapshot["domains"]> {
-    return readDomains(this.statements, space);
+  space(space: string, user: string, device?: string): ReturnType<Snapshot["space"]> {
+    return readSpace(this.statements, space, user, device)?.found;
   }
 
   writer(space: string, generation: string, device: string, user: string): ReturnType<Snapshot["writer"]> {
@@ -67,7 +63,7 @@ export class SqliteSnapshot implements Snapshot {
     // Times rise with versions, so the newest version of its time is the first that a walk back meets.
     const row = this.statements
       .of(
-        "SELECT version FROM records WHERE space=? AND domain=? AND modified_at<=? ORDER BY version DESC LIMIT 1",
+        `SELECT version FROM records WHERE domain=${domainNumber} AND modified_at<=? ORDER BY version DESC LIMIT 1`,
       )
       .get(space, domain, modifiedAt);
     return row ? (row[0] as number) : 0;
@@ -76,7 +72,7 @@ export class SqliteSnapshot implements Snapshot {
   tombstones(space: string, domain: string, limit: number): ReturnType<Snapshot["tombstones"]> {
     return this.statements
       .of(
-        "SELECT version, modified_at FROM records WHERE space=? AND domain=? AND fields IS NULL ORDER BY version LIMIT ?",
+        `SELECT version, modified_at FROM records WHERE domain=${domainNumber} AND fields IS NULL ORDER BY version LIMIT ?`,
       )
       .all(space, domain, limit)
       .map(([version, modifiedAt]) => ({ version: version as number, modifiedAt: modifiedAt as number }));
@@ -85,7 +81,7 @@ export class SqliteSnapshot implements Snapshot {
   rows(space: string, domain: string, keys: readonly string[], keysOnly: boolean): readonly PageRow[] {
     return this.statements
       .of(
-        `SELECT ${columns(keysOnly)} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN records ON space=? AND domain=? AND key=wanted ORDER BY version`,
+        `SELECT ${columns(keysOnly)} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN domains d CROSS JOIN records ON domain=d.number AND key=wanted WHERE d.number=${domainNumber} ORDER BY version`,
       )
       .all(JSON.stringify(keys), space, domain)
       .map(toRow);
@@ -117,7 +113,7 @@ export class SqliteSnapshot implements Snapshot {
 
   /** Rows of all domains merged by version: SQLite walks one index range for each. */
   #inOrder({ space, domains, keysOnly = false }: PageRequest): Iterable<readonly SqlValue[]> {
-    const one = `SELECT ${columns(keysOnly)} FROM records WHERE space=? AND domain=? AND version>?`;
+    const one = `SELECT ${columns(keysOnly)} FROM domains d CROSS JOIN records ON domain=d.number WHERE d.number=${domainNumber} AND version>?`;
     const sql =
       domains.length === 1
         ? `${one} ORDER BY version`
@@ -128,7 +124,7 @@ export class SqliteSnapshot implements Snapshot {
   #goesOn(space: string, domain: string, after: number): boolean {
     return (
       this.statements
-        .of("SELECT 1 FROM records WHERE space=? AND domain=? AND version>? LIMIT 1")
+        .of(`SELECT 1 FROM records WHERE domain=${domainNumber} AND version>? LIMIT 1`)
         .get(space, domain, after) !== undefined
     );
   }

@@ -16,8 +16,18 @@ import type {
   StoredRecord,
   WriterState,
 } from "./port.js";
-import type { Statements } from "./sqlite-driver.js";
-import { readDomains, readMembers, readSpace, readWriter, recordColumns, toRecord } from "./sqlite-rows.js";
+import type { SqlValue, Statements } from "./sqlite-driver.js";
+import {
+  domainNumber,
+  readMembers,
+  readSpace,
+  readWriter,
+  recordColumns,
+  spaceNumber,
+  toRecord,
+} from "./sqlite-rows.js";
+
+const emptySum = "0".repeat(32);
 
 /** Outcomes of one chunk at most: a request's events. */
 const maxChunk = 10 * limits.maxEventsPerRequest;
@@ -31,11 +41,18 @@ export class SqliteTransaction implements BatchTransaction {
   #failure: { readonly error: unknown } | undefined;
   #generation = "";
   #writer: number | undefined;
+  /** The number of the space, where it is known. */
+  #number: number | undefined;
+  /** The numbers of its domains, as far as they are known. */
+  #domains = new Map<string, number>();
+  /** Up to which seq the writer's outcomes have lost their bodies. */
+  #expired = 0;
 
   constructor(
     private readonly statements: Statements,
     private readonly space: string,
     private readonly commitModifiedAt: number | undefined,
+    private readonly isLast: boolean,
   ) {}
 
   get movedTo(): number | undefined {
@@ -49,23 +66,16 @@ export class SqliteTransaction implements BatchTransaction {
 
   open(device: string, user: string): OpenedSpace | undefined {
     return this.#use(() => {
-      const found = readSpace(this.statements, this.space, user);
-      if (!found) return undefined;
+      const read = readSpace(this.statements, this.space, user, device);
+      if (!read) return undefined;
+      const { found } = read;
       this.#generation = found.state.generation;
       this.#openedAt = this.#savedAt = found.state.modifiedAt;
-      const writer = readWriter(this.statements, {
-        space: this.space,
-        generation: this.#generation,
-        device,
-        user,
-      });
-      this.#writer = writer?.number;
-      return {
-        ...found,
-        domains: readDomains(this.statements, this.space),
-        writer: writer?.state,
-        commitModifiedAt: this.commitModifiedAt,
-      };
+      this.#number = read.number;
+      this.#domains = read.domainNumbers;
+      this.#writer = read.writerNumber;
+      this.#expired = found.writer?.expired ?? 0;
+      return { ...found, commitModifiedAt: this.commitModifiedAt, isLast: this.isLast };
     });
   }
 
@@ -81,10 +91,10 @@ export class SqliteTransaction implements BatchTransaction {
       for (const [domain, of] of byDomain) {
         const rows = this.statements
           .of(
-            `SELECT ${recordColumns} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN records ON space=? AND domain=? AND key=wanted`,
+            `SELECT ${recordColumns} FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN records ON domain=? AND key=wanted`,
           )
-          .all(JSON.stringify(of), this.space, domain);
-        for (const row of rows) found.push(toRecord(row));
+          .all(JSON.stringify(of), this.#domain(domain));
+        for (const row of rows) found.push(toRecord(domain, row));
       }
       return found;
     });
@@ -99,10 +109,10 @@ export class SqliteTransaction implements BatchTransaction {
     return this.#use(() =>
       this.statements
         .of(
-          `SELECT ${recordColumns} FROM records WHERE space=? AND domain=? AND key>? AND version<=? AND fields IS NOT NULL ORDER BY key LIMIT ?`,
+          `SELECT ${recordColumns} FROM records WHERE domain=? AND key>? AND version<=? AND fields IS NOT NULL ORDER BY key LIMIT ?`,
         )
-        .all(this.space, domain, afterKey, upTo, limit)
-        .map(toRecord),
+        .all(this.#domain(domain), afterKey, upTo, limit)
+        .map((row) => toRecord(domain, row)),
     );
   }
 
@@ -110,9 +120,9 @@ export class SqliteTransaction implements BatchTransaction {
     return this.#use(() =>
       this.statements
         .of(
-          "SELECT lookups.value, lookups.key FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN lookups ON space=? AND domain=? AND name=? AND lookups.value=wanted",
+          "SELECT lookups.value, lookups.key FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN lookups ON domain=? AND name=? AND lookups.value=wanted",
         )
-        .all(JSON.stringify(values), this.space, domain, name)
+        .all(JSON.stringify(values), this.#domain(domain), name)
         .map(([value, key]) => ({ domain, name, value, key }) as LookupEntry),
     );
   }
@@ -142,7 +152,7 @@ export class SqliteTransaction implements BatchTransaction {
       this.statements
         .of(
           `SELECT events.id, w.generation, w.device, w.user, events.seq FROM (SELECT value AS wanted FROM json_each(?))
-           CROSS JOIN events ON events.space=? AND events.id=wanted JOIN writers w ON w.writer=events.writer`,
+           CROSS JOIN events ON events.space=${spaceNumber} AND events.id=wanted JOIN writers w ON w.writer=events.writer`,
         )
         .all(JSON.stringify(ids), this.space)
         .map(([id, generation, device, user, seq]) => ({ id, generation, device, user, seq }) as KnownEvent),
@@ -152,31 +162,24 @@ export class SqliteTransaction implements BatchTransaction {
   save(changes: SpaceChanges): void {
     this.#use(() => {
       if (changes.space) this.#saveState(changes.space);
-      this.statements.insert(
-        "INSERT INTO domains(space, domain, head, count, digest, horizon)",
-        "ON CONFLICT DO UPDATE SET head=excluded.head, count=excluded.count, digest=excluded.digest, horizon=excluded.horizon",
-        (changes.domains ?? []).map(({ domain, head, count, sum, horizon }) => [
-          this.space,
-          domain,
-          head,
-          count,
-          sum,
-          horizon,
-        ]),
-      );
+      for (const { domain, head, count, sum, horizon } of changes.domains ?? []) {
+        this.statements
+          .of("UPDATE domains SET head=?, count=?, digest=?, horizon=? WHERE number=?")
+          .run(head, count, sum, horizon, this.#makeDomain(domain));
+      }
       if (changes.writer) this.#saveWriter(changes.writer);
       this.#saveRecords(changes.records ?? []);
       for (const { domain, name, value, key } of changes.lookupsRemoved ?? []) {
         this.statements
-          .of("DELETE FROM lookups WHERE space=? AND domain=? AND name=? AND value=? AND key=?")
-          .run(this.space, domain, name, value, key);
+          .of("DELETE FROM lookups WHERE domain=? AND name=? AND value=? AND key=?")
+          .run(this.#domain(domain), name, value, key);
       }
       this.statements.insert(
-        "INSERT INTO lookups(space, domain, name, value, key)",
+        "INSERT INTO lookups(domain, name, value, key)",
         "ON CONFLICT DO NOTHING",
-        (changes.lookupsAdded ?? []).map(({ domain, name, value, key }) => [
-          this.space,
-          domain,
+        4,
+        (changes.lookupsAdded ?? []).flatMap(({ domain, name, value, key }) => [
+          this.#makeDomain(domain),
           name,
           value,
           key,
@@ -189,12 +192,15 @@ export class SqliteTransaction implements BatchTransaction {
   startGeneration(start: GenerationStart, state: SpaceState, wipe: boolean): void {
     this.#use(() => {
       if (wipe) this.#wipe(state.head);
-      this.statements
-        .of("INSERT INTO generations(space, generation, reason, parent, at, started_at) VALUES (?,?,?,?,?,?)")
-        .run(this.space, start.generation, start.reason, start.parent ?? null, start.at, start.startedAt);
       this.#saveState(state);
+      this.statements
+        .of(
+          `INSERT INTO generations(space, generation, reason, parent, at, started_at) VALUES (${spaceNumber},?,?,?,?,?)`,
+        )
+        .run(this.space, start.generation, start.reason, start.parent ?? null, start.at, start.startedAt);
       this.#generation = start.generation;
       this.#writer = undefined;
+      this.#expired = 0;
     });
   }
 
@@ -202,18 +208,18 @@ export class SqliteTransaction implements BatchTransaction {
     return this.#use(() => {
       const { changes } = this.statements
         .of(
-          "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE space=? AND domain=? AND version<=? AND fields IS NULL ORDER BY version LIMIT ?)",
+          "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE domain=? AND version<=? AND fields IS NULL ORDER BY version LIMIT ?)",
         )
-        .run(this.space, domain, upTo, limit);
+        .run(this.#domain(domain), upTo, limit);
       this.statements
-        .of("UPDATE domains SET horizon=max(horizon, ?) WHERE space=? AND domain=?")
-        .run(upTo, this.space, domain);
+        .of("UPDATE domains SET horizon=max(horizon, ?) WHERE number=?")
+        .run(upTo, this.#domain(domain));
       return Number(changes);
     });
   }
 
   clearLookups(): void {
-    this.#use(() => this.statements.of("DELETE FROM lookups WHERE space=?").run(this.space));
+    this.#use(() => this.#clear("lookups"));
   }
 
   members(): readonly MemberState[] {
@@ -224,7 +230,7 @@ export class SqliteTransaction implements BatchTransaction {
     this.#use(() =>
       this.statements
         .of(
-          "INSERT INTO members(space, user, role, since) VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET role=excluded.role, since=excluded.since",
+          `INSERT INTO members(space, user, role, since) VALUES (${spaceNumber},?,?,?) ON CONFLICT DO UPDATE SET role=excluded.role, since=excluded.since`,
         )
         .run(this.space, user, role ?? null, since),
     );
@@ -246,15 +252,43 @@ export class SqliteTransaction implements BatchTransaction {
     }
   }
 
+  #spaceNumber(): number {
+    const found = this.#number ?? this.statements.of(`SELECT ${spaceNumber}`).all(this.space)[0]?.[0];
+    return (this.#number = found as number);
+  }
+
+  /** The number of a domain; null, which equals none, where it is not there. */
+  #domain(name: string): number | null {
+    const known = this.#domains.get(name);
+    if (known !== undefined) return known;
+    const [[found] = [null]] = this.statements.of(`SELECT ${domainNumber}`).all(this.space, name);
+    if (found !== null) this.#domains.set(name, found as number);
+    return found as number | null;
+  }
+
+  /** The number of a domain, which is made where it is not there. */
+  #makeDomain(name: string): number {
+    const found = this.#domain(name);
+    if (found !== null) return found;
+    const { lastInsertRowid } = this.statements
+      .of(
+        `INSERT INTO domains(space, name, head, count, digest, horizon) VALUES (${spaceNumber},?,0,0,'${emptySum}',0)`,
+      )
+      .run(this.space, name);
+    this.#domains.set(name, Number(lastInsertRowid));
+    return Number(lastInsertRowid);
+  }
+
   #saveState(state: SpaceState): void {
     this.statements
       .of(
-        `INSERT INTO spaces(space, generation, head, received_ms, received_counter, modified_at, schema, lookups) VALUES (?,?,?,?,?,?,?,?)
-         ON CONFLICT DO UPDATE SET generation=excluded.generation, head=excluded.head, received_ms=excluded.received_ms, received_counter=excluded.received_counter,
-           modified_at=excluded.modified_at, schema=excluded.schema, lookups=excluded.lookups`,
+        this.#number === undefined
+          ? `INSERT INTO spaces(generation, head, received_ms, received_counter, modified_at, schema, lookups, space) VALUES (?,?,?,?,?,?,?,?)
+             ON CONFLICT DO UPDATE SET generation=excluded.generation, head=excluded.head, received_ms=excluded.received_ms, received_counter=excluded.received_counter,
+               modified_at=excluded.modified_at, schema=excluded.schema, lookups=excluded.lookups`
+          : "UPDATE spaces SET generation=?, head=?, received_ms=?, received_counter=?, modified_at=?, schema=?, lookups=? WHERE number=?",
       )
       .run(
-        this.space,
         state.generation,
         state.head,
         state.receivedMs,
@@ -262,6 +296,7 @@ export class SqliteTransaction implements BatchTransaction {
         state.modifiedAt,
         state.schema,
         state.lookups,
+        this.#number ?? this.space,
       );
     this.#savedAt = state.modifiedAt;
   }
@@ -278,17 +313,20 @@ export class SqliteTransaction implements BatchTransaction {
     if (this.#writer === undefined) {
       const { lastInsertRowid } = this.statements
         .of(
-          "INSERT INTO writers(last_seq, acked, expired, rejected_creates, seen_at, cursor, space, generation, device, user) VALUES (?,?,?,?,?,?,?,?,?,?)",
+          `INSERT INTO writers(last_seq, acked, expired, rejected_creates, seen_at, cursor, space, generation, device, user) VALUES (?,?,?,?,?,?,${spaceNumber},?,?,?)`,
         )
         .run(...values, this.space, this.#generation, writer.device, writer.user);
       this.#writer = Number(lastInsertRowid);
       return;
     }
-    this.statements
-      .of(
-        "UPDATE outcomes SET bodies=NULL WHERE writer=? AND last_seq<=? AND bodies IS NOT NULL AND last_seq>(SELECT expired FROM writers WHERE writer=?)",
-      )
-      .run(this.#writer, writer.expired, this.#writer);
+    if (writer.expired > this.#expired) {
+      this.statements
+        .of(
+          "UPDATE outcomes SET bodies=NULL WHERE writer=? AND last_seq<=? AND bodies IS NOT NULL AND last_seq>?",
+        )
+        .run(this.#writer, writer.expired, this.#expired);
+      this.#expired = writer.expired;
+    }
     this.statements
       .of(
         "UPDATE writers SET last_seq=?, acked=?, expired=?, rejected_creates=?, seen_at=?, cursor=? WHERE writer=?",
@@ -297,34 +335,29 @@ export class SqliteTransaction implements BatchTransaction {
   }
 
   #saveRecords(records: readonly StoredRecord[]): void {
+    const values: SqlValue[] = [];
+    for (const { domain, key, version, modifiedAt, createdAt, fields, stamps } of records) {
+      values.push(this.#makeDomain(domain), key, version, modifiedAt, createdAt, this.#known());
+      values.push(fields ?? null, stamps ?? null);
+    }
     this.statements.insert(
-      "INSERT INTO records(space, domain, key, version, modified_at, created_at, writer, fields, stamps)",
-      `ON CONFLICT(space, domain, key) DO UPDATE SET version=excluded.version, modified_at=excluded.modified_at, created_at=excluded.created_at,
+      "INSERT INTO records(domain, key, version, modified_at, created_at, writer, fields, stamps)",
+      `ON CONFLICT(domain, key) DO UPDATE SET version=excluded.version, modified_at=excluded.modified_at, created_at=excluded.created_at,
          writer=excluded.writer, fields=excluded.fields, stamps=excluded.stamps`,
-      records.map(({ domain, key, version, modifiedAt, createdAt, fields, stamps }) => [
-        this.space,
-        domain,
-        key,
-        version,
-        modifiedAt,
-        createdAt,
-        this.#known(),
-        fields ?? null,
-        stamps ?? null,
-      ]),
+      8,
+      values,
     );
   }
 
   #saveOutcomes({ outcomes, fresh }: NonNullable<SpaceChanges["outcomes"]>): void {
     const { firstSeq, lastSeq, ids, bodies } = packOutcomes(outcomes);
+    const [space, writer] = [this.#spaceNumber(), this.#known()];
     this.statements
       .of("INSERT INTO outcomes(writer, last_seq, first_seq, ids, bodies) VALUES (?,?,?,?,?)")
-      .run(this.#known(), lastSeq, firstSeq, ids, bodies);
-    this.statements.insert(
-      "INSERT INTO events(space, id, writer, seq)",
-      "",
-      fresh.map(({ id, seq }) => [this.space, id, this.#known(), seq]),
-    );
+      .run(writer, lastSeq, firstSeq, ids, bodies);
+    const values: SqlValue[] = [];
+    for (const { id, seq } of fresh) values.push(space, id, writer, seq);
+    this.statements.insert("INSERT INTO events(space, id, writer, seq)", "", 4, values);
   }
 
   #known(): number {
@@ -332,18 +365,22 @@ export class SqliteTransaction implements BatchTransaction {
     return this.#writer;
   }
 
-  #wipe(head: number): void {
-    this.statements.of("DELETE FROM records WHERE space=?").run(this.space);
-    this.statements.of("DELETE FROM lookups WHERE space=?").run(this.space);
+  #clear(table: "records" | "lookups"): void {
     this.statements
-      .of("DELETE FROM outcomes WHERE writer IN (SELECT writer FROM writers WHERE space=?)")
+      .of(`DELETE FROM ${table} WHERE domain IN (SELECT number FROM domains WHERE space=${spaceNumber})`)
       .run(this.space);
-    this.statements.of("DELETE FROM events WHERE space=?").run(this.space);
-    this.statements.of("DELETE FROM writers WHERE space=?").run(this.space);
+  }
+
+  #wipe(head: number): void {
+    this.#clear("records");
+    this.#clear("lookups");
     this.statements
-      .of(
-        "UPDATE domains SET head=?, count=0, digest='00000000000000000000000000000000', horizon=? WHERE space=?",
-      )
+      .of(`DELETE FROM outcomes WHERE writer IN (SELECT writer FROM writers WHERE space=${spaceNumber})`)
+      .run(this.space);
+    this.statements.of(`DELETE FROM events WHERE space=${spaceNumber}`).run(this.space);
+    this.statements.of(`DELETE FROM writers WHERE space=${spaceNumber}`).run(this.space);
+    this.statements
+      .of(`UPDATE domains SET head=?, count=0, digest='${emptySum}', horizon=? WHERE space=${spaceNumber}`)
       .run(head, head, this.space);
   }
 }

@@ -64,7 +64,7 @@ describe("the data file", () => {
       const old = new Driver(file);
       for (const step of migrations.slice(0, format)) old.exec(step);
       old.exec(
-        `INSERT INTO spaces VALUES ('s1','g1',0,0,0,0,0,'{}'); INSERT INTO generations(space, generation, reason, at) VALUES ('s1','g1','created',0);
+        `INSERT INTO spaces VALUES (1,'s1','g1',0,0,0,0,0,'{}'); INSERT INTO generations(space, generation, reason, at) VALUES (1,'g1','created',0);
          PRAGMA application_id=${applicationId}; PRAGMA user_version=${format}`,
       );
       old.close();

@@ -104,7 +104,7 @@ class Reading {
 
   /** @param shared the group commit whose connection this is, where the database is in memory. */
   constructor(
-    private readonly database: SqliteDatabase,
+    database: SqliteDatabase,
     private readonly shared: GroupCommit | undefined,
   ) {
     this.#statements = new Statements(database);
@@ -114,7 +114,7 @@ class Reading {
   async read<T>(view: (snapshot: Snapshot) => MaybePromise<T>): Promise<T> {
     // On a shared connection an open group's changes would be seen before they are committed.
     while (this.#last || this.shared?.quiet) await (this.#last ?? this.shared?.quiet);
-    this.database.exec("BEGIN");
+    this.#statements.of("BEGIN").run();
     try {
       const going = view(this.#snapshot);
       if (!(going instanceof Promise)) return going;
@@ -125,7 +125,7 @@ class Reading {
       return await going;
     } finally {
       this.#last = undefined;
-      this.database.exec("COMMIT");
+      this.#statements.of("COMMIT").run();
     }
   }
 

@@ -86,12 +86,13 @@ describe("verification of a file", () => {
     await expect(verifyFile(text)).rejects.toThrow("cannot be read");
   });
 
-  const anEvent = "(SELECT min(id) FROM events WHERE space='site-7')";
+  const site = "(SELECT number FROM spaces WHERE space='site-7')";
+  const anEvent = `(SELECT min(id) FROM events WHERE space=${site})`;
   /** The damage, the finding that names it, and what does it. */
   const damages: readonly (readonly [string, FindingCode, string])[] = [
     ["a changed value", "digest", `UPDATE records SET fields='{"name":"Another"}' WHERE key='p5'`],
     ["a record that went", "digest", "DELETE FROM records WHERE key='p7'"],
-    ["a wrong count", "digest", "UPDATE domains SET count=count+1 WHERE domain='point'"],
+    ["a wrong count", "digest", "UPDATE domains SET count=count+1 WHERE name='point'"],
     ["a value that is no JSON", "content", `UPDATE records SET fields='{"name":' WHERE key='p5'`],
     [
       "JSON that is not canonical",
@@ -113,9 +114,9 @@ describe("verification of a file", () => {
       "UPDATE records SET modified_at=modified_at*2 WHERE key='c9'",
     ],
     ["a head that went back", "record", "UPDATE spaces SET head=3 WHERE space='site-7'"],
-    ["a domain that went", "domain", "DELETE FROM domains WHERE domain='point'"],
-    ["a domain's head that went back", "domain", "UPDATE domains SET head=2 WHERE domain='project'"],
-    ["a horizon beyond the head", "horizon", "UPDATE domains SET horizon=999 WHERE domain='project'"],
+    ["a domain that went", "orphan", "DELETE FROM domains WHERE name='point'"],
+    ["a domain's head that went back", "domain", "UPDATE domains SET head=2 WHERE name='project'"],
+    ["a horizon beyond the head", "horizon", "UPDATE domains SET horizon=999 WHERE name='project'"],
     ["a lookup that went", "lookup", "DELETE FROM lookups WHERE key='p5'"],
     ["a lookup of another value", "lookup", `UPDATE lookups SET value='["Project 55"]' WHERE key='p5'`],
     ["a lookup of what was deleted", "lookup", "UPDATE records SET fields=NULL, stamps=NULL WHERE key='c3'"],
@@ -139,7 +140,7 @@ describe("verification of a file", () => {
       "generations",
       "UPDATE generations SET at=9999 WHERE reason='restored'",
     ],
-    ["a space without an owner", "members", "UPDATE members SET role='writer' WHERE space='site-7'"],
+    ["a space without an owner", "members", `UPDATE members SET role='writer' WHERE space=${site}`],
     ["a clock behind the newest commit", "state", "UPDATE spaces SET received_ms=1 WHERE space='site-7'"],
     [
       "a declaration of lookups that cannot be read",
@@ -195,16 +196,17 @@ describe("verification of a file", () => {
 
   test("§5.2: two records with one unique value, which a later `unique` may find there, are told and no damage", async () => {
     const file = join(folder, "unique.db");
+    const project = "(SELECT number FROM domains WHERE name='project')";
     copyFileSync(sound, file);
     const database = new (loadSqlite())(file);
     database.exec(
       `UPDATE spaces SET lookups='{"project":[["unique:n","n"]]}' WHERE space='site-7'; DELETE FROM lookups;
-       INSERT INTO lookups VALUES ('site-7','project','unique:n','[7]','p2')`,
+       INSERT INTO lookups VALUES (${project},'unique:n','[7]','p2')`,
     );
     database.close();
     expect((await verifyFile(file)).ok).toBe(true);
     const again = new (loadSqlite())(file);
-    again.exec(`INSERT INTO lookups VALUES ('site-7','project','unique:n','[7]','p3')`);
+    again.exec(`INSERT INTO lookups VALUES (${project},'unique:n','[7]','p3')`);
     again.close();
     expect((await verifyFile(file)).counts).toEqual({ lookup: 2, unique: 1 });
   });

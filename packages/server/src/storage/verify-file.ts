@@ -9,11 +9,12 @@ const ofSpaces = {
   generations: "a generation",
   members: "a member",
   domains: "a domain",
-  records: "a record",
-  lookups: "a lookup",
   writers: "a device",
   events: "an event's id",
 } as const;
+
+/** Tables whose rows belong to a domain. */
+const ofDomains = { records: "a record", lookups: "a lookup" } as const;
 
 /** Rows that nothing else would come across, and chunks that are not what they say; each query gives the number of a kind. */
 const strays: readonly (readonly [code: "orphan" | "outcome", sql: string, said: string])[] = [
@@ -21,8 +22,16 @@ const strays: readonly (readonly [code: "orphan" | "outcome", sql: string, said:
     ([table, what]) =>
       [
         "orphan",
-        `SELECT count(*) AS n FROM ${table} t WHERE NOT EXISTS (SELECT 1 FROM spaces s WHERE s.space=t.space)`,
+        `SELECT count(*) AS n FROM ${table} t WHERE NOT EXISTS (SELECT 1 FROM spaces s WHERE s.number=t.space)`,
         `${table}: ${what} belongs to a space that is not there`,
+      ] as const,
+  ),
+  ...Object.entries(ofDomains).map(
+    ([table, what]) =>
+      [
+        "orphan",
+        `SELECT count(*) AS n FROM ${table} t WHERE NOT EXISTS (SELECT 1 FROM domains d WHERE d.number=t.domain)`,
+        `${table}: ${what} belongs to a domain that is not there`,
       ] as const,
   ),
   [

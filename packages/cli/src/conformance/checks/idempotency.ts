@@ -207,7 +207,7 @@ export const idempotencyChecks: readonly Check[] = [
   {
     id: "seq/was",
     rule,
-    asks: "A known id under another device and seq is `duplicate` where `was` says rightly where it was sent before.",
+    asks: "A known id under another device is `duplicate` where `was` names the device that sent it before, and so it is under another seq of its own.",
     async run(bench) {
       const device = await bench.device();
       const event = device.event([create("n", { n: 1 })]);
@@ -215,21 +215,27 @@ export const idempotencyChecks: readonly Check[] = [
       const copy = bench.beside(device);
       copy.seq = 1;
       const [again] = await copy.send({ ...event, seq: 1, was: { device: device.name, seq: 1 } });
-      has("the outcome", again, { status: "duplicate", of: "applied", index: appliedIndex(first!) });
+      const duplicate = { status: "duplicate", of: "applied", index: appliedIndex(first!) };
+      has("the outcome", again, duplicate);
+      const elsewhere = { ...event, seq: 2, was: { device: device.name, seq: 7 } };
+      copy.seq = 2;
+      has("the outcome under another seq", (await copy.send(elsewhere))[0], duplicate);
+      device.seq = 2;
+      has("its own, under another seq", (await device.send({ ...event, seq: 2 }))[0], duplicate);
       await copy.apply(update("n", { n: 2 }));
     },
   },
   {
     id: "seq/id-conflict",
     rule,
-    asks: "A known id with neither the same (device, seq) nor a right `was` is rejected as `id_conflict`, and says nothing of the other's event.",
+    asks: "A known id of neither the same device nor that of `was` is rejected as `id_conflict`, and says nothing of the other's event.",
     async run(bench) {
       const device = await bench.device();
       const event = device.event([create("p")]);
       await device.send(event);
       const other = bench.beside(device);
       rejectedAs("id_conflict", (await other.send({ ...other.event([create("q")]), id: event.id }))[0]);
-      const wrong = { ...other.event([create("q")]), id: event.id, was: { device: device.name, seq: 7 } };
+      const wrong = { ...other.event([create("q")]), id: event.id, was: { device: "elsewhere", seq: 1 } };
       rejectedAs("id_conflict", (await other.send(wrong))[0]);
       same(
         "the keys",

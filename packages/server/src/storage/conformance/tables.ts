@@ -23,6 +23,7 @@ export function describeTables(test: WithStorage): void {
       domains: [],
       writer: undefined,
       commitModifiedAt: undefined,
+      isLast: true,
     });
   });
 
@@ -76,7 +77,7 @@ export function describeTables(test: WithStorage): void {
     const [domains, page] = await storage.read(
       async (snapshot) =>
         [
-          await snapshot.domains("s1"),
+          (await snapshot.space("s1", ""))?.domains ?? [],
           await snapshot.page({
             space: "s1",
             domains: [
@@ -130,9 +131,9 @@ export function describeTables(test: WithStorage): void {
     assert.deepEqual(await oldest(9), [{ version: 4, modifiedAt: 40 }]);
     assert.equal(await prune(4, 5), 1);
     assert.equal(await prune(3, 5), 0);
-    const domains = await storage.read((snapshot) => snapshot.domains("s1"));
+    const found = await storage.read((snapshot) => snapshot.space("s1", ""));
     assert.deepEqual(
-      new Map(domains.map((each) => [each.domain, each.horizon])),
+      new Map(found?.domains.map((each) => [each.domain, each.horizon])),
       new Map([
         ["a", 4],
         ["b", 0],
@@ -185,6 +186,7 @@ export function describeTables(test: WithStorage): void {
         domains: [{ domain: "a", head: 2, count: 0, sum: emptySum, horizon: 2 }],
         writer: undefined,
         commitModifiedAt: undefined,
+        isLast: true,
       },
       records: [],
       known: [],

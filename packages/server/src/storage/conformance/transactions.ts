@@ -103,6 +103,17 @@ function describeCommits(test: WithStorage): void {
     assert.deepEqual(seen, [undefined, shared ? 100 : undefined, undefined]);
   });
 
+  test("§7: a batch knows whether another of its space comes after it in the same commit", async (storage) => {
+    await makeSpace(storage);
+    await makeSpace(storage, "s2");
+    const write = (space: string): Promise<boolean> =>
+      storage.write(space, async (transaction) => (await opened(transaction)).isLast);
+    const commits = storage.stats().commits;
+    const isLast = await Promise.all([write("s1"), write("s2"), write("s1")]);
+    const shared = storage.stats().commits - commits === 1;
+    assert.deepEqual(isLast, [!shared, true, true]);
+  });
+
   test("rule 2: listeners hear after the commit, once for each space and commit, and not of what failed", async (storage) => {
     await makeSpace(storage);
     await makeSpace(storage, "s2");

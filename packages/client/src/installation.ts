@@ -1,0 +1,132 @@
+import { type RandomPort, randomUuid } from "@landfall/protocol";
+import { type PendingEvent, renumbered } from "./replica/pending-event.js";
+import { type ReplicaMeta, putAccount, putEvent, putMeta } from "./space/space-store.js";
+import {
+  type ClientStorage,
+  type ClientStorageFactory,
+  FencedError,
+  type StorageChange,
+  type StorageTable,
+  storageTables,
+  termName,
+} from "./storage/port.js";
+
+/** What the device knows of the time: no stamp up to `reservedMs` may be issued again. */
+export interface Clock {
+  readonly reservedMs: number;
+  readonly offsetMs: number;
+}
+
+/** A storage as it was opened. */
+export interface Installation {
+  readonly storage: ClientStorage;
+  readonly device: string;
+  readonly floorMs: number;
+  readonly offsetMs: number;
+  /** Tables that were not found any more; `all` where there was nothing at all. */
+  readonly gone: "none" | "all" | ReadonlySet<StorageTable>;
+}
+
+/** The `a` of the entry in which each table names the device that it belongs to: a table without it is gone, not empty. */
+export const deviceName = "device";
+
+/** Gives the whole storage to a device. */
+export const putDevice = (device: string): StorageChange[] =>
+  storageTables.map((table) => putAccount(deviceName, device, table));
+
+/**
+ * Opens a storage, and makes it an installation where it is empty. Where tables of it are gone, what is left is brought
+ * to a state that is whole: base is fetched again, and nothing that is still pending is lost (DESIGN rule 8).
+ * @throws StorageError
+ */
+export async function openInstallation(
+  factory: ClientStorageFactory,
+  name: string,
+  random: RandomPort,
+): Promise<Installation> {
+  const storage = await factory.open(name);
+  try {
+    return await look(storage, random);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+async function look(storage: ClientStorage, random: RandomPort): Promise<Installation> {
+  // Read before the marks are: whoever makes or mends the installation meanwhile raises it.
+  const standing = Number((await storage.get("meta", "", termName)) ?? 0);
+  const [clock, ...devices] = await Promise.all([
+    storage.get("meta", "", "clock"),
+    ...storageTables.map((table) => storage.get(table, "", deviceName)),
+  ]);
+  const marks = new Map(storageTables.map((table, at) => [table, devices[at] as string | undefined]));
+  const gone = new Set(storageTables.filter((table) => marks.get(table) === undefined));
+  const { reservedMs = 0, offsetMs = 0 } = (clock ?? {}) as Partial<Clock>;
+  const known = { storage, floorMs: reservedMs, offsetMs };
+  const isAll = gone.size === storageTables.length;
+  const before = marks.get("meta") ?? marks.get("outbox");
+  if (gone.size === 0) return { ...known, device: before as string, gone: "none" };
+  // Seqs are counted by device, in `meta` and in the outbox: with either of them gone, the count is.
+  const device = before === undefined || gone.has("meta") || gone.has("outbox") ? randomUuid(random) : before;
+  const changes = isAll ? [] : await mend(storage, gone, { device, before });
+  try {
+    // Of tabs that find it so at the same time only one may: all of them must be the same device.
+    const fence = { space: "", term: standing };
+    await storage.commit([...changes, ...putDevice(device), putAccount(termName, standing + 1)], fence);
+  } catch (error) {
+    if (error instanceof FencedError) return look(storage, random);
+    throw error;
+  }
+  return { ...known, device, gone: isAll ? "all" : gone };
+}
+
+/** What makes the spaces whole that have lost tables. @param before the device that the outbox was numbered for. */
+async function mend(
+  storage: ClientStorage,
+  gone: ReadonlySet<StorageTable>,
+  { device, before = device }: { readonly device: string; readonly before: string | undefined },
+): Promise<StorageChange[]> {
+  const isBaseGone = gone.has("rows") || gone.has("meta");
+  const changes: StorageChange[] = [];
+  for (const space of await storage.spaces()) {
+    if (space === "") continue;
+    // Rows without their cursors are a state that nobody can name.
+    if (isBaseGone) changes.push({ type: "clear", table: "rows", space });
+    changes.push(...(await giveSpace(storage, space, { device, before, isBaseGone })));
+  }
+  return changes;
+}
+
+/** Gives a space that is not open to a device, which may be the one that it belongs to, with its base or without. */
+export async function giveSpace(
+  storage: ClientStorage,
+  space: string,
+  {
+    device,
+    before,
+    isBaseGone,
+  }: { readonly device: string; readonly before: string; readonly isBaseGone: boolean },
+): Promise<StorageChange[]> {
+  const meta = (await storage.get("meta", space, "replica")) as ReplicaMeta | undefined;
+  const changes = meta ? [putMeta(space, mendedMeta(meta, device, isBaseGone))] : [];
+  const events = (await storage.entries("outbox", space)).map(({ value }) => value as PendingEvent);
+  const from = meta?.device ?? before;
+  const numbered = from === device ? events : renumbered(events, from, meta?.nextSeq ?? 1);
+  for (const event of numbered) changes.push(putEvent(space, isBaseGone ? unconfirmed(event) : event));
+  return changes;
+}
+
+/** What a confirmed event did was in base, which is gone. */
+function unconfirmed({ confirmed: _confirmed, ...event }: PendingEvent): PendingEvent {
+  return event;
+}
+
+function mendedMeta({ syncedAt, ...meta }: ReplicaMeta, device: string, isBaseGone: boolean): ReplicaMeta {
+  return {
+    ...meta,
+    ...(meta.device === device ? {} : { device, nextSeq: 1 }),
+    ...(isBaseGone ? { cursors: {} } : syncedAt !== undefined && { syncedAt }),
+    revision: meta.revision + 1,
+  };
+}

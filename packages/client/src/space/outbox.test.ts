@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import type { PendingEvent } from "../replica/pending-event.js";
+import { Outbox } from "./outbox.js";
+
+const event = (id: string, more: Partial<PendingEvent> = {}): PendingEvent => ({
+  id,
+  madeAt: 0,
+  ops: [],
+  ...more,
+});
+
+test("rule 3: after a fork every event says under which device it was or may have been sent, the first one of several", () => {
+  const outbox = new Outbox();
+  outbox.nextSeq = 5;
+  outbox.add(event("a", { seq: 4 }), true);
+  outbox.add(event("b"), true);
+  outbox.add(event("c", { was: { device: "first", seq: 9 } }), true);
+  const events = outbox.renumber("second", 1);
+  expect(events.map(({ id, seq, was }) => [id, seq, was])).toEqual([
+    ["a", undefined, { device: "second", seq: 4 }],
+    ["b", undefined, { device: "second", seq: 5 }],
+    ["c", undefined, { device: "first", seq: 9 }],
+  ]);
+  expect(outbox.nextSeq).toBe(1);
+});
+
+test("rule 3: a number that the storage had no room for is stored with the next ones, though its event is answered meanwhile", () => {
+  const outbox = new Outbox();
+  const choose = (answered: readonly string[], isStored: boolean) => {
+    const choice = outbox.choose({ events: 10, bytes: 10_000, first: true }, (id) => answered.includes(id));
+    outbox.number(choice, isStored);
+    return choice.numbered.map(({ id, seq }) => `${id}${seq}`);
+  };
+  outbox.add(event("a"), true);
+  outbox.add(event("b"), true);
+  expect(choose([], false)).toEqual(["a1", "b2"]);
+  outbox.add(event("c"), true);
+  expect(choose(["a", "b"], true)).toEqual(["a1", "b2", "c3"]);
+  expect(choose([], true)).toEqual([]);
+  expect(outbox.nextSeq).toBe(4);
+});

@@ -1,0 +1,26 @@
+import type { PendingEvent } from "./replica/pending-event.js";
+import type { SpaceSession } from "./space/space-session.js";
+import type { ClientStorage } from "./storage/port.js";
+
+/** An unsynced write, as `signOut` exports it. */
+export interface UnsyncedWrite {
+  readonly space: string;
+  readonly event: PendingEvent;
+}
+
+/** Writes that the server has not settled: what is stored, and what the storage would not take. */
+export async function unsyncedWrites(
+  storage: ClientStorage,
+  sessions: Iterable<SpaceSession>,
+): Promise<readonly UnsyncedWrite[]> {
+  const found = new Map<string, UnsyncedWrite>();
+  for (const space of await storage.spaces()) {
+    // What is of no space is the account's own.
+    if (space === "") continue;
+    for (const { a, value } of await storage.entries("outbox", space))
+      found.set(`${space} ${a}`, { space, event: value as PendingEvent });
+  }
+  for (const { space, outbox } of sessions)
+    for (const event of outbox.events) found.set(`${space} ${event.id}`, { space, event });
+  return [...found.values()];
+}
