@@ -25,7 +25,8 @@ export async function worldBugs() {
 }
 
 /**
- * Runs the world with each mistake in it over seeds from 1 on, until one fails, and that seed without it.
+ * Runs the world with each mistake in it over seeds from 1 on, until one fails, and that seed without it. First comes
+ * the seed that is known to show it, where few do.
  *
  * @param {readonly Bug[]} bugs
  * @param {{ seeds: number, jobs: number, told: (caught: Catch) => void }} options
@@ -33,12 +34,17 @@ export async function worldBugs() {
  */
 export async function hunt(bugs, { seeds, jobs, told }) {
   const sound = await bundle("packages/simulation/src/index.ts", "sim-sound");
+  const { caughtAt } = await load("packages/simulation/src/bugs/bugs.ts");
   /** @type {Catch[]} */
   const caught = [];
   const left = [...bugs];
   const takeInTurn = async () => {
     for (let bug = left.shift(); bug !== undefined; bug = left.shift()) {
-      const one = await huntOne(bug, sound, seeds);
+      const first = caughtAt[bug.name];
+      const one = await huntOne(bug, sound, [
+        ...(first === undefined ? [] : [first]),
+        ...Array.from({ length: seeds }, (_, at) => at + 1),
+      ]);
       caught.push(one);
       told(one);
     }
@@ -47,14 +53,14 @@ export async function hunt(bugs, { seeds, jobs, told }) {
   return caught;
 }
 
-/** @param {Bug} bug @param {string} sound @param {number} seeds @returns {Promise<Catch>} */
+/** @param {Bug} bug @param {string} sound @param {readonly number[]} seeds @returns {Promise<Catch>} */
 async function huntOne(bug, sound, seeds) {
   const startedMs = performance.now();
   const file = await bundle("packages/simulation/src/index.ts", `sim-${bug.name}`, bug);
   const seconds = () => (performance.now() - startedMs) / 1_000;
   const runs = runner(file);
   try {
-    for (let seed = 1; seed <= seeds; seed++) {
+    for (const seed of seeds) {
       const checks = await runs.ask(seed);
       if (checks.length === 0) continue;
       const clean = runner(sound);

@@ -32,6 +32,14 @@ function wholeNumber(text, flag) {
   return value;
 }
 
+/** @param {string} text @param {string} flag @param {{ least: number, example: string }} of the smallest start that there is */
+function range(text, flag, { least, example }) {
+  const [, first = "", last = ""] = /^(\d+)\.\.(\d+)$/.exec(text) ?? [];
+  if (first === "" || Number(first) < least || Number(last) < Number(first))
+    throw new Error(`--${flag} takes a range like ${example}, not "${text}".`);
+  return { first: Number(first), count: Number(last) - Number(first) + 1 };
+}
+
 /** A world of so many kills, and then a new one: what a world holds grows with each. */
 const killsOfWorld = 10;
 
@@ -80,12 +88,7 @@ const seeds = {
   takes: "A..B",
   what: "runs seeds of the simulated world",
   pieceSize: 1_000,
-  units(value) {
-    const [, first = "", last = ""] = /^(\d+)\.\.(\d+)$/.exec(value) ?? [];
-    if (first === "" || Number(last) < Number(first))
-      throw new Error(`--seeds takes a range like 1..100000, not "${value}".`);
-    return { first: Number(first), count: Number(last) - Number(first) + 1 };
-  },
+  units: (value) => range(value, "seeds", { least: 0, example: "1..100000" }),
   async run(from, count) {
     const { code, output } = await runNode("scripts/sim.mjs", [
       "--seeds",
@@ -136,12 +139,7 @@ const bugs = {
   takes: "A..B",
   what: "plants the mistakes that the world must catch, by their places in the list, each until a seed fails",
   pieceSize: 4,
-  units(value) {
-    const [, first = "", last = ""] = /^(\d+)\.\.(\d+)$/.exec(value) ?? [];
-    if (first === "" || Number(first) < 1 || Number(last) < Number(first))
-      throw new Error(`--bugs takes a range like 1..49, not "${value}".`);
-    return { first: Number(first), count: Number(last) - Number(first) + 1 };
-  },
+  units: (value) => range(value, "bugs", { least: 1, example: "1..49" }),
   async run(from, count) {
     const chosen = (await worldBugs()).slice(from - 1, from - 1 + count);
     const caught = await hunt(chosen, {

@@ -5,18 +5,25 @@ import { cacheFolder, runNode } from "../child.mjs";
  * Runs vitest and counts its tests. Its own report is shown as it comes.
  *
  * @param {string} name of the run, for the file of its report
- * @param {{ node?: string, filters?: readonly string[], env?: NodeJS.ProcessEnv }} options `filters` are parts
- *   of paths, as on vitest's command line
+ * @param {{ node?: string, filters?: readonly string[], without?: readonly string[], env?: NodeJS.ProcessEnv }} options
+ *   `filters` are parts of paths, as on vitest's command line; `without` are patterns of paths to leave out
  * @returns {Promise<import("./outcome.mjs").Outcome>}
  */
-export async function runVitest(name, { node, filters = [], env = process.env }) {
+export async function runVitest(name, { node, filters = [], without = [], env = process.env }) {
   const reportFile = `${cacheFolder}/vitest-${name}.json`;
   mkdirSync(cacheFolder, { recursive: true });
   // A report of an earlier run must never be counted for one that did not get so far.
   rmSync(reportFile, { force: true });
   const { code } = await runNode(
     "node_modules/vitest/vitest.mjs",
-    ["run", ...filters, "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`],
+    [
+      "run",
+      ...filters,
+      ...without.map((path) => `--exclude=${path}`),
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${reportFile}`,
+    ],
     { node, env, live: true },
   );
   if (!existsSync(reportFile)) {

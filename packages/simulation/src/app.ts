@@ -53,7 +53,7 @@ export function act(tab: Tab, spaceName: string, what: Act): boolean {
   }
   world.recorder.hold();
   try {
-    const written = write(tab, space, spaceName, possible(space, what));
+    const written = write(tab, space, spaceName, withMood(tab, possible(space, what)));
     if (written) record(tab, space, spaceName, written);
     return written !== undefined;
   } catch (error) {
@@ -90,6 +90,12 @@ function possible(space: WorldSpace, what: Act): Act {
     default:
       return what;
   }
+}
+
+/** Who has the newer version of the app says how they feel. */
+function withMood({ version }: Tab, what: Act): Act {
+  if (version === 1 || what.do !== "edit" || what.domain !== "note") return what;
+  return { ...what, set: { ...what.set, mood: `mood of ${JSON.stringify(what.set)}` } };
 }
 
 function write(tab: Tab, space: WorldSpace, spaceName: string, what: Act): Written | undefined {

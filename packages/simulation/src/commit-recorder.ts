@@ -21,6 +21,7 @@ interface Batch {
         readonly parent: string | undefined;
         readonly reason: string;
         readonly at: number;
+        readonly startedAt: number;
       }
     | undefined;
 }
@@ -86,8 +87,9 @@ export class CommitRecorder {
         if (batch.started) return found.state.generation === batch.started.generation;
         const [pruned] = batch.pruned;
         if (pruned) {
-          const domains = await snapshot.domains(batch.space);
-          return domains.some(({ domain, horizon }) => domain === pruned.domain && horizon >= pruned.upTo);
+          return found.domains.some(
+            ({ domain, horizon }) => domain === pruned.domain && horizon >= pruned.upTo,
+          );
         }
         if (seq === undefined)
           return found.state.head >= (batch.events.at(-1)?.index ?? Number.POSITIVE_INFINITY);
@@ -110,6 +112,7 @@ export class CommitRecorder {
         ...(started.parent !== undefined && { parent: started.parent }),
         reason: started.reason as "created" | "wiped" | "restored",
         forkedAt: started.at,
+        startedAt: started.startedAt,
       });
     for (const pruned of batch.pruned) this.recorder.add({ type: "pruned", space, ...pruned });
     const decided = decisions(batch);

@@ -1,6 +1,7 @@
 import { afterTurn } from "./turn.js";
 
-interface Entry {
+/** Something that waits for its time; without `run` it has been taken back. */
+export interface Entry {
   readonly atMs: number;
   readonly sequence: number;
   run: (() => void) | undefined;
@@ -28,16 +29,16 @@ export class EventQueue {
     return this.#nowMs;
   }
 
-  /** Runs at that time, or at the next step where it has passed. Returns what takes it back. */
-  at(atMs: number, run: () => void): () => void {
+  /** Runs at that time, or at the next step where it has passed. @throws where it is no time. */
+  at(atMs: number, run: () => void): Entry {
+    if (Number.isNaN(atMs))
+      throw new Error("A step has no time: its plan lacks something, or reckons with it wrongly.");
     const entry: Entry = { atMs: Math.max(atMs, this.#nowMs), sequence: this.#sequence++, run };
     this.#push(entry);
-    return () => {
-      entry.run = undefined;
-    };
+    return entry;
   }
 
-  after(delayMs: number, run: () => void): () => void {
+  after(delayMs: number, run: () => void): Entry {
     return this.at(this.#nowMs + delayMs, run);
   }
 

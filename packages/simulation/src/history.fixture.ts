@@ -1,10 +1,11 @@
 import type { Fields, Op, Outcome, Row, Stamp } from "@landfall/protocol";
 import { type Violation, ask } from "./checkers/checker.js";
 import { checkers } from "./checkers/all.js";
+import { replayed } from "./checkers/replayed.js";
 import type { AnswerPart, Entry, History, SchemaFacts, Seen, Who } from "./history.js";
 import { digestOf } from "./model/digest.js";
 import { Lineage } from "./model/lineage.js";
-import { type ModelState, completeFields, stampsOf } from "./model/model-row.js";
+import { type ModelState, completeFields, nameOf, rowsOf, stampsOf } from "./model/model-row.js";
 import { plainActions } from "./model/plain-actions.js";
 
 export const space = "site";
@@ -78,7 +79,7 @@ export class Tale {
   }
 
   /** @returns the exchange. */
-  send(device: string, events: readonly (readonly [Stamp, number])[], cursor = 0): number {
+  send(device: string, events: readonly (readonly [Stamp, number])[], cursor = 0, acked = 0): number {
     this.#exchange += 1;
     this.add({
       type: "request",
@@ -89,7 +90,7 @@ export class Tale {
         {
           space,
           generation,
-          acked: 0,
+          acked,
           cursors: { note: cursor },
           events: events.map(([id, seq]) => ({ id, seq })),
         },
@@ -108,7 +109,7 @@ export class Tale {
       exchange,
       server: "s1",
       http: 200,
-      spaces: [{ space, generation, outcomes: [], rows: [], ...part }],
+      spaces: [{ space, generation, outcomes: [], ...part }],
     });
     return this.add({ type: "answerArrived", ...who(device), exchange, whole: true });
   }
@@ -134,7 +135,7 @@ export class Tale {
 
   serverRows(head: number): this {
     const state = this.stateAt(head);
-    const rows: Row[] = [...state.values()].map((row) =>
+    const rows: Row[] = rowsOf(state).map((row) =>
       row.deleted
         ? {
             domain: row.domain,
@@ -187,8 +188,9 @@ function shownOf(
     const whole = completeFields(fields, schema.domains[domain]);
     (domains[domain] ??= []).push({ ...whole, key, $ });
   };
-  for (const name of new Set([...state.keys(), ...Object.keys(pending)])) {
-    const row = state.get(name);
+  const rows = new Map(rowsOf(state).map((row) => [nameOf(row.domain, row.key), row]));
+  for (const name of new Set([...rows.keys(), ...Object.keys(pending)])) {
+    const row = rows.get(name);
     const $ = {
       version: row && !row.deleted ? row.version : 0,
       modifiedAt: row && !row.deleted ? row.modifiedAt : 0,
@@ -232,7 +234,7 @@ export const appliedOutcome = (index: number, id: Stamp, seq: number): Outcome =
 
 /** What one checker says of a history, or all of them. */
 export function verdict(history: History, name?: string): readonly Violation[] {
-  const run = { history, lineage: new Lineage(history, plainActions) };
+  const run = replayed(history);
   const asked = checkers.filter((checker) => name === undefined || checker.name === name);
   if (asked.length === 0) throw new Error(`There is no checker ${name}.`);
   return asked.flatMap((checker) => ask(checker, run));

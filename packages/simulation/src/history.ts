@@ -85,6 +85,7 @@ export type Entry =
   | Cloned
   | StorageFault
   | Issue
+  | Offered
   | Refused
   | Shown
   | Saved
@@ -132,12 +133,20 @@ export interface Cloned extends At {
 export interface StorageFault extends At {
   readonly type: "storageFault";
   readonly device: string;
-  /** `evicted`: all of it; `partly`: some tables; `older`: as it was at an earlier moment; `full`: takes nothing more. */
-  readonly how: "evicted" | "partly" | "older" | "full";
+  /**
+   * `evicted`: all of it; `partly`: some tables; `older`: as it was at an earlier moment; `full`: takes nothing more;
+   * `torn`: cannot be opened, and then can again, so that what was in its stead is gone;
+   * `signedOut`: forgotten because somebody asked for it, and `lostEvents` is what they gave leave to forget.
+   */
+  readonly how: "evicted" | "partly" | "older" | "full" | "torn" | "signedOut";
   /** Ids of events that were in the outbox and are not any more. */
   readonly lostEvents: readonly Stamp[];
   /** Ids of inbox items that are not there any more. */
   readonly lostItems: readonly string[];
+  /** Spaces of which it does not know any more that it ever saw them: it meets them as a new device does. */
+  readonly forgets?: readonly string[];
+  /** Nothing on the device could tell of it. */
+  readonly silent?: true;
 }
 
 /** The app has written; the call has returned a receipt. */
@@ -158,6 +167,14 @@ export interface Issue extends At, Who {
   readonly shows?: readonly (readonly [domain: string, key: string, fields: Fields | null])[];
   /** The inbox item that this write retries or writes again. */
   readonly fromItem?: string;
+}
+
+/** A device stores an event in its outbox that offers back a row which the server has lost (rule 12). */
+export interface Offered extends At, Who {
+  readonly type: "offered";
+  readonly space: string;
+  readonly event: Stamp;
+  readonly ops: readonly Op[];
 }
 
 /** The app has tried to write and the call has thrown: nothing was written. */
@@ -293,6 +310,7 @@ export interface RequestPart {
     readonly void?: true;
     readonly was?: { readonly device: string; readonly seq: number };
     readonly expect?: readonly Expectation[];
+    readonly ops?: readonly Op[];
   }[];
 }
 
@@ -312,8 +330,6 @@ export interface AnswerPart {
   readonly head?: number;
   readonly lastSeq?: number;
   readonly outcomes: readonly Outcome[];
-  /** Rows as (domain, key, version), in the order sent. */
-  readonly rows: readonly (readonly [domain: string, key: string, version: number])[];
   readonly cursors?: Readonly<Record<string, number>>;
   readonly reset?: readonly string[];
   readonly more?: boolean;
@@ -379,6 +395,8 @@ export interface GenerationStarted extends At {
   readonly reason: "created" | "wiped" | "restored" | "rolledBack";
   /** The index up to which it agrees with its parent. */
   readonly forkedAt: number;
+  /** When it began by the server's clock: nothing that is offered to it counts as newer. Absent where nobody has said. */
+  readonly startedAt?: number;
 }
 
 /** The server has forgotten the tombstones of a domain up to a version. */

@@ -1,4 +1,4 @@
-import type { StorageTable } from "@landfall/client/storage/port";
+import { type StorageTable, storageTables } from "@landfall/client/storage/port";
 import type { DevicePlan, FaultKind, Trouble } from "./plan.js";
 import type { RandomStream } from "./random-stream.js";
 
@@ -77,14 +77,27 @@ const recipes: Readonly<Partial<Record<FaultKind, Recipe>>> = {
     most: 14,
     make: (all) => ({ type: "freeze", atMs: all.atMs, ...anyTab(all), forMs: length(all.random) }),
   },
+  sleep: {
+    most: 12,
+    make: (all) => ({
+      type: "sleep",
+      atMs: all.atMs,
+      device: anyTab(all, 2).device,
+      forMs: all.random.between(8_000, 60_000),
+    }),
+  },
   tabs: {
     most: 14,
     make: (all) => ({ type: "closeTab", atMs: all.atMs, ...anyTab(all, 2), forMs: length(all.random) }),
   },
 };
 
-/** Tables that are lost together: what is fetched again, what the device knows of itself, and what only it has. */
-const evictions: readonly (readonly StorageTable[] | undefined)[] = [undefined, ["outbox"], ["inbox"]];
+/** Tables that are lost together: any of them, or undefined for all. */
+function someTables(random: RandomStream): readonly StorageTable[] | undefined {
+  const tables = random.chance(0.3) ? storageTables : storageTables.filter(() => random.chance(0.4));
+  if (tables.length === storageTables.length) return undefined;
+  return tables.length > 0 ? tables : [random.pick(storageTables)];
+}
 
 /** Those that take something away that was safe. */
 const losses: Readonly<Partial<Record<FaultKind, Recipe>>> = {
@@ -95,6 +108,28 @@ const losses: Readonly<Partial<Record<FaultKind, Recipe>>> = {
       atMs: all.atMs,
       device: anyDevice(all),
       keeps: all.random.pick([0, 0.5, 1]),
+      unwrittenMs: all.random.chance(0.3) ? all.random.below(400) : 0,
+      downMs: length(all.random),
+    }),
+  },
+  signOut: {
+    most: 6,
+    make: (all) => ({
+      type: "signOut",
+      atMs: all.atMs,
+      device: anyDevice(all),
+      unsynced: all.random.weighted({ block: 3, export: 1, discard: 1 }),
+      ...(all.random.chance(0.6) && { writesMs: all.random.below(10) }),
+      downMs: length(all.random),
+    }),
+  },
+  torn: {
+    most: 3,
+    make: (all) => ({
+      type: "torn",
+      atMs: all.atMs,
+      device: anyDevice(all),
+      forMs: length(all.random),
       downMs: length(all.random),
     }),
   },
@@ -106,13 +141,14 @@ const losses: Readonly<Partial<Record<FaultKind, Recipe>>> = {
     most: 3,
     make(all) {
       const { random, atMs } = all;
-      const tables = random.pick(evictions);
+      const tables = someTables(random);
       return {
         type: "evict",
         atMs,
         device: anyDevice(all),
         ...(tables && { tables }),
         notes: random.chance(0.5),
+        deafMs: random.chance(0.5) ? length(random) : 0,
         downMs: length(random),
       };
     },
@@ -135,6 +171,16 @@ const losses: Readonly<Partial<Record<FaultKind, Recipe>>> = {
       offsetMs: Math.round((random.chance(0.5) ? 1 : -1) * 10 ** (2 + 5 * random.fraction())),
     }),
   },
+  serverDisk: {
+    most: 12,
+    make: ({ random, atMs }) => ({
+      type: "serverDisk",
+      atMs,
+      how: random.weighted({ full: 3, broken: 1 }),
+      stallMs: random.chance(0.8) ? random.between(100, 3_000) : 0,
+      inCalls: random.below(4),
+    }),
+  },
   restore: {
     most: 1,
     make: ({ random, atMs }) => ({ type: "restore", atMs, forMs: length(random), downMs: length(random) }),
@@ -153,11 +199,27 @@ export function makeTroubles(
     const own = random.split(kind);
     // Copies are numbered on from the devices.
     if (kind === "clone") return makeClones(own, weight, devices, endMs);
+    if (kind === "schema") return makeUpgrades(own, devices, endMs);
     const recipe = recipes[kind] ?? losses[kind];
-    if (!recipe) return [];
+    // Only another tab can lead while one sleeps.
+    if (!recipe || (kind === "sleep" && devices.every(({ tabs }) => tabs === 1))) return [];
     const times = Math.max(1, Math.round(weight * recipe.most * (0.5 + own.fraction())));
     return Array.from({ length: times }, () => recipe.make({ random: own, atMs: own.below(endMs), devices }));
   });
+}
+
+/** The server's comes somewhere in the middle; some devices are before it, some after, and some wait to the end. */
+function makeUpgrades(random: RandomStream, devices: readonly DevicePlan[], endMs: number): Trouble[] {
+  const upgrade = (): { readonly atMs: number; readonly downMs: number } => ({
+    atMs: random.below(endMs),
+    downMs: length(random),
+  });
+  return [
+    { type: "serverUpgrade", ...upgrade() },
+    ...devices
+      .filter(() => random.chance(0.8))
+      .map(({ number }): Trouble => ({ type: "appUpgrade", device: number, ...upgrade() })),
+  ];
 }
 
 function makeClones(

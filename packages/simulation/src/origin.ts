@@ -67,6 +67,30 @@ interface End {
   readonly receive: (message: unknown) => void;
 }
 
+/**
+ * A copy of a message as a channel makes it. What tabs send is plain, and is copied so faster; the rest the platform
+ * copies. Rows and events are frozen through and through by then, for they lie on a disk: no copy would differ.
+ */
+function cloned(value: unknown): unknown {
+  if (typeof value !== "object" || value === null)
+    return typeof value === "function" ? structuredClone(value) : value;
+  const shape: unknown = Object.getPrototypeOf(value);
+  if ((shape === Object.prototype || shape === Array.prototype) && Object.isFrozen(value)) return value;
+  if (shape === Object.prototype) {
+    const copy: { [name: string]: unknown } = {};
+    for (const name of Object.keys(value)) copy[name] = cloned((value as { [name: string]: unknown })[name]);
+    return copy;
+  }
+  if (shape === Array.prototype) return (value as unknown[]).map(cloned);
+  if (shape === Map.prototype) {
+    const copy = new Map<unknown, unknown>();
+    for (const [key, member] of value as Map<unknown, unknown>) copy.set(cloned(key), cloned(member));
+    return copy;
+  }
+  if (shape === Set.prototype) return new Set([...(value as Set<unknown>)].map(cloned));
+  return structuredClone(value);
+}
+
 /** What the tabs of one device share besides the storage: locks, channels and notes, as a browser's origin has them. */
 export class Origin {
   readonly #locks = new Map<string, Lock>();
@@ -106,7 +130,7 @@ export class Origin {
           for (const end of ends) {
             if (end === own || !end.program.alive) continue;
             // A copy each, as a real channel makes: what one tab does to a message is its own affair.
-            const copy: unknown = structuredClone(message);
+            const copy = cloned(message);
             end.program.after(lastMs - queue.nowMs, "tab message", () => {
               if (ends.has(end)) end.receive(copy);
             });

@@ -26,6 +26,12 @@ export const faultKinds = [
   "restore",
   "wipe",
   "forget",
+  "torn",
+  "signOut",
+  "schema",
+  "serverDisk",
+  "rush",
+  "sleep",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -124,10 +130,33 @@ export type Trouble =
     })
   | (OnDevice & { readonly type: "clock"; readonly offsetMs: number; readonly stop: boolean })
   | (OnDevice & { readonly type: "freeze"; readonly tab: number; readonly forMs: number })
+  /** The tab that asks the server next freezes when its request has gone, long enough for another one to lead. */
+  | (OnDevice & { readonly type: "sleep"; readonly forMs: number })
   /** A tab is closed by the person, and opened again. */
   | (OnDevice & { readonly type: "closeTab"; readonly tab: number; readonly forMs: number })
-  /** The machine goes off: of what the disk had not confirmed, each write is there with that probability. */
-  | (OnDevice & { readonly type: "power"; readonly keeps: number; readonly downMs: number })
+  /**
+   * The machine goes off: of what the disk had not confirmed, each write is there with that probability. A disk that
+   * confirms before it has written (relaxed durability) loses the last of what it had confirmed too, in its order.
+   */
+  | (OnDevice & {
+      readonly type: "power";
+      readonly keeps: number;
+      readonly unwrittenMs: number;
+      readonly downMs: number;
+    })
+  /** Somebody signs out in the only tab that is left, and after a while in again. */
+  | (OnDevice & {
+      readonly type: "signOut";
+      readonly unsynced: "block" | "export" | "discard";
+      /** So long after asking they write once more; at once before it where it is 0. */
+      readonly writesMs?: number;
+      readonly downMs: number;
+    })
+  /** A device's app, or the server, becomes the next version, with its schema. */
+  | (OnDevice & { readonly type: "appUpgrade"; readonly downMs: number })
+  | (Timed & { readonly type: "serverUpgrade"; readonly downMs: number })
+  /** The disk cannot be opened for so long, as where its file is torn; the app starts meanwhile. */
+  | (OnDevice & { readonly type: "torn"; readonly forMs: number; readonly downMs: number })
   /** The disk takes nothing more. */
   | (OnDevice & { readonly type: "full"; readonly forMs: number })
   /** The browser throws away what it keeps for the app, or some of the tables; the notes beside it too, or not. */
@@ -135,6 +164,8 @@ export type Trouble =
       readonly type: "evict";
       readonly tables?: readonly StorageTable[];
       readonly notes: boolean;
+      /** For so long before that, what it sends arrives and no answer comes back. */
+      readonly deafMs: number;
       readonly downMs: number;
     })
   /** What is on the disk now is put back over what is there later. */
@@ -142,6 +173,16 @@ export type Trouble =
   /** The device is copied, and both go on. */
   | (OnDevice & { readonly type: "clone"; readonly copy: number; readonly downMs: number })
   | (Timed & { readonly type: "serverClock"; readonly offsetMs: number })
+  /**
+   * The server's disk stalls for so long, so that requests gather; then one of its next calls finds no room, which takes
+   * all that is under way with it, or meets a bad block.
+   */
+  | (Timed & {
+      readonly type: "serverDisk";
+      readonly how: "full" | "broken";
+      readonly stallMs: number;
+      readonly inCalls: number;
+    })
   /** The server goes back to what it has now, as a new generation. */
   | (Timed & { readonly type: "restore"; readonly forMs: number; readonly downMs: number })
   /** The owner wipes a space. */
@@ -150,8 +191,10 @@ export type Trouble =
 export type Step = Operation | Trouble;
 
 /** Which kind of trouble a step belongs to, where the names differ. */
-export const kindOfTrouble = (trouble: Trouble): FaultKind =>
-  trouble.type === "closeTab" ? "tabs" : trouble.type;
+export const kindOfTrouble = ({ type }: Trouble): FaultKind => {
+  if (type === "closeTab") return "tabs";
+  return type === "appUpgrade" || type === "serverUpgrade" ? "schema" : type;
+};
 
 export interface DevicePlan {
   /** The device's place in names and streams, which stays when others are taken out of a plan. */

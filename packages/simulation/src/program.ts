@@ -37,28 +37,25 @@ export class Program {
 
   /** Runs after a delay, in this program. Returns what takes it back. */
   after(delayMs: number, kind: string, run: () => void): () => void {
-    const due: Due = { kind, run };
-    this.queue.after(delayMs, () => this.#come(due));
+    let due: Due | undefined;
+    const entry = this.queue.after(delayMs, () => (due = this.take(kind, run)));
     return () => {
-      due.run = undefined;
+      entry.run = undefined;
+      // It may have come already, and be held.
+      if (due) due.run = undefined;
     };
   }
 
-  #come(due: Due): void {
-    const { run } = due;
-    if (!run || this.#state === "dead") return;
-    if (this.#state === "frozen") {
-      this.#held.push(due);
-      return;
+  /** Something has come for this program just now: it is taken in at once, when it wakes, or never. @returns it where it is held. */
+  take(kind: string, run: () => void): Due | undefined {
+    if (this.#state === "running") {
+      this.trace.note(this.name, kind);
+      run();
+      return undefined;
     }
-    due.run = undefined;
-    this.trace.note(this.name, due.kind);
-    run();
-  }
-
-  /** Something has come for this program just now: it is taken in at once, when it wakes, or never. */
-  take(kind: string, run: () => void): void {
-    this.#come({ kind, run });
+    const due = { kind, run };
+    if (this.#state === "frozen") this.#held.push(due);
+    return due;
   }
 
   /** As the platforms have them: in whole milliseconds, and never at once. */
@@ -74,7 +71,12 @@ export class Program {
   thaw(): void {
     if (this.#state !== "frozen") return;
     this.#state = "running";
-    for (const due of this.#held.splice(0)) this.queue.after(0, () => this.#come(due));
+    for (const due of this.#held.splice(0))
+      this.queue.after(0, () => {
+        const { kind, run } = due;
+        if (this.#state === "frozen") this.#held.push(due);
+        else if (run) this.take(kind, run);
+      });
   }
 
   /** Ends it between two steps, without a word to itself; whoever holds something of it hears of it. */

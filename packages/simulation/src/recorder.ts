@@ -35,7 +35,7 @@ export class Recorder {
       this.overflow = true;
       return;
     }
-    this.entries.push({ at: this.queue.nowMs, ...entry });
+    this.entries.push(Object.assign(entry, { at: this.queue.nowMs }));
   }
 }
 

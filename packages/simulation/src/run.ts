@@ -155,9 +155,12 @@ function heal(world: World): void {
   world.recorder.add({ type: "faultsOver" });
   world.trace.note("world", "healed");
   world.isTroubled = false;
-  world.server.crash = undefined;
+  world.server.crash = world.server.refusal = undefined;
   world.server.slowness = 0;
   world.server.clock.set(0);
+  const isMixed = world.plan.faults.schema !== undefined;
+  // In the end everybody has the newest version.
+  if (isMixed) world.server.upgrade();
   world.startServer();
   for (const device of world.devices) {
     device.line.weather = calm;
@@ -165,6 +168,9 @@ function heal(world: World): void {
     device.line.turn(true);
     device.clock.set(0);
     delete device.disk.options.maxBytes;
+    if (isMixed) device.upgrade();
+    device.mendDisk();
+    device.sleepsForMs = undefined;
     for (const tab of device.tabs) {
       tab.crash = undefined;
       tab.program.thaw();

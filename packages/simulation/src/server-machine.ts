@@ -1,15 +1,31 @@
 import type { Storage } from "@landfall/server/storage/port";
 import { CommitRecorder } from "./commit-recorder.js";
 import { DeviceClock } from "./device-clock.js";
+import type { PlannedCrash } from "./disk-steps.js";
 import { count } from "./network/network.js";
 import { Program } from "./program.js";
 import type { RandomStream } from "./random-stream.js";
-import { schema } from "./schema.js";
+import { type SchemaVersion, schemas } from "./schema.js";
 import { ServerNode } from "./server-node.js";
-import type { Verdict } from "./storage/call-gate.js";
+import type { StorageCall, Verdict } from "./storage/call-gate.js";
+import type { ServerCallKind } from "./storage/gated-server-storage.js";
 import { MemoryServerDisk } from "./storage/memory-server-disk.js";
-import type { PlannedCrash } from "./stepped-storage.js";
 import type { World } from "./world.js";
+
+/** A call of the server's disk that is to be refused, after a stall. */
+export interface PlannedRefusal {
+  readonly how: "full" | "broken";
+  /** 0 once it is over. */
+  stallMs: number;
+  /** Calls that it might meet and that still go. */
+  leftCalls: number;
+}
+
+/** Whether something failed because the disk has refused a call. */
+export function isOfDisk(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return "errcode" in error || isOfDisk(error.cause);
+}
 
 /** The machine at the server's address: a disk, a clock, and the process that runs on it. */
 export class ServerMachine {
@@ -20,8 +36,11 @@ export class ServerMachine {
   readonly #slow: RandomStream;
   node: ServerNode | undefined;
   crash: PlannedCrash | undefined;
+  refusal: PlannedRefusal | undefined;
   /** How likely a call of the disk takes its time. */
   slowness = 0;
+  /** The version of the schema that its next process has. */
+  version: SchemaVersion = 1;
   #runs = 0;
   /** The generation that the spaces get at the next start. */
   #restoredAs: string | undefined;
@@ -41,9 +60,8 @@ export class ServerMachine {
     const name = `server#${this.#runs}`;
     const program = new Program(name, world.queue, world.trace);
     const storage = this.disk.open({
-      hook: () => this.#verdict(),
-      slow: () =>
-        new Promise((resolve) => void program.after(this.#slow.fraction() * 30, "slow disk", resolve)),
+      hook: (call) => this.#verdict(call),
+      slow: () => new Promise((resolve) => void program.after(this.#slowMs(), "slow disk", resolve)),
       schedule: (run) => void program.after(0.05, "disk commits", run),
       crashed: () => this.#crashed(),
     });
@@ -56,13 +74,31 @@ export class ServerMachine {
     this.node = new ServerNode({
       program,
       storage: watched,
-      schema,
+      schema: schemas[this.version],
       clock: this.clock,
       random: this.random.split(name),
+      hash: world.hash,
       limits: world.plan.limits,
       retention: world.plan.retention,
-      onFault: (message, error) => world.fault(message, error),
+      onFault: (message, error) => {
+        if (!isOfDisk(error)) world.fault(message, error);
+      },
     });
+  }
+
+  /** The process ends, and the next one is of the newer version. */
+  upgrade(): void {
+    if (this.version === 2) return;
+    this.version = 2;
+    this.#end("closed");
+  }
+
+  #end(how: "closed" | "crashed"): void {
+    this.crash = undefined;
+    this.disk.crash();
+    if (!this.node?.program.alive) return;
+    this.world.recorder.add({ type: "serverEnded", server: "server", how });
+    this.node.program.kill();
   }
 
   /**
@@ -70,12 +106,7 @@ export class ServerMachine {
    * the next start on, as a restore from a backup gives them (DESIGN rule 12).
    */
   replaceDisk(backup: MemoryServerDisk, generation: string): void {
-    this.crash = undefined;
-    this.disk.crash();
-    if (this.node?.program.alive) {
-      this.world.recorder.add({ type: "serverEnded", server: "server", how: "crashed" });
-      this.node.program.kill();
-    }
+    this.#end("crashed");
     this.#commits.forget();
     this.disk = backup;
     this.#restoredAs = generation;
@@ -84,11 +115,11 @@ export class ServerMachine {
   async #restore(storage: Storage): Promise<void> {
     const generation = this.#restoredAs;
     if (generation === undefined) return;
-    this.#restoredAs = undefined;
     for (const space of this.world.plan.spaces)
       await storage.write(space, async (transaction) => {
         const opened = await transaction.open("", "");
-        if (!opened) return;
+        // A start that crashed has come to some of them.
+        if (!opened || opened.state.generation === generation) return;
         const { generation: parent, head: at } = opened.state;
         await transaction.startGeneration(
           { generation, reason: "restored", parent, at, startedAt: this.clock.now() },
@@ -96,13 +127,39 @@ export class ServerMachine {
           false,
         );
       });
+    this.#restoredAs = undefined;
   }
 
-  #verdict(): Verdict {
+  #verdict({ kind }: StorageCall<ServerCallKind>): Verdict {
     const { crash } = this;
-    this.world.called("server");
+    this.world.called("disk.server");
     if (crash && crash.leftCalls-- <= 0) return crash.after ? "crash-after" : "crash-before";
+    const refused = this.node?.program.alive ? this.#refused(kind) : undefined;
+    if (refused) return refused;
     return this.slowness > 0 && this.#slow.chance(this.slowness) ? "slow" : "go";
+  }
+
+  /** A full disk refuses what grows, and a bad block anything that a batch does. */
+  #refused(kind: ServerCallKind): Verdict | undefined {
+    const { refusal } = this;
+    if (!refusal) return undefined;
+    // Readers do not wait for who writes.
+    if (kind.startsWith("read:")) return undefined;
+    if (refusal.stallMs > 0) return "slow";
+    if (refusal.how === "full" && kind !== "save" && kind !== "commit") return undefined;
+    if (refusal.leftCalls-- > 0) return undefined;
+    this.refusal = undefined;
+    count(this.world.counts, `serverDisk.${refusal.how}`);
+    return refusal.how === "full" ? "full" : "fail";
+  }
+
+  /** How long a slow call takes; the first one in a stall takes all of that. */
+  #slowMs(): number {
+    const { refusal } = this;
+    if (!refusal || refusal.stallMs === 0) return this.#slow.fraction() * 30;
+    const { stallMs } = refusal;
+    refusal.stallMs = 0;
+    return stallMs;
   }
 
   #crashed(): void {

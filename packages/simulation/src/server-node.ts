@@ -11,10 +11,9 @@ import type { Wire } from "@landfall/server/hub/wire";
 import type { Logger } from "@landfall/server/logger";
 import { ServerMetrics } from "@landfall/server/metrics/server-metrics";
 import type { EngineLimits } from "@landfall/server/options";
-import { nativeSha256 } from "@landfall/server/platform";
 import type { RetentionOptions } from "@landfall/server/operations/retention";
 import type { Storage } from "@landfall/server/storage/port";
-import type { ClockPort } from "@landfall/protocol";
+import type { ClockPort, Sha256 } from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
 import type { Host } from "./network/port.js";
 import type { Program } from "./program.js";
@@ -26,6 +25,7 @@ export interface ServerNodeOptions {
   readonly schema: Schema;
   readonly clock: ClockPort;
   readonly random: RandomStream;
+  readonly hash: Sha256;
   readonly limits: Partial<EngineLimits>;
   /** How long deletes and outcomes are kept; for ever unless given. */
   readonly retention: RetentionOptions | undefined;
@@ -48,7 +48,7 @@ export class ServerNode implements Host {
   #sockets = 0;
 
   constructor(options: ServerNodeOptions) {
-    const { program, storage, schema, clock, random, limits } = options;
+    const { program, storage, schema, clock, random, limits, hash } = options;
     this.program = program;
     const logger = loggerOf(options);
     this.engine = createEngine({
@@ -59,7 +59,7 @@ export class ServerNode implements Host {
       limits,
       random: random.port(),
       timers: program.timers,
-      hash: nativeSha256,
+      hash,
       ...(options.retention && { retention: options.retention }),
     });
     if (options.retention) this.engine.startSweeping();

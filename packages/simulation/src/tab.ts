@@ -1,16 +1,16 @@
 import type { Client, ClientPorts, SpaceHandle } from "@landfall/client";
 import { createClient } from "@landfall/client";
-import { type Json, canonicalJson } from "@landfall/protocol";
-import { nativeSha256 } from "@landfall/server/platform";
+import { type Json, type Op, canonicalJson } from "@landfall/protocol";
+import type { StorageChange } from "@landfall/client/storage/port";
 import type { Device } from "./device.js";
 import type { InboxEntry, Seen, Who } from "./history.js";
+import { type PlannedCrash, diskSteps } from "./disk-steps.js";
 import { Flight } from "./network/flight.js";
 import { Socket } from "./network/socket.js";
 import { count } from "./network/network.js";
 import { Program } from "./program.js";
 import { whoIs } from "./recorder.js";
-import { type DomainName, type WorldSchema, domainNames, schema } from "./schema.js";
-import { type PlannedCrash, steppedStorage } from "./stepped-storage.js";
+import { type DomainName, type SchemaVersion, type WorldSchema, domainNames, schemas } from "./schema.js";
 import type { CrashTail } from "./storage/account-queue.js";
 import type { Verdict } from "./storage/call-gate.js";
 import type { ClientDisk } from "./storage/client-disk.js";
@@ -19,12 +19,23 @@ import type { ClientProcess } from "./storage/client-process.js";
 export type WorldSpace = SpaceHandle<WorldSchema>;
 
 const sameRecords = (a: readonly Seen[], b: readonly Seen[]): boolean =>
-  a.length === b.length && a.every((record, at) => record === b[at]);
+  a === b || (a.length === b.length && a.every((record, at) => record === b[at]));
+
+const texts = new WeakMap<readonly object[], string>();
+
+/** Records as text; a list that stays the same list is put down once. */
+function textOf(records: readonly object[]): string {
+  let text = texts.get(records);
+  if (text === undefined) texts.set(records, (text = canonicalJson(records as unknown as Json)));
+  return text;
+}
 
 /** One run of a page or process on a device: the real client, with the world as its platform. */
 export class Tab {
   readonly program: Program;
   readonly who: Who;
+  /** The version of the app that it runs. */
+  readonly version: SchemaVersion;
   readonly client: Client<WorldSchema>;
   /** Its process on the disk. */
   readonly process: ClientProcess;
@@ -33,6 +44,8 @@ export class Tab {
   readonly spaces = new Map<string, WorldSpace>();
   /** What was written down last of each space, domain by domain. */
   readonly #shown = new Map<string, readonly (readonly Seen[])[]>();
+  /** Events that were written down as offers. */
+  readonly #offered = new Set<string>();
 
   constructor(
     readonly device: Device,
@@ -42,26 +55,33 @@ export class Tab {
   ) {
     const { world, name, plan } = device;
     this.who = whoIs(name, letter, run);
+    this.version = device.version;
     this.program = new Program(`${this.who.tab}#${run}`, world.queue, world.trace);
     world.tabs.set(this.program, this);
     const { program } = this;
-    this.process = disk.start({ hook: () => this.#verdict(), crashed: () => this.#crashed() });
+    this.process = disk.start({
+      hook: () => this.#verdict(),
+      crashed: () => this.#crashed(),
+      carrier: diskSteps(program, device.random.split(`disk ${letter}${run}`)),
+      commits: (changes) => this.#onCommit(changes),
+    });
     this.client = createClient({
-      schema,
+      schema: schemas[this.version],
       url: "http://server.test",
       credentials: () => `dev:${plan.user}`,
-      storage: steppedStorage(this.process.factory, program, device.random.split(`disk ${letter}${run}`)),
+      storage: this.process.factory,
       ports: this.#ports(),
-      hash: nativeSha256,
+      hash: world.hash,
       onReport: (code, message) => this.#report(code, message),
     });
-    this.client.subscribe(() => this.#onStatus());
+    // Not every app shows its status, and to put it together for each change is much of a small client's work.
+    if (plan.number === 1) this.client.subscribe(() => this.#onStatus());
     for (const space of world.plan.spaces) void this.#open(space);
   }
 
   #verdict(): Verdict {
     const { crash } = this;
-    this.device.world.called(this.device.name);
+    this.device.world.called(this.device.diskName);
     if (crash && crash.leftCalls-- <= 0) return crash.after ? "crash-after" : "crash-before";
     return "go";
   }
@@ -131,6 +151,18 @@ export class Tab {
     count(this.device.world.counts, `status.${state}`);
   }
 
+  /** Writes down what it offers back to a server that has lost it, when that joins the outbox. */
+  #onCommit(changes: readonly StorageChange[]): void {
+    for (const change of changes) {
+      if (change.type !== "put" || change.table !== "outbox" || this.#offered.has(change.a)) continue;
+      const { ops } = change.value as { readonly ops?: readonly Op[] };
+      if (ops?.[0]?.op !== "offer") continue;
+      this.#offered.add(change.a);
+      const { space, a: event } = change;
+      this.device.world.recorder.add({ type: "offered", ...this.who, space, event, ops });
+    }
+  }
+
   #view(name: string, why: "opened" | "listener" | "final"): void {
     if (!this.program.alive) return;
     const space = this.spaces.get(name) as WorldSpace;
@@ -176,7 +208,7 @@ export class Tab {
     const space = this.spaces.get(name);
     return space === undefined
       ? "not open"
-      : canonicalJson(domainNames.map((domain: DomainName) => space[domain].all()) as unknown as Json);
+      : domainNames.map((domain: DomainName) => textOf(space[domain].all())).join("\n");
   }
 
   /** Whether it has nothing to send and knows of nothing to fetch. */

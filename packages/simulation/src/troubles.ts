@@ -1,9 +1,13 @@
+import { SyncError } from "@landfall/client";
 import { randomIdentifier } from "@landfall/protocol";
+import { act } from "./app.js";
 import type { Device } from "./device.js";
 import type { StorageFault } from "./history.js";
 import { count } from "./network/network.js";
 import type { Trouble } from "./plan.js";
-import type { ClientImage } from "./storage/client-disk.js";
+import { isOfDisk } from "./server-machine.js";
+import type { CrashTail } from "./storage/account-queue.js";
+import type { ClientImage, PlacedEntry } from "./storage/client-disk.js";
 import type { World } from "./world.js";
 
 type Of<T extends Trouble["type"]> = Extract<Trouble, { readonly type: T }>;
@@ -46,40 +50,107 @@ function onDevice(world: World, device: Device, trouble: OnDevice): void {
       program?.freeze();
       return later(() => program?.thaw());
     }
+    case "sleep":
+      device.sleepsForMs = trouble.forMs;
+      return;
     case "closeTab":
       device.tabs[trouble.tab]?.kill("closed");
       return later(() => device.startTab(trouble.tab));
-    case "power": {
-      const random = device.random.split(`power ${trouble.atMs}`);
-      for (const tab of device.tabs) tab.kill("crashed", { keeps: () => random.chance(trouble.keeps) });
+    case "power":
+      return powerOff(world, device, trouble);
+    case "appUpgrade":
+      device.upgrade();
       return later(() => device.start());
-    }
+    case "signOut":
+      return signOut(world, device, trouble);
+    case "torn":
+      if (disk.isTorn) return;
+      device.tearDisk();
+      world.queue.after(trouble.downMs, () => device.start());
+      return later(() => device.mendDisk());
     case "full":
       disk.options.maxBytes = 1;
       return later(() => delete disk.options.maxBytes);
-    case "evict": {
-      for (const tab of device.tabs) tab.kill("closed");
-      const gone = disk.evict(trouble.tables ? { tables: trouble.tables } : {});
-      if (!trouble.tables && trouble.notes) device.origin.forgetNotes();
-      tellLoss(world, device, trouble.tables ? "partly" : "evicted", gone);
-      return later(() => device.start());
-    }
+    case "evict":
+      line.blockedFromServer ||= trouble.deafMs > 0;
+      world.queue.after(trouble.deafMs, () => evict(world, device, trouble));
+      return;
     case "older": {
       const image = disk.snapshot();
       return later(() => {
         for (const tab of device.tabs) tab.kill("closed");
-        tellLoss(world, device, "older", disk.restoreOlder(image));
+        tellLoss(world, device, { how: "older", gone: disk.restoreOlder(image), isSilent: true });
         world.queue.after(trouble.downMs, () => device.start());
       });
     }
     case "clone": {
       const copy = world.addDevice({ ...device.plan, number: trouble.copy, tabs: 1 }, disk.clone());
+      copy.version = device.version;
       device.origin.copyNotesTo(copy.origin);
       copy.line.weather = line.weather;
       world.recorder.add({ type: "cloned", device: copy.name, from: device.name });
       return later(() => copy.start());
     }
   }
+}
+
+function powerOff(world: World, device: Device, { atMs, keeps, unwrittenMs, downMs }: Of<"power">): void {
+  const written = unwrittenMs > 0 ? device.disk.snapshot() : undefined;
+  world.queue.after(unwrittenMs, () => {
+    const random = device.random.split(`power ${atMs}`);
+    // Where what was confirmed is not there, nothing is that was asked for later.
+    const tail: CrashTail = written ? {} : { keeps: () => random.chance(keeps) };
+    for (const tab of device.tabs) tab.kill("crashed", tail);
+    if (written)
+      tellLoss(world, device, { how: "older", gone: device.disk.restoreOlder(written), isSilent: true });
+    world.queue.after(downMs, () => device.start());
+  });
+}
+
+function signOut(world: World, device: Device, trouble: Of<"signOut">): void {
+  const { unsynced, writesMs, downMs, atMs } = trouble;
+  const { disk } = device;
+  const tab = device.tabs.find(({ program, spaces }) => program.alive && !program.frozen && spaces.size > 0);
+  if (!tab || disk.isTorn) return;
+  for (const other of device.tabs) if (other !== tab) other.kill("closed");
+  // Refused unless nothing is unsynced: then there is nothing that it had leave to forget.
+  const has = (entry: PlacedEntry): boolean => unsynced !== "block" || entry.table !== "outbox";
+  disk.forgotten = (gone) =>
+    tellLoss(world, device, { how: "signedOut", gone: gone.filter(has), isSilent: true });
+  const set = { title: `leaving at ${atMs}` };
+  const write = (): void =>
+    void (
+      tab.program.alive &&
+      act(tab, world.plan.spaces[0] ?? "", { do: "edit", domain: "note", key: "leaving", set })
+    );
+  if (writesMs === 0) write();
+  else if (writesMs !== undefined) tab.program.after(writesMs, "writes late", write);
+  tab.client.signOut({ unsynced }).then(
+    () => {
+      count(world.counts, `signOut.${unsynced}`);
+      tab.kill("closed");
+      world.queue.after(downMs, () => device.start());
+    },
+    (error: unknown) => {
+      if (!tab.program.alive) return;
+      const isRefused = error instanceof SyncError && error.code === "unsynced" && unsynced === "block";
+      if (isRefused) count(world.counts, "signOut.refused");
+      else world.fault("somebody could not sign out", error);
+      world.queue.after(downMs, () => device.start());
+    },
+  );
+}
+
+function evict(world: World, device: Device, { tables, notes, deafMs, downMs }: Of<"evict">): void {
+  if (deafMs > 0) device.line.blockedFromServer = false;
+  if (!world.isTroubled) return;
+  for (const tab of device.tabs) tab.kill("closed");
+  const gone = device.disk.evict(tables ? { tables } : {});
+  const isSilent = !tables && notes;
+  if (isSilent) device.origin.forgetNotes();
+  for (const table of tables ?? []) count(world.counts, `gone.${table}`);
+  tellLoss(world, device, { how: tables ? "partly" : "evicted", gone, isSilent });
+  world.queue.after(downMs, () => device.start());
 }
 
 function crashTab(
@@ -93,15 +164,27 @@ function crashTab(
 }
 
 /** What a disk has lost that it had promised to keep. */
-function tellLoss(world: World, device: Device, how: StorageFault["how"], gone: ClientImage): void {
+function tellLoss(
+  world: World,
+  device: Device,
+  {
+    how,
+    gone,
+    isSilent,
+  }: { readonly how: StorageFault["how"]; readonly gone: ClientImage; readonly isSilent: boolean },
+): void {
   count(world.counts, `disk.${how}`);
-  const ids = (table: string): string[] => gone.filter((entry) => entry.table === table).map(({ a }) => a);
+  // What is of no space is the account's own.
+  const ids = (table: string): string[] =>
+    gone.filter((entry) => entry.table === table && entry.space !== "").map(({ a }) => a);
   world.recorder.add({
     type: "storageFault",
     device: device.name,
     how,
     lostEvents: ids("outbox"),
     lostItems: ids("inbox"),
+    forgets: device.unknown(),
+    ...(isSilent && { silent: true }),
   });
 }
 
@@ -115,11 +198,18 @@ function atServer(world: World, trouble: Exclude<Trouble, OnDevice>): void {
         crash: () => void queue.after(trouble.downMs, () => world.startServer()),
       };
       return;
+    case "serverUpgrade":
+      server.upgrade();
+      return void queue.after(trouble.downMs, () => world.startServer());
     case "serverClock":
       return server.clock.set(trouble.offsetMs);
+    case "serverDisk":
+      server.refusal = { how: trouble.how, stallMs: trouble.stallMs, leftCalls: trouble.inCalls };
+      return;
     case "restore": {
       const backup = server.disk.copy();
       queue.after(trouble.forMs, () => {
+        if (!world.isTroubled) return;
         const generation = `restored-${randomIdentifier(server.random.split(`restore ${trouble.atMs}`).port())}`;
         server.replaceDisk(backup, generation.slice(0, 24));
         queue.after(trouble.downMs, () => world.startServer());
@@ -131,7 +221,7 @@ function atServer(world: World, trouble: Exclude<Trouble, OnDevice>): void {
       const { node } = server;
       if (space !== undefined && node?.program.alive)
         node.engine.wipeSpace({ id: "ann" }, space).catch((error: unknown) => {
-          if (node.program.alive) world.fault("a space could not be wiped", error);
+          if (node.program.alive && !isOfDisk(error)) world.fault("a space could not be wiped", error);
         });
       return;
     }

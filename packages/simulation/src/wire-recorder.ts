@@ -1,4 +1,10 @@
-import type { ExchangeRequest, Outcome, Row, StreamLine } from "@landfall/protocol";
+import {
+  type AskedEvent,
+  type ExchangeRequest,
+  type Outcome,
+  type StreamLine,
+  allOutcomes,
+} from "@landfall/protocol";
 import type { AnswerPart, RequestPart, Who } from "./history.js";
 import { type Counts, count } from "./network/network.js";
 import type { Onlooker } from "./network/port.js";
@@ -7,11 +13,12 @@ import type { Recorder } from "./recorder.js";
 
 const exchangePath = "/v1/exchange";
 
-const linesOf = (text: string): StreamLine[] =>
+/** The lines of a stream; of a row nobody wants to know more than that it came. */
+const linesOf = (text: string): (StreamLine | undefined)[] =>
   text
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as StreamLine);
+    .map((line) => (line.startsWith('{"domain":') ? undefined : (JSON.parse(line) as StreamLine)));
 
 type Loose<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -19,6 +26,8 @@ type Loose<T> = { -readonly [K in keyof T]: T[K] };
 export class WireRecorder implements Onlooker {
   /** The space that the stream of an exchange is in. */
   readonly #open = new Map<number, string>();
+  /** What an exchange asked for, by its number. */
+  readonly #asked = new Map<number, ExchangeRequest>();
   exchanges = 0;
   requests = 0;
 
@@ -26,6 +35,8 @@ export class WireRecorder implements Onlooker {
     readonly recorder: Recorder,
     readonly counts: Counts,
     readonly whoOf: (program: Program) => Who,
+    /** Hears of every exchange that is asked for. */
+    readonly asked: (program: Program) => void,
   ) {}
 
   sent(number: number, from: Program, path: string, body: string): void {
@@ -33,6 +44,7 @@ export class WireRecorder implements Onlooker {
     if (path !== exchangePath) return;
     this.exchanges += 1;
     const request = JSON.parse(body) as ExchangeRequest;
+    this.#asked.set(number, request);
     this.recorder.add({
       type: "request",
       ...this.whoOf(from),
@@ -46,6 +58,7 @@ export class WireRecorder implements Onlooker {
         events: (part.events ?? []) as unknown as RequestPart["events"],
       })),
     });
+    this.asked(from);
   }
 
   answered(
@@ -71,30 +84,26 @@ export class WireRecorder implements Onlooker {
       this.recorder.add({ type: "answerArrived", ...this.whoOf(at), exchange: number, whole });
   }
 
-  #parts(number: number, lines: readonly StreamLine[]): AnswerPart[] {
+  #parts(number: number, lines: readonly (StreamLine | undefined)[]): AnswerPart[] {
     const parts: Loose<AnswerPart>[] = [];
-    let rows: [string, string, number][] = [];
     const part = (space: string): Loose<AnswerPart> => {
       let last = parts.at(-1);
       if (last?.space !== space) {
-        rows = [];
-        last = { space, outcomes: [], rows };
+        last = { space, outcomes: [] };
         parts.push(last);
       }
       return last;
     };
     const here = (): Loose<AnswerPart> => part(this.#open.get(number) ?? "");
     for (const message of lines) {
-      switch (message.type) {
-        case undefined: {
-          const row = message as Row;
+      switch (message?.type) {
+        case undefined:
           here();
-          rows.push([row.domain, row.key, row.version]);
           break;
-        }
         case "space": {
           this.#open.set(number, message.space);
-          const { generation, head, lastSeq, outcomes, reset } = message;
+          const { generation, head, lastSeq, reset } = message;
+          const outcomes = allOutcomes(message, this.#eventsOf(number, message.space));
           Object.assign(part(message.space), { generation, head, lastSeq, outcomes });
           if (reset) part(message.space).reset = reset;
           for (const outcome of outcomes) this.#countOutcome(outcome);
@@ -118,6 +127,11 @@ export class WireRecorder implements Onlooker {
       }
     }
     return parts;
+  }
+
+  #eventsOf(number: number, space: string): readonly AskedEvent[] {
+    const part = this.#asked.get(number)?.spaces.find((each) => each.space === space);
+    return (part?.events ?? []) as readonly AskedEvent[];
   }
 
   #countOutcome(outcome: Outcome): void {

@@ -7,7 +7,9 @@ const witnessNumber = 99;
 
 /** A device that knows nothing comes, and pulls everything from zero: what it shows is judged with the others. */
 export function addWitness(world: World): void {
-  world.addDevice({ number: witnessNumber, user: "ann", tabs: 1, socket: false }).start();
+  const witness = world.addDevice({ number: witnessNumber, user: "ann", tabs: 1, socket: false });
+  witness.version = world.server.version;
+  witness.start();
 }
 
 /** Pulls a space from zero as the protocol has it, without a client, and writes down what came. */

@@ -1,5 +1,7 @@
+import { nativeSha256 } from "@landfall/server/platform";
 import { Device } from "./device.js";
 import { EventQueue } from "./event-queue.js";
+import { hashOnce } from "./hash-once.js";
 import { type Counts, type Network, count } from "./network/network.js";
 import type { DevicePlan, Plan } from "./plan.js";
 import type { Program } from "./program.js";
@@ -14,6 +16,7 @@ import { WireRecorder } from "./wire-recorder.js";
 /** Everything that there is in a run: a server, devices, what lies between them, and what is written down of it. */
 export class World {
   readonly queue = new EventQueue();
+  readonly hash = hashOnce(nativeSha256);
   readonly random: RandomStream;
   readonly trace: Trace;
   readonly recorder: Recorder;
@@ -41,6 +44,10 @@ export class World {
       this.recorder,
       this.counts,
       (program) => this.tabs.get(program)?.who ?? whoIs(program.name, "?", 0),
+      (program) => {
+        const tab = this.tabs.get(program);
+        tab?.device.asked(tab);
+      },
     );
     this.network = {
       queue: this.queue,
@@ -54,9 +61,9 @@ export class World {
     this.devices = plan.devices.map((device) => new Device(this, device));
   }
 
-  /** A storage call of somebody; counted while there may be trouble. */
-  called(by: string): void {
-    if (this.isTroubled) count(this.counts, `disk.${by}`);
+  /** A storage call of somebody (`disk.d1`, `disk.server`); counted while there may be trouble. */
+  called(by: `disk.${string}`): void {
+    if (this.isTroubled) count(this.counts, by);
   }
 
   /** A device that was not there from the start. */

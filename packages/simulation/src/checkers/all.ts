@@ -1,6 +1,4 @@
 import type { History } from "../history.js";
-import { Lineage } from "../model/lineage.js";
-import { plainActions } from "../model/plain-actions.js";
 import { bounded } from "./bounded.js";
 import { type Checker, type Violation, ask } from "./checker.js";
 import { consistentCut } from "./consistent-cut.js";
@@ -11,6 +9,7 @@ import { noLostWrite } from "./no-lost-write.js";
 import { outcomes } from "./outcomes.js";
 import { quiescence } from "./quiescence.js";
 import { rebase } from "./rebase.js";
+import { replayed } from "./replayed.js";
 import { serializability } from "./serializability.js";
 import { sessionOrder } from "./session-order.js";
 import { stamps } from "./stamps.js";
@@ -33,6 +32,6 @@ export const checkers: readonly Checker[] = [
 
 /** Everything that is wrong with a run, in the order of the checkers. */
 export function judge(history: History): readonly Violation[] {
-  const run = { history, lineage: new Lineage(history, plainActions) };
+  const run = replayed(history);
   return checkers.flatMap((checker) => ask(checker, run));
 }

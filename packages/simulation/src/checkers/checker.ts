@@ -1,5 +1,8 @@
 import type { History, Who } from "../history.js";
 import type { Lineage } from "../model/lineage.js";
+import type { Entries } from "./entries.js";
+import type { ShownViews } from "./shown.js";
+import type { Stories } from "./stories.js";
 
 /** Something that a run should never have shown: who, what and when. */
 export interface Violation {
@@ -25,10 +28,13 @@ export interface Finding {
   readonly message: string;
 }
 
-/** A run, and its replay from zero. */
+/** A run, its replay from zero, and what else all checkers look at. */
 export interface Run {
   readonly history: History;
+  readonly entries: Entries;
   readonly lineage: Lineage;
+  readonly stories: Stories;
+  readonly shown: ShownViews;
 }
 
 /** More of one kind say nothing more. */

@@ -1,45 +1,12 @@
-import type { Fields, Op } from "@landfall/protocol";
-import type { Seen, Settled, View } from "../history.js";
-import { canonicalText } from "../model/canonical.js";
-import type { Branch } from "../model/lineage.js";
-import { type LiveRow, type ModelState, completeFields, nameOf } from "../model/model-row.js";
+import type { Op } from "@landfall/protocol";
+import type { Settled } from "../history.js";
+import { type LiveRow, type ModelRow, nameOf } from "../model/model-row.js";
 import { type Checker, type Finding, type Run, tabOf } from "./checker.js";
 import { OwnEvents } from "./own-events.js";
-
-const texts = new WeakMap<object, string>();
-
-/** The fields of what an app saw, as one text. */
-export function seenText(seen: Seen): string {
-  let text = texts.get(seen);
-  if (text === undefined) {
-    const { key: _key, $: _meta, ...fields } = seen;
-    texts.set(seen, (text = canonicalText(fields as Fields)));
-  }
-  return text;
-}
-
-/** The fields of a row as an app would see them, as one text. */
-export function shownText(run: Run, row: LiveRow): string {
-  let text = texts.get(row);
-  if (text === undefined)
-    texts.set(
-      row,
-      (text = canonicalText(completeFields(row.fields, run.history.schema.domains[row.domain]))),
-    );
-  return text;
-}
-
-export const isLocal = (run: Run, domain: string): boolean =>
-  run.history.schema.domains[domain]?.local === true;
+import type { Cut, Difference, Look, ShownView } from "./shown.js";
 
 /** What follows a wrong view is mostly wrong with it. */
 const enough = 5;
-
-/** A history and an index in it that a view may stand at. */
-export interface Cut {
-  readonly branch: Branch;
-  readonly index: number;
-}
 
 /** Where each tab stands, as far as its views have shown it: it never goes back. */
 export class Standing {
@@ -48,14 +15,13 @@ export class Standing {
   constructor(readonly run: Run) {}
 
   /** The cuts that a view may be, oldest first: at or after the last one, and not after what was committed. */
-  *from(view: View, position: number): Generator<Cut> {
-    const name = `${tabOf(view)} ${view.space}`;
-    const last = this.#last.get(name);
+  *from({ view, line, newest }: ShownView, position: number): Generator<Cut> {
+    const last = this.#last.get(line);
     const branches = this.run.lineage.branches.get(view.space) ?? [];
-    const newest = newestVersion(view);
     for (const branch of branches) {
       if (branch.since > position || (last && branch.since < last.branch.since)) continue;
-      const first = branch === last?.branch ? last.index : 0;
+      // Who reads a history reads it up to its head at least; what lies before it is what another history shows too.
+      const first = branch === last?.branch ? last.index : branch.from;
       for (let index = Math.max(first, newest); index <= branch.head; index++) {
         if (index > branch.from && (branch.events.get(index)?.position ?? position) > position) break;
         if (branch.hasState(index)) yield { branch, index };
@@ -63,20 +29,13 @@ export class Standing {
     }
   }
 
-  settle(view: View, cut: Cut): void {
-    this.#last.set(`${tabOf(view)} ${view.space}`, cut);
+  settle({ line }: ShownView, cut: Cut): void {
+    this.#last.set(line, cut);
   }
 
-  lastOf(view: View): Cut | undefined {
-    return this.#last.get(`${tabOf(view)} ${view.space}`);
+  lastOf({ line }: ShownView): Cut | undefined {
+    return this.#last.get(line);
   }
-}
-
-function newestVersion(view: View): number {
-  let newest = 0;
-  for (const seen of Object.values(view.domains))
-    for (const { $ } of seen) if ($.version > newest) newest = $.version;
-  return newest;
 }
 
 /**
@@ -91,52 +50,74 @@ export const consistentCut: Checker = {
     const standing = new Standing(run);
     const own = new OwnEvents(run);
     const findings: Finding[] = [];
-    const shown = new Map<string, View>();
-    for (const [position, entry] of run.history.entries.entries()) {
+    const views = new Map<string, ShownView>();
+    for (const [position, entry] of run.entries.of("settled", "view")) {
       if (findings.length === enough) break;
       if (entry.type === "settled") {
         const early = tooEarly(
           run,
-          { standing, own, shown: shown.get(`${tabOf(entry)} ${entry.space}`) },
+          { standing, own, shown: views.get(`${tabOf(entry)} ${entry.space}`) },
           entry,
           position,
         );
         if (early !== undefined) findings.push({ at: entry.at, message: early });
+        continue;
       }
-      if (entry.type !== "view" || !run.lineage.branches.has(entry.space)) continue;
-      shown.set(`${tabOf(entry)} ${entry.space}`, entry);
-      const found = findCut(run, standing, own, { view: entry, position });
-      if (found) standing.settle(entry, found);
-      else
+      if (!run.lineage.branches.has(entry.space)) continue;
+      const shown = run.shown.of(entry);
+      views.set(shown.line, shown);
+      const found = findCut(run, standing, own, { shown, position });
+      if (found) {
+        standing.settle(shown, found);
+        own.settle(shown, position, found);
+      } else
         findings.push({
           at: entry.at,
-          message: `${tabOf(entry)} ${why(run, standing, own, { view: entry, position })}`,
+          message: `${tabOf(entry)} ${why(run, standing, own, { shown, position })}`,
         });
     }
-    return [...findings, ...cursorsApart(run)];
+    return [...findings, ...wrongCursors(run)];
   },
 };
 
 /** What makes a device fetch one domain without the others: then, and only then, its cursors may stand apart. */
 const refetches: ReadonlySet<string> = new Set(["digest_differs", "history_lost", "restored"]);
 
-/** A device asks for all its domains from one index: cursors that stand apart are a cut that is none. */
-function cursorsApart({ history }: Run): Finding[] {
+/**
+ * A device asks for all its domains from one index, since cursors that stand apart are a cut that is none, and from none
+ * that lies before what it shows, since no cursor moves back.
+ */
+function wrongCursors({ entries, lineage, shown: views }: Run): Finding[] {
   const findings: Finding[] = [];
   const excused = new Set<string>();
   const askedBy = new Map<number, string>();
-  for (const entry of history.entries) {
+  const shown = new Map<string, number>();
+  for (const [, entry] of entries.of("report", "answerLeft", "view", "request")) {
     if (entry.type === "report" && refetches.has(entry.code)) excused.add(entry.device);
     if (entry.type === "answerLeft" && entry.spaces.some(({ reset }) => reset && reset.length > 0))
       excused.add(askedBy.get(entry.exchange) ?? "");
+    if (entry.type === "view") {
+      const { line, newest } = views.of(entry);
+      shown.set(line, newest);
+    }
     if (entry.type !== "request") continue;
     askedBy.set(entry.exchange, entry.device);
     for (const { space, cursors } of entry.spaces) {
-      if (excused.has(entry.device) || new Set(Object.values(cursors)).size <= 1) continue;
-      findings.push({
-        at: entry.at,
-        message: `${tabOf(entry)} asks for ${space} from several indexes at once: ${JSON.stringify(cursors)}`,
-      });
+      const from = Object.values(cursors);
+      if (excused.has(entry.device) || from.length === 0) continue;
+      const newest = shown.get(`${tabOf(entry)} ${space}`) ?? 0;
+      const hasOneHistory = lineage.branches.get(space)?.length === 1;
+      const wrong =
+        new Set(from).size > 1
+          ? "several indexes at once"
+          : hasOneHistory && Math.min(...from) < newest
+            ? `before index ${newest}, which it shows`
+            : undefined;
+      if (wrong !== undefined)
+        findings.push({
+          at: entry.at,
+          message: `${tabOf(entry)} asks for ${space} from ${wrong}: ${JSON.stringify(cursors)}`,
+        });
     }
   }
   return findings.slice(0, enough);
@@ -149,7 +130,7 @@ function tooEarly(
     standing,
     own,
     shown,
-  }: { readonly standing: Standing; readonly own: OwnEvents; readonly shown: View | undefined },
+  }: { readonly standing: Standing; readonly own: OwnEvents; readonly shown: ShownView | undefined },
   { tab, run: count, event, outcome }: Settled,
   position: number,
 ): string | undefined {
@@ -160,79 +141,78 @@ function tooEarly(
   if (last.branch.eventAt(index)?.applied.event !== event) return undefined;
   for (const cut of standing.from(shown, position)) {
     if (cut.branch !== last.branch || cut.index < index) continue;
-    if (differenceAt(run, own, { view: shown, position }, cut) === undefined) return undefined;
+    if (differenceAt(run, own, { shown, position }, cut) === undefined) return undefined;
   }
   return `${tabOf({ tab, run: count })} was told that ${event} is index ${index} while it shows index ${last.index}`;
 }
 
 interface Looked {
-  readonly view: View;
+  readonly shown: ShownView;
   readonly position: number;
 }
 
-function findCut(run: Run, standing: Standing, own: OwnEvents, { view, position }: Looked): Cut | undefined {
-  let isEmpty = true;
-  for (const seen of Object.values(view.domains)) if (seen.some(({ $ }) => $.version > 0)) isEmpty = false;
-  for (const cut of standing.from(view, position)) {
-    if (differenceAt(run, own, { view, position }, cut) === undefined) return cut;
+function findCut(run: Run, standing: Standing, own: OwnEvents, looked: Looked): Cut | undefined {
+  const { shown, position } = looked;
+  for (const cut of standing.from(shown, position)) {
+    if (differenceAt(run, own, looked, cut) === undefined) return cut;
   }
-  const first = run.lineage.branches.get(view.space)?.[0];
+  const first = run.lineage.branches.get(shown.view.space)?.[0];
   // Before the first contact there is nothing at all, and a view says so.
-  return isEmpty && first && !standing.lastOf(view) ? { branch: first, index: 0 } : undefined;
+  return shown.newest === 0 && first && !standing.lastOf(shown) ? { branch: first, index: 0 } : undefined;
 }
 
 /** The first record whose confirmed part is not the one of that index. */
-function differenceAt(
+export function differenceAt(
   run: Run,
   own: OwnEvents,
-  { view, position }: Looked,
-  { branch, index }: Cut,
-): string | undefined {
-  const state = branch.stateAt(index);
-  const seenNames = new Set<string>();
-  for (const [domain, records] of Object.entries(view.domains)) {
-    if (isLocal(run, domain)) continue;
-    for (const seen of records) {
-      const name = nameOf(domain, seen.key);
-      seenNames.add(name);
-      const difference = recordDifference(run, seen, name, state);
-      if (difference !== undefined) return difference;
-    }
-  }
-  const hidden = [...state.values()].filter(
-    (row) => !row.deleted && !isLocal(run, row.domain) && !seenNames.has(nameOf(row.domain, row.key)),
-  );
+  { shown, position }: Looked,
+  cut: Cut,
+): Difference | undefined {
+  const { branch, index } = cut;
+  const { wrong, hidden } = run.shown.compare(shown, branch.stateAt(index), confirmed, cut);
+  if (wrong) return wrong;
   if (hidden.length === 0) return undefined;
-  const pending = own.pendingAt(view, position, branch, index);
+  const pending = own.pendingAt(shown, position, branch, index);
   const missing = hidden.find(
     (row) =>
       !pending.some(
-        ({ story }) =>
-          story.issue.ops === undefined || story.issue.ops.some((op) => mayDelete(run, op, row as LiveRow)),
+        ({ story }) => story.issue.ops === undefined || story.issue.ops.some((op) => mayDelete(run, op, row)),
       ),
   );
-  return missing && `${nameOf(missing.domain, missing.key)} of index ${missing.version} is not shown`;
+  return missing && (() => `${nameOf(missing.domain, missing.key)} of index ${missing.version} is not shown`);
 }
 
-function recordDifference(run: Run, seen: Seen, name: string, state: ModelState): string | undefined {
-  const row = state.get(name);
-  const version = row && !row.deleted ? row.version : 0;
-  // A record that is to come back shows the version of its tombstone.
-  if (seen.$.version !== version && !(row?.deleted && seen.$.version === row.version))
-    return `${name} is shown as of index ${seen.$.version}, and was of ${version}`;
-  if (seen.$.pending) return undefined;
-  if (!row || row.deleted) return `${name} is shown as confirmed, and was not there`;
-  if (seen.$.modifiedAt !== row.modifiedAt)
-    return `${name} is shown as modified at ${seen.$.modifiedAt}, and was at ${row.modifiedAt}`;
-  const [shown, stood] = [seenText(seen), shownText(run, row)];
-  return shown === stood ? undefined : `${name} is shown as ${shown}, and was ${stood}`;
-}
+/** What is confirmed of a record: its version, and all of it where nothing is pending on it. */
+const confirmed: Look = {
+  agrees(record, row) {
+    const { $ } = record.seen;
+    if (!isOfVersion($.version, row)) return false;
+    return (
+      $.pending || (row?.deleted === undefined && row?.modifiedAt === $.modifiedAt && record.isLike(row))
+    );
+  },
+  tell(record, row) {
+    const { name, text } = record;
+    const { version, modifiedAt } = record.seen.$;
+    const live = row?.deleted ? undefined : row;
+    if (!isOfVersion(version, row))
+      return `${name} is shown as of index ${version}, and was of ${live?.version ?? 0}`;
+    if (!live) return `${name} is shown as confirmed, and was not there`;
+    if (modifiedAt !== live.modifiedAt)
+      return `${name} is shown as modified at ${modifiedAt}, and was at ${live.modifiedAt}`;
+    return `${name} is shown as ${text}, and was ${record.textOf(live)}`;
+  },
+};
+
+/** A record that is to come back shows the version of its tombstone. */
+const isOfVersion = (version: number, row: ModelRow | undefined): boolean =>
+  version === (row?.version ?? 0) || (version === 0 && row?.deleted === true);
 
 /** Whether a pending op may hide a record: it deletes it, or something that takes it along. */
 function mayDelete({ history }: Run, op: Op, row: LiveRow): boolean {
-  if (op.op !== "delete" && op.op !== "deleteMany") return false;
+  if (op.op !== "delete" && op.op !== "deleteMany" && !(op.op === "offer" && "deletedAt" in op)) return false;
   if (op.domain === row.domain)
-    return op.op === "delete"
+    return op.op !== "deleteMany"
       ? op.key === row.key
       : (op.keys?.includes(row.key) ?? row.version <= (op.upTo ?? 0));
   return Object.values(history.schema.domains).some(({ parent }) => parent?.domain === op.domain);
@@ -240,17 +220,17 @@ function mayDelete({ history }: Run, op: Op, row: LiveRow): boolean {
 
 /** Why a view is no cut, against the state that it is most like. */
 function why(run: Run, standing: Standing, own: OwnEvents, looked: Looked): string {
-  const { view, position } = looked;
-  let best: { readonly cut: Cut; readonly text: string } | undefined;
+  const { shown, position } = looked;
+  const { space } = shown.view;
+  let best: { readonly cut: Cut; readonly text: Difference } | undefined;
   let count = 0;
-  for (const cut of standing.from(view, position)) {
+  for (const cut of standing.from(shown, position)) {
     const text = differenceAt(run, own, looked, cut);
-    if (text !== undefined) best ??= { cut, text };
+    if (text) best ??= { cut, text };
     count += 1;
   }
-  const last = standing.lastOf(view);
+  const last = standing.lastOf(shown);
   const after = last ? `, having stood at index ${last.index} of ${last.branch.generation}` : "";
-  if (!best)
-    return `shows of ${view.space} what lies after every commit, or before what it had shown${after}`;
-  return `shows no state of ${view.space} that ever was (${count} looked at${after}): at index ${best.cut.index} of ${best.cut.branch.generation}, ${best.text}`;
+  if (!best) return `shows of ${space} what lies after every commit, or before what it had shown${after}`;
+  return `shows no state of ${space} that ever was (${count} looked at${after}): at index ${best.cut.index} of ${best.cut.branch.generation}, ${best.text()}`;
 }

@@ -1,10 +1,9 @@
-import type { Row } from "@landfall/protocol";
 import type { ServerRows, View } from "../history.js";
 import { digestOf } from "../model/digest.js";
 import type { Branch } from "../model/lineage.js";
-import { type ModelRow, fromWire, nameOf, rowText } from "../model/model-row.js";
+import { type ModelRow, fromWire, nameOf, rowIn, rowText, rowsOf, sameRow } from "../model/model-row.js";
+import { sameMembers } from "../model/same-value.js";
 import { type Checker, type Finding, type Run, tabOf } from "./checker.js";
-import { seenText } from "./consistent-cut.js";
 import { differenceOf } from "./rebase.js";
 
 /**
@@ -17,11 +16,10 @@ export const convergence: Checker = {
   promise: "In the end all devices and the server hold the same rows, and the rows that the rules say.",
   check(run) {
     const findings: Finding[] = run.lineage.misfits.map(({ at, message }) => ({ at, message }));
-    for (const entry of run.history.entries) {
-      if (entry.type === "serverRows") findings.push(...serverDiffers(run, entry));
-      if (entry.type === "view" && entry.why === "final") findings.push(...viewDiffers(run, entry));
-    }
-    findings.push(...devicesDiffer(run));
+    const finals = run.entries.of("view").flatMap(([, view]) => (view.why === "final" ? [view] : []));
+    for (const [, entry] of run.entries.of("serverRows")) findings.push(...serverDiffers(run, entry));
+    for (const view of finals) findings.push(...viewDiffers(run, view));
+    findings.push(...devicesDiffer(run, finals));
     return findings;
   },
 };
@@ -42,14 +40,13 @@ function serverDiffers(run: Run, entry: ServerRows): Finding[] {
   }
   const state = branch.stateAt(branch.head);
   const findings: Finding[] = [];
-  const held = new Map(entry.rows.map((row: Row) => [nameOf(row.domain, row.key), fromWire(row)] as const));
-  for (const name of new Set([...held.keys(), ...state.keys()])) {
-    const [is, should] = [live(held.get(name)), live(state.get(name))];
-    if (is !== should)
+  const held = byName(entry.rows.map(fromWire));
+  const should = byName(rowsOf(state));
+  for (const name of new Set([...held.keys(), ...should.keys()]))
+    if (!sameRow(held.get(name), should.get(name)))
       findings.push(
-        say(`the server has ${name} as ${is ?? "nothing"}, and the model ${should ?? "nothing"}`),
+        say(`the server has ${name} as ${textOf(held.get(name))}, and the model ${textOf(should.get(name))}`),
       );
-  }
   for (const [domain, digest] of Object.entries(entry.digests)) {
     const { count, sum } = digestOf(state, domain);
     if (digest.count !== count || digest.sum !== sum)
@@ -62,14 +59,17 @@ function serverDiffers(run: Run, entry: ServerRows): Finding[] {
   return findings;
 }
 
-/** Tombstones are sent only as far as somebody may need them. */
-const live = (row: ModelRow | undefined): string | undefined =>
-  row && !row.deleted ? rowText(row) : undefined;
+/** Live rows alone: tombstones are sent only as far as somebody may need them. */
+const byName = (rows: readonly ModelRow[]): Map<string, ModelRow> =>
+  new Map(rows.flatMap((row) => (row.deleted ? [] : [[nameOf(row.domain, row.key), row]])));
+
+const textOf = (row: ModelRow | undefined): string => (row ? rowText(row) : "nothing");
 
 function viewDiffers(run: Run, view: View): Finding[] {
   const branch = run.lineage.last(view.space);
   if (!branch) return [];
-  const problem = differenceOf(run, view, branch.stateAt(branch.head)) ?? versionDiffers(view, branch);
+  const problem =
+    differenceOf(run, run.shown.of(view), branch.stateAt(branch.head))?.() ?? versionDiffers(view, branch);
   return problem === undefined
     ? []
     : [
@@ -84,7 +84,7 @@ function versionDiffers(view: View, branch: Branch): string | undefined {
   const state = branch.stateAt(branch.head);
   for (const [domain, records] of Object.entries(view.domains)) {
     for (const { key, $ } of records) {
-      const row = state.get(nameOf(domain, key));
+      const row = rowIn(state, domain, key);
       if (row && (row.version !== $.version || row.modifiedAt !== $.modifiedAt))
         return `${nameOf(domain, key)} is of index ${$.version} and ${$.modifiedAt}, and should be of ${row.version} and ${row.modifiedAt}`;
     }
@@ -93,27 +93,28 @@ function versionDiffers(view: View, branch: Branch): string | undefined {
 }
 
 /** Byte for byte, whatever the model thinks. */
-function devicesDiffer({ history }: Run): Finding[] {
+function devicesDiffer(run: Run, finals: readonly View[]): Finding[] {
   const findings: Finding[] = [];
-  const first = new Map<string, { readonly tab: string; readonly text: string }>();
-  for (const view of history.entries) {
-    if (view.type !== "view" || view.why !== "final") continue;
-    const text = wholeText(view);
+  const first = new Map<string, View>();
+  for (const view of finals) {
     const other = first.get(view.space);
-    if (!other) first.set(view.space, { tab: tabOf(view), text });
-    else if (other.text !== text)
+    if (!other) first.set(view.space, view);
+    if (!other || sameMembers(view.domains, other.domains)) continue;
+    const [text, otherText] = [wholeText(run, view), wholeText(run, other)];
+    if (text !== otherText)
       findings.push({
         at: view.at,
-        message: `${tabOf(view)} and ${other.tab} end with different bytes of ${view.space}: ${firstDifference(text, other.text)}`,
+        message: `${tabOf(view)} and ${tabOf(other)} end with different bytes of ${view.space}: ${firstDifference(text, otherText)}`,
       });
   }
   return findings;
 }
 
-function wholeText({ domains }: View): string {
-  return Object.entries(domains)
-    .flatMap(([domain, records]) =>
-      records.map((seen) => `${domain}/${seen.key}@${seen.$.version} ${seenText(seen)}`),
+function wholeText(run: Run, view: View): string {
+  return run.shown
+    .of(view)
+    .lists.flatMap(({ records }) =>
+      records.map(({ name, seen, text }) => `${name}@${seen.$.version} ${text}`),
     )
     .toSorted()
     .join("\n");

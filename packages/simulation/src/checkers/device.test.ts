@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { e, goodTale } from "../good-tale.fixture.js";
-import { type Loose, altered, applied, space, stampOf, verdict, who } from "../history.fixture.js";
+import { type Loose, altered, applied, rejected, space, stampOf, verdict, who } from "../history.fixture.js";
 import type { Entry, History, View } from "../history.js";
 
 const good = goodTale().history();
@@ -84,6 +84,14 @@ describe("rule 5: cursors stand together", () => {
       entry.type === "request" && entry.exchange === 3 ? entry : undefined,
     ).entries;
     expect(texts({ ...good, entries: [...mended.entries, last as Entry] }, "consistent-cut")).toBe("");
+  });
+
+  it("sees a device that asks from an index before what it shows", () => {
+    const tale = goodTale();
+    tale.send("d2", [], 3);
+    expect(texts(tale.history(), "consistent-cut")).toContain(
+      'd2.a#1 asks for site from before index 10, which it shows: {"note":3}',
+    );
   });
 });
 
@@ -228,6 +236,16 @@ describe("rule 9: outcomes", () => {
     expect(said).toContain(
       `d2.a#1 lost note/n1.title of ${e.older} to ${e.newer}, and its inbox never had it`,
     );
+  });
+
+  it("sees what a client asked or wrote that it should have found invalid by itself", () => {
+    const wrong = goodTale();
+    wrong.commit(rejected(stampOf(1_900_090, 1), "d1", 9, "invalid"));
+    expect(texts(wrong.history(), "outcomes")).toContain("which is invalid");
+    const misplaced = goodTale();
+    const error = { code: "invalid_space", message: "generation: expected" } as const;
+    misplaced.answer("d1", misplaced.send("d1", [], 10), { error });
+    expect(texts(misplaced.history(), "outcomes")).toContain("a device asked for site wrongly");
   });
 
   it("rule 8: sees an item that is forgotten, and not one that somebody dealt with", () => {

@@ -1,5 +1,6 @@
 import type { Json, Op, Stamp } from "@landfall/protocol";
 import type { Branch } from "../model/lineage.js";
+import { rowIn } from "../model/model-row.js";
 import type { Checker, Finding, Run } from "./checker.js";
 
 /**
@@ -66,18 +67,19 @@ class Tally {
   }
 }
 
-function tallies({ history, lineage }: Run, branch: Branch): Finding[] {
-  const end = history.entries.findLast(
-    (entry) => entry.type === "serverRows" && entry.space === branch.space,
-  );
-  if (end?.type !== "serverRows" || end.generation !== branch.generation) return [];
+function tallies({ history, entries, lineage }: Run, branch: Branch): Finding[] {
+  const [, end] = entries.of("serverRows").findLast(([, { space }]) => space === branch.space) ?? [];
+  if (end?.generation !== branch.generation) return [];
   const tally = new Tally((domain) => history.schema.domains[domain]?.counters ?? []);
   for (let index = 1; index <= branch.head; index++) {
     const applied = branch.eventAt(index)?.applied;
     const issue = applied?.event === undefined ? undefined : lineage.issues.get(applied.event);
     if (issue?.ops) {
       for (const op of issue.ops) {
-        const before = op.op === "put" ? branch.stateAt(index - 1).get(`${op.domain}/${op.key}`) : undefined;
+        const before =
+          op.op === "put" || op.op === "offer"
+            ? rowIn(branch.stateAt(index - 1), op.domain, op.key)
+            : undefined;
         tally.take(op, before !== undefined);
       }
     } else for (const { domain, key } of applied?.rows ?? []) tally.opaque.add(`${domain}/${key}`);

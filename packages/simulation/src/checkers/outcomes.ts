@@ -2,7 +2,6 @@ import type { Stamp } from "@landfall/protocol";
 import type { Inbox, Settled } from "../history.js";
 import type { Branch } from "../model/lineage.js";
 import { type Checker, type Finding, type Run, tabOf } from "./checker.js";
-import { decisionIn } from "./own-events.js";
 
 /**
  * Every event ends in exactly one of applied, rejected, void or pending, and the app hears which (rule 9): a process
@@ -12,22 +11,23 @@ import { decisionIn } from "./own-events.js";
 export const outcomes: Checker = {
   name: "outcomes",
   rule: "rule 9",
-  promise: "Every event gets one outcome, and the app gets to know of it.",
+  promise:
+    "Every event gets one outcome, and the app gets to know of it. No client asks or writes what it could have found invalid.",
   check(run) {
     return [
       ...decidedTwice(run),
+      ...expiredEarly(run),
       ...toldWrongly(run),
       ...neverTold(run),
       ...inboxForgets(run),
       ...inboxMisses(run),
+      ...askedWrongly(run),
     ];
   },
 };
 
-function decidedTwice({ history, lineage }: Run): Finding[] {
+function decidedTwice({ lineage }: Run): Finding[] {
   const findings: Finding[] = [];
-  // A disk that fell back sends anew, under other seqs, what it has forgotten that it sent: rule 3 calls that a conflict.
-  const older = history.entries.some((entry) => entry.type === "storageFault" && entry.how === "older");
   for (const branches of lineage.branches.values()) {
     for (const branch of branches) {
       const seen = new Map<Stamp, string>();
@@ -35,7 +35,6 @@ function decidedTwice({ history, lineage }: Run): Finding[] {
         const index = branch.indexOf(decided.event);
         // An id that was taken by another event is refused for that event alone.
         if (decided.code === "id_conflict") {
-          if (older) continue;
           findings.push({
             at,
             message: `${branch.space}: ${decided.event} was refused as the id of another event, and ids are never given twice`,
@@ -53,6 +52,54 @@ function decidedTwice({ history, lineage }: Run): Finding[] {
   return findings;
 }
 
+/** The server forgets what became of an event only after a device has said, by `acked`, that it knows (rule 3). */
+function expiredEarly({ entries }: Run): Finding[] {
+  const findings: Finding[] = [];
+  /** The highest `acked` of each writer, and the writers that have sent an event, with the seq there. */
+  const acked = new Map<string, number>();
+  const sentAs = new Map<Stamp, Map<string, number>>();
+  for (const [, entry] of entries.of("request", "answerLeft")) {
+    if (entry.type === "request")
+      for (const part of entry.spaces) {
+        const writer = `${entry.deviceId} ${part.space} ${part.generation}`;
+        acked.set(writer, Math.max(acked.get(writer) ?? 0, part.acked));
+        for (const { id, seq } of part.events)
+          sentAs.set(id, (sentAs.get(id) ?? new Map<string, number>()).set(writer, seq));
+      }
+    if (entry.type !== "answerLeft") continue;
+    for (const outcome of entry.spaces.flatMap((part) => part.outcomes)) {
+      if (outcome.status !== "duplicate" || outcome.of !== "expired") continue;
+      const sends = [...(sentAs.get(outcome.id) ?? [])];
+      if (sends.some(([writer, seq]) => seq <= (acked.get(writer) ?? 0))) continue;
+      findings.push({
+        at: entry.at,
+        message: `${entry.server} no longer knows what became of ${outcome.id}, and nobody has said that it is known: sent as ${sends.map(([writer, seq]) => `${seq} by ${writer}, acked ${acked.get(writer)}`).join("; ")}`,
+      });
+    }
+  }
+  return findings;
+}
+
+/** What a client checks before it writes or asks is never found invalid: a refusal of that is nobody's to mend. */
+function askedWrongly({ history, lineage }: Run): Finding[] {
+  const findings: Finding[] = [];
+  for (const entry of history.entries) {
+    if (entry.type === "answerLeft") {
+      for (const { space, error } of entry.spaces)
+        if (error?.code === "invalid_space")
+          findings.push({ at: entry.at, message: `a device asked for ${space} wrongly: ${error.message}` });
+    } else if (entry.type === "commit") {
+      for (const decided of entry.decided)
+        if (decided.status === "rejected" && decided.code === "invalid")
+          findings.push({
+            at: entry.at,
+            message: `${lineage.issues.get(decided.event)?.device} wrote ${decided.event}, which is invalid`,
+          });
+    }
+  }
+  return findings;
+}
+
 /** The histories in which a process may have learnt of an outcome. */
 const possible = (run: Run, space: string, position: number): Branch[] =>
   (run.lineage.branches.get(space) ?? []).filter((branch) => branch.since <= position);
@@ -60,8 +107,7 @@ const possible = (run: Run, space: string, position: number): Branch[] =>
 function toldWrongly(run: Run): Finding[] {
   const findings: Finding[] = [];
   const told = new Set<string>();
-  for (const [position, entry] of run.history.entries.entries()) {
-    if (entry.type !== "settled") continue;
+  for (const [position, entry] of run.entries.of("settled")) {
     const name = `${tabOf(entry)} ${entry.event}`;
     if (told.has(name))
       findings.push({ at: entry.at, message: `${tabOf(entry)} was told of ${entry.event} twice` });
@@ -83,9 +129,11 @@ function wrongIn(run: Run, { space, event, outcome }: Settled, position: number)
     if (placed.some((one) => one?.applied.event === event)) return undefined;
     return `was applied at ${outcome.index}, where ${placed.map((one) => one?.applied.event ?? "nothing").join(" and ")} stands`;
   }
-  const decided = branches.map((branch) => decisionIn(branch, event)).filter((one) => one !== undefined);
+  const decided = branches.flatMap((branch) => branch.decisionOn(event)?.decided ?? []);
   if (outcome.status === "rejected") {
-    if (ownCodes.has(outcome.code ?? "") && branches.every((branch) => branch.indexOf(event) === undefined))
+    // A wipe takes away what was applied too; who was not told of that has it parked, for nobody can know (rule 12).
+    const counted = outcome.code === "wiped" ? branches.slice(wipedFrom(branches)) : branches;
+    if (ownCodes.has(outcome.code ?? "") && counted.every((branch) => branch.indexOf(event) === undefined))
       return undefined;
     if (decided.some((one) => one.code === outcome.code)) return undefined;
     return `was rejected as ${outcome.code}, and the server decided ${decided.map((one) => one.code ?? one.status).join(" and ") || "no such thing"}`;
@@ -95,17 +143,24 @@ function wrongIn(run: Run, { space, event, outcome }: Settled, position: number)
   return undefined;
 }
 
+/** The place of the newest history that a wipe has begun; 0 where there is none. */
+const wipedFrom = (branches: readonly Branch[]): number =>
+  Math.max(
+    0,
+    branches.findLastIndex(({ reason }) => reason === "wiped"),
+  );
+
 /** When all is quiet, every process that has written and still lives has been told of everything. */
-function neverTold({ history }: Run): Finding[] {
-  const quiet = history.entries.find((entry) => entry.type === "quiet");
+function neverTold({ entries }: Run): Finding[] {
+  const [, quiet] = entries.of("quiet")[0] ?? [];
   if (!quiet) return [];
   const waiting = new Map<string, Map<Stamp, number>>();
-  for (const entry of history.entries) {
+  for (const [, entry] of entries.of("issue", "settled", "ended")) {
     if (entry.type === "issue") {
       const events = waiting.get(tabOf(entry)) ?? new Map<Stamp, number>();
       waiting.set(tabOf(entry), events.set(entry.event, entry.at));
     } else if (entry.type === "settled") waiting.get(tabOf(entry))?.delete(entry.event);
-    else if (entry.type === "ended") waiting.delete(tabOf(entry));
+    else waiting.delete(tabOf(entry));
   }
   return [...waiting].flatMap(([tab, events]) =>
     [...events.keys()].map((event) => ({
@@ -116,17 +171,17 @@ function neverTold({ history }: Run): Finding[] {
 }
 
 /** An item stays until a person has dealt with it, whatever happens to the process. */
-function inboxForgets({ history }: Run): Finding[] {
+function inboxForgets({ entries }: Run): Finding[] {
   const findings: Finding[] = [];
   const held = new Map<string, Map<string, Inbox>>();
   const dealtWith = new Set<string>();
-  for (const entry of history.entries) {
+  for (const [, entry] of entries.of("choice", "issue", "storageFault", "inbox")) {
     if (entry.type === "choice") dealtWith.add(`${entry.device} ${entry.item}`);
-    else if (entry.type === "issue" && entry.fromItem !== undefined)
-      dealtWith.add(`${entry.device} ${entry.fromItem}`);
-    else if (entry.type === "storageFault") {
+    else if (entry.type === "issue") {
+      if (entry.fromItem !== undefined) dealtWith.add(`${entry.device} ${entry.fromItem}`);
+    } else if (entry.type === "storageFault") {
       for (const item of entry.lostItems) dealtWith.add(`${entry.device} ${item}`);
-    } else if (entry.type === "inbox") {
+    } else {
       const place = `${entry.device} ${entry.space}`;
       const items = held.get(place) ?? new Map<string, Inbox>();
       const now = new Set(entry.items.map(({ id }) => id));
@@ -158,8 +213,7 @@ function isExcused(dealtWith: ReadonlySet<string>, { device }: Inbox, id: string
 /** What was refused, or lost a field, and was settled in a process, has been in an inbox of that device. */
 function inboxMisses(run: Run): Finding[] {
   const boxed = new Set<string>();
-  for (const entry of run.history.entries) {
-    if (entry.type !== "inbox") continue;
+  for (const [, entry] of run.entries.of("inbox")) {
     for (const { id, event, kind, domain, key, field } of entry.items) {
       boxed.add(`${entry.device} ${id}`);
       if (event === undefined) continue;
@@ -168,8 +222,7 @@ function inboxMisses(run: Run): Finding[] {
     }
   }
   const findings: Finding[] = refusalsMissed(run, boxed);
-  for (const entry of run.history.entries) {
-    if (entry.type !== "settled") continue;
+  for (const [, entry] of run.entries.of("settled")) {
     const { outcome, event, device } = entry;
     if (outcome.status === "rejected" && !boxed.has(`${device} ${event}`))
       findings.push({
@@ -191,18 +244,14 @@ function inboxMisses(run: Run): Finding[] {
  * What the server refused lies in the inbox of the device that wrote it, whoever was there to be told. A write that the
  * device could not store is the process's own, and goes with it.
  */
-function refusalsMissed({ history, lineage }: Run, boxed: ReadonlySet<string>): Finding[] {
-  if (!history.entries.some(({ type }) => type === "quiet")) return [];
+function refusalsMissed({ entries, lineage }: Run, boxed: ReadonlySet<string>): Finding[] {
+  if (entries.of("quiet").length === 0) return [];
   const excused = new Set(
-    history.entries.flatMap((entry) =>
-      entry.type === "storageFault"
-        ? [entry.device]
-        : entry.type === "cloned"
-          ? [entry.device, entry.from]
-          : [],
-    ),
+    entries
+      .of("storageFault", "cloned")
+      .flatMap(([, entry]) => (entry.type === "cloned" ? [entry.device, entry.from] : [entry.device])),
   );
-  const saved = new Set(history.entries.flatMap((entry) => (entry.type === "saved" ? [entry.event] : [])));
+  const saved = new Set(entries.of("saved").map(([, { event }]) => event));
   const findings: Finding[] = [];
   for (const branches of lineage.branches.values()) {
     for (const { decided, at } of branches.at(-1)?.others ?? []) {

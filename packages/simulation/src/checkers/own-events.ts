@@ -1,96 +1,65 @@
 import type { Stamp } from "@landfall/protocol";
-import type { Commit, Issue, Started, View } from "../history.js";
-import type { Branch, Lineage } from "../model/lineage.js";
-import { type Run, tabOf } from "./checker.js";
-
-/** What the run tells of one event, apart from what servers decided. */
-export interface EventStory {
-  readonly issue: Issue;
-  readonly position: number;
-  /** Seqs under which it was sent, each from where in the entries on. */
-  readonly sends: { readonly position: number; readonly seq: number }[];
-  /** Where each process was told of its outcome, by tab and run. */
-  readonly settled: Map<string, number>;
-  /** Where each process's inbox first told of it, by tab and run. */
-  readonly boxed: Map<string, number>;
-  shownAt: number | undefined;
-}
+import type { View } from "../history.js";
+import type { Branch, PlacedOtherwise } from "../model/lineage.js";
+import type { Run } from "./checker.js";
+import type { ShownView } from "./shown.js";
+import type { EventStory, Stories } from "./stories.js";
 
 /** An event that a view may be made of: surely, or perhaps. */
 export interface Candidate {
   readonly story: EventStory;
   readonly sure: boolean;
+  /** It is decided, and the device may not know: all like it that are sent before it have left the outbox before it does. */
+  readonly inTurn?: true;
+  /** The step that made it, where it is doubtful whether the process has heard of that: of all that it made, or of nothing. */
+  readonly madeIn?: string;
 }
 
-/** Whose events each process knows of, and which of them its view is made of. */
+/** An event on a line, with what is so of it there from beginning to end. */
+interface Open {
+  readonly story: EventStory;
+  /** It lay in the outbox when the process began. */
+  readonly isBegun: boolean;
+  readonly isOwn: boolean;
+  /** Its own process had not stored it, so that only another tab can know of it. */
+  readonly isGone: boolean;
+  /** It lay in an outbox of which there was another. */
+  readonly isShared: boolean;
+  /** Its place in the history, or what was decided of it otherwise. */
+  readonly applied: number | undefined;
+  readonly decision: PlacedOtherwise | undefined;
+  /** Where the process was told of its outcome, and where its inbox was. */
+  readonly settledAt: number;
+  readonly boxedAt: number;
+}
+
+/** Events that the views of one process may be made of in one history. */
+interface Line {
+  readonly tab: string;
+  readonly branch: Branch;
+  readonly begun: ReadonlySet<EventStory>;
+  /** Where the process began, and where its device heard of a wipe last. */
+  readonly begunAt: number;
+  readonly wipedAt: number;
+  /** All events of the device in the space, and how many of them were looked at. */
+  readonly written: readonly EventStory[];
+  read: number;
+  /** All that is not over, in the order in which it was written. */
+  open: Open[];
+}
+
+const never = Number.POSITIVE_INFINITY;
+
+/** Which events the view of each process is made of, as one checker finds out view by view. */
 export class OwnEvents {
-  readonly stories = new Map<Stamp, EventStory>();
-  /** What lay in each outbox when a process opened it, by tab, run and space. */
-  readonly #begun = new Map<string, { readonly position: number; readonly events: readonly Stamp[] }>();
-  readonly #ended = new Map<string, number>();
-  /** Where a create was refused first, by device, space and record. */
-  readonly #refusedCreates = new Map<string, number>();
-  /** Events written on each device, in order. */
-  readonly #written = new Map<string, EventStory[]>();
+  readonly #stories: Stories;
   /** What each process has certainly heard of from other tabs. */
   readonly #heard = new Map<string, Set<Stamp>>();
+  /** By tab, run and space, and by the history that its views stand in. */
+  readonly #lines = new Map<string, Map<Branch, Line>>();
 
   constructor(readonly run: Run) {
-    for (const [position, entry] of run.history.entries.entries()) {
-      switch (entry.type) {
-        case "issue":
-          this.#issue(entry, position);
-          break;
-        case "started":
-          this.#start(entry, position);
-          break;
-        case "commit":
-          this.#commit(entry, position);
-          break;
-        case "ended":
-          this.#ended.set(tabOf(entry), position);
-          break;
-        case "shown": {
-          const story = this.stories.get(entry.event);
-          if (story) story.shownAt ??= position;
-          break;
-        }
-        case "settled":
-          this.stories.get(entry.event)?.settled.set(tabOf(entry), position);
-          break;
-        case "inbox":
-          for (const { event, kind } of entry.items) {
-            const boxed = event === undefined ? undefined : this.stories.get(event)?.boxed;
-            if (kind !== "superseded" && boxed && !boxed.has(tabOf(entry))) boxed.set(tabOf(entry), position);
-          }
-          break;
-        case "request":
-          for (const { events } of entry.spaces)
-            for (const { id, seq } of events) this.stories.get(id)?.sends.push({ position, seq });
-          break;
-        default:
-      }
-    }
-  }
-
-  #start(entry: Started, position: number): void {
-    for (const [space, events] of Object.entries(entry.outbox))
-      this.#begun.set(`${tabOf(entry)} ${space}`, { position, events });
-  }
-
-  #issue(issue: Issue, position: number): void {
-    const story: EventStory = {
-      issue,
-      position,
-      sends: [],
-      settled: new Map(),
-      boxed: new Map(),
-      shownAt: undefined,
-    };
-    this.stories.set(issue.event, story);
-    const written = this.#written.get(issue.device);
-    if (written) written.push(story);
-    else this.#written.set(issue.device, [story]);
+    this.#stories = run.stories;
   }
 
   /**
@@ -98,143 +67,181 @@ export class OwnEvents {
    * of the tab itself and those that lay on the disk when it started; perhaps, what another tab has written, what is
    * refused at this very index, and what the device gave up by itself.
    */
-  pendingAt(view: View, position: number, branch: Branch, index: number): Candidate[] {
-    const known = this.#knownTo(view, position);
+  pendingAt(shown: ShownView, position: number, branch: Branch, index: number): Candidate[] {
+    const line = this.#lineOf(shown, position, branch);
+    const { view } = shown;
     const candidates: Candidate[] = [];
-    for (const [story, certain] of known) {
-      const standing = this.#standing(story, { view, position, branch, index });
-      if (standing === "gone") continue;
-      candidates.push({ story, sure: certain && standing === "pending" });
+    for (const open of line.open) {
+      const { story } = open;
+      const certain = this.#isKnown(line, open, view, position);
+      if (certain === undefined) continue;
+      const standing = standingOf(line, open, position, index);
+      if (standing === "pending" && certain && this.#mayPassForKnown(story, view.device, position))
+        candidates.push({ story, sure: true, inTurn: true });
+      else if (standing === "pending" && !certain && story.isOffer)
+        candidates.push({ story, sure: false, madeIn: `${story.writer} ${story.issue.at}` });
+      else if (standing !== "gone") candidates.push({ story, sure: certain && standing === "pending" });
+      else if (certain && mayReturn(open, position)) candidates.push({ story, sure: true, inTurn: true });
     }
-    return candidates.toSorted((a, b) => this.#order(a.story, b.story, position));
+    return candidates.length > 1 ? inOrder(candidates, view, position, branch) : candidates;
   }
 
   /** Remembers what a view turned out to show of other tabs. */
-  hear(view: View, shown: readonly EventStory[]): void {
-    const heard = this.#heard.get(tabOf(view)) ?? new Set();
-    for (const { issue } of shown) heard.add(issue.event);
-    this.#heard.set(tabOf(view), heard);
+  hear({ tab }: ShownView, events: readonly EventStory[]): void {
+    if (events.length === 0) return;
+    let heard = this.#heard.get(tab);
+    if (!heard) this.#heard.set(tab, (heard = new Set()));
+    for (const { issue } of events) heard.add(issue.event);
   }
 
-  #knownTo(view: View, position: number): Map<EventStory, boolean> {
-    const known = new Map<EventStory, boolean>();
-    const begun = this.#begun.get(`${tabOf(view)} ${view.space}`);
-    const heard = this.#heard.get(tabOf(view));
-    for (const id of begun?.events ?? []) {
-      const story = this.stories.get(id);
-      if (story) known.set(story, true);
+  /** A view has turned out to stand there: what is over at that index is over for all that follow it in that history. */
+  settle(
+    shown: ShownView,
+    position: number,
+    { branch, index }: { readonly branch: Branch; readonly index: number },
+  ): void {
+    const line = this.#lineOf(shown, position, branch);
+    if (line.open.length === 0) return;
+    line.open = line.open.filter(
+      (open) => standingOf(line, open, position, index) !== "gone" || mayReturn(open, position),
+    );
+  }
+
+  /** What the views of a process may be made of in a history, as far as it was written by now and is not over. */
+  #lineOf({ view, tab, line: name }: ShownView, position: number, branch: Branch): Line {
+    let lines = this.#lines.get(name);
+    if (!lines) this.#lines.set(name, (lines = new Map()));
+    let line = lines.get(branch);
+    if (!line) lines.set(branch, (line = this.#begin(view, tab, branch)));
+    const { written } = line;
+    for (let story = written[line.read]; story && story.position <= position; story = written[line.read]) {
+      line.read += 1;
+      if (!line.begun.has(story)) line.open.push(this.#opened(line, story, view));
     }
-    for (const story of this.#written.get(view.device) ?? []) {
-      const { issue } = story;
-      if (story.position > position || issue.space !== view.space || known.has(story)) continue;
-      const isOwn = issue.tab === view.tab && issue.run === view.run;
+    return line;
+  }
+
+  #begin(view: View, tab: string, branch: Branch): Line {
+    const { events, position: begunAt } = this.#stories.begun(tab, view.space);
+    const begun = new Set(events);
+    const wipedAt = this.#stories.heardOfWipeAt(view);
+    const written = this.#stories.written(view);
+    const line: Line = { tab, branch, begun, begunAt, wipedAt, written, read: 0, open: [] };
+    line.open = [...begun].map((story) => this.#opened(line, story, view));
+    return line;
+  }
+
+  #opened({ tab, branch, begun, begunAt }: Line, story: EventStory, view: View): Open {
+    const { issue, writer, settled, boxed } = story;
+    const isOwn = writer === tab;
+    return {
+      story,
+      isBegun: begun.has(story),
+      isOwn,
       // What an earlier process had not stored is gone with it, unless another tab has heard of it.
-      if (!isOwn && (issue.tab === view.tab || this.#isLost(story, begun?.position ?? 0))) continue;
-      known.set(
-        story,
-        (isOwn || (heard?.has(issue.event) ?? false)) &&
-          (issue.ops !== undefined || this.#isShown(story, position)),
-      );
-    }
-    return known;
+      isGone: !isOwn && (issue.tab === view.tab || this.#isLost(story, begunAt)),
+      isShared: this.#stories.shared.has(view.device, issue.event),
+      applied: branch.indexOf(issue.event),
+      decision: branch.decisionOn(issue.event),
+      settledAt: settled.get(tab) ?? never,
+      boxedAt: boxed.get(tab) ?? never,
+    };
+  }
+
+  /** Whether a process knows of an event certainly; undefined where it cannot know of it. */
+  #isKnown(
+    { tab, begunAt }: Line,
+    { story, isBegun, isOwn, isGone }: Open,
+    { device }: View,
+    position: number,
+  ): boolean | undefined {
+    if (isBegun) return true;
+    const { issue, shownAt } = story;
+    if (isGone && !this.#isHeardByAnother(tab, device, issue.event, begunAt)) return undefined;
+    const isHeard = isOwn || (this.#heard.get(tab)?.has(issue.event) ?? false);
+    return isHeard && (issue.ops !== undefined || shownAt < position);
   }
 
   /** Whether an event went with the process that wrote it, before another began: that found it on the disk, or never. */
-  #isLost({ issue, sends }: EventStory, begunAt: number): boolean {
-    const endedAt = this.#ended.get(tabOf(issue));
-    return endedAt !== undefined && endedAt < begunAt && sends.length === 0;
+  #isLost({ writer, sends }: EventStory, begunAt: number): boolean {
+    return this.#stories.endOf(writer) < begunAt && sends.length === 0;
   }
 
-  #isShown({ shownAt }: EventStory, position: number): boolean {
-    return shownAt !== undefined && shownAt < position;
-  }
-
-  #standing(
-    { issue, boxed, settled, position: issuedAt }: EventStory,
-    at: { readonly view: View; readonly position: number; readonly branch: Branch; readonly index: number },
-  ): "pending" | "perhaps" | "gone" {
-    const { view, position, branch, index } = at;
-    const applied = branch.indexOf(issue.event);
-    if (applied !== undefined) return applied <= index ? "gone" : "pending";
-    if ((boxed.get(tabOf(view)) ?? Number.POSITIVE_INFINITY) < position) return "gone";
-    const toldAt = settled.get(tabOf(view));
-    const refused = decisionIn(branch, issue.event);
-    if (refused && refused.code !== "depends_on" && refused.status === "rejected") {
-      if (refused.after < index) return "gone";
-      return refused.after === index ? "perhaps" : "pending";
-    }
-    if (!refused && toldAt !== undefined && toldAt < position) return "gone";
-    const givenUpAt = this.#standsOn(issue);
-    if (givenUpAt !== undefined && givenUpAt > position) return "pending";
-    if (refused) return "perhaps";
-    // Decided in a history that is cut off, given up by the device, or never decided at all.
-    const isOpen = toldAt === undefined && boxed.size === 0 && !isDecidedElsewhere(this.run.lineage, issue);
-    return isOpen && issuedAt >= branch.since ? "pending" : "perhaps";
-  }
-
-  /** Where the first record that an event changes was refused its create, which the event then stands on. */
-  #standsOn({ device, space, ops = [] }: Issue): number | undefined {
-    let first: number | undefined;
-    for (const op of ops) {
-      for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) {
-        const at = this.#refusedCreates.get(`${device} ${space} ${op.domain}/${key}`);
-        if (at !== undefined && (first === undefined || at < first)) first = at;
-      }
-    }
-    return first;
-  }
-
-  /** Takes down which creates a commit has refused. */
-  #commit({ space, decided }: Commit, position: number): void {
-    for (const { status, event } of decided) {
-      const issue = status === "rejected" && event !== undefined ? this.stories.get(event)?.issue : undefined;
-      for (const op of issue?.ops ?? []) {
-        if (op.op !== "create") continue;
-        const name = `${issue?.device} ${space} ${op.domain}/${op.key}`;
-        if (!this.#refusedCreates.has(name)) this.#refusedCreates.set(name, position);
-      }
-    }
-  }
-
-  #order(a: EventStory, b: EventStory, position: number): number {
-    const [first, second] = [a, b].map(
-      ({ sends }) => sends.findLast((send) => send.position <= position)?.seq,
+  /** Whether it was sent under a seq that another life of the device may have used for another event. */
+  #mayPassForKnown({ sends }: EventStory, device: string, position: number): boolean {
+    return (
+      this.#stories.shared.isUndecided(device, position) &&
+      sends.some((send) => send.device === device && send.position < position)
     );
+  }
+
+  /** Whether a tab that outlived the start of this one shows an event: it stores it when the disk has room again. */
+  #isHeardByAnother(own: string, device: string, event: Stamp, begunAt: number): boolean {
+    for (const [tab, heard] of this.#heard)
+      if (
+        tab !== own &&
+        tab.startsWith(`${device}.`) &&
+        heard.has(event) &&
+        this.#stories.endOf(tab) > begunAt
+      )
+        return true;
+    return false;
+  }
+}
+
+/** Whether an event that is over may lie in the outbox still, for all that the process was told. */
+const mayReturn = ({ isShared, settledAt, boxedAt }: Open, position: number): boolean =>
+  isShared && settledAt >= position && boxedAt >= position;
+
+function standingOf(
+  { branch, wipedAt }: Line,
+  { story, applied, decision, settledAt, boxedAt }: Open,
+  position: number,
+  index: number,
+): "pending" | "perhaps" | "gone" {
+  if (applied !== undefined) return applied <= index ? "gone" : "pending";
+  if (boxedAt < position) return "gone";
+  if (decision?.decided.status === "rejected" && decision.decided.code !== "depends_on") {
+    if (decision.after < index) return "gone";
+    return decision.after === index ? "perhaps" : "pending";
+  }
+  if (!decision && settledAt < position) return "gone";
+  const { givenUpAt, position: issuedAt } = story;
+  // A device that hears of a wipe parks what it has pending in the inbox (rule 12), in the step that empties the view.
+  if (issuedAt < wipedAt && wipedAt < position) return "perhaps";
+  if (givenUpAt < never) return givenUpAt > position ? "pending" : "perhaps";
+  if (decision) return "perhaps";
+  if (story.isOffer) return branch === story.writtenTo ? "pending" : "perhaps";
+  // Decided in a history that is cut off, given up by the device, or not decided yet.
+  const isOpen = story.boxedAt >= position && story.decidedAt >= position;
+  return isOpen && (issuedAt >= branch.since || branch.reason === "restored") ? "pending" : "perhaps";
+}
+
+/** Sent ones by seq, then offers, then the others by stamp. */
+function inOrder(
+  candidates: readonly Candidate[],
+  view: View,
+  position: number,
+  { generation }: Branch,
+): Candidate[] {
+  const seqs = new Map(
+    candidates.map((candidate) => [
+      candidate,
+      candidate.story.sends.findLast(
+        (send) =>
+          send.position <= position &&
+          send.device === view.device &&
+          // Seqs begin anew with a generation; before the first contact none is known.
+          (send.generation ?? generation) === generation,
+      )?.seq,
+    ]),
+  );
+  return candidates.toSorted((a, b) => {
+    const [first, second] = [seqs.get(a), seqs.get(b)];
     if (first !== undefined && second !== undefined) return first - second;
     if (first !== undefined || second !== undefined) return first === undefined ? 1 : -1;
-    return a.issue.event < b.issue.event ? -1 : 1;
-  }
-}
-
-const decisions = new WeakMap<
-  Branch,
-  Map<Stamp, { readonly status: "rejected" | "void"; readonly code?: string; readonly after: number }>
->();
-
-/** What a history has decided of an event other than to apply it. */
-export function decisionIn(
-  branch: Branch,
-  event: Stamp,
-): { readonly status: "rejected" | "void"; readonly code?: string; readonly after: number } | undefined {
-  let known = decisions.get(branch);
-  if (!known) {
-    known = new Map(
-      branch.others.map(({ decided, after }) => [
-        decided.event,
-        {
-          status: decided.status,
-          ...(decided.code === undefined ? {} : { code: decided.code }),
-          after,
-        },
-      ]),
-    );
-    decisions.set(branch, known);
-  }
-  return known.get(event);
-}
-
-function isDecidedElsewhere(lineage: Lineage, { space, event }: Issue): boolean {
-  return (lineage.branches.get(space) ?? []).some(
-    (branch) => branch.indexOf(event) !== undefined || decisionIn(branch, event) !== undefined,
-  );
+    const [one, other] = [a.story, b.story];
+    if (one.isOffer !== other.isOffer) return one.isOffer ? -1 : 1;
+    return one.issue.event < other.issue.event ? -1 : 1;
+  });
 }

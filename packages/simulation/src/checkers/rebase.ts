@@ -1,15 +1,25 @@
-import type { View } from "../history.js";
 import { applyAsView } from "../model/apply-event.js";
+import type { Branch } from "../model/lineage.js";
 import { RefusedError } from "../model/merge.js";
-import { type ModelState, nameOf } from "../model/model-row.js";
+import {
+  type DomainState,
+  type ModelRow,
+  type ModelState,
+  nameOf,
+  rowIn,
+  withRows,
+  withoutTombstones,
+} from "../model/model-row.js";
 import { Overlay } from "../model/overlay.js";
 import { type Checker, type Finding, type Run, tabOf } from "./checker.js";
-import { type Cut, Standing, isLocal, seenText, shownText } from "./consistent-cut.js";
-import { type Candidate, type EventStory, OwnEvents } from "./own-events.js";
+import { Standing, differenceAt } from "./consistent-cut.js";
+import { type Candidate, OwnEvents } from "./own-events.js";
+import type { Cut, Difference, Look, ShownView } from "./shown.js";
+import type { EventStory } from "./stories.js";
 
-/** So many ways of what may be pending are tried, at so many indexes, before a view is called wrong. */
+/** So many ways of what may be pending are tried, at so many indexes of each history, before a view is called wrong. */
 const maxWays = 100;
-const maxCuts = 12;
+const maxCuts = 40;
 /** A view that is wrong costs all of these ways, and what follows is mostly wrong with it. */
 const enough = 3;
 
@@ -24,10 +34,12 @@ export const rebase: Checker = {
   check(run) {
     const standing = new Standing(run);
     const own = new OwnEvents(run);
+    const replay = new Replay(run);
     const findings: Finding[] = [];
-    for (const [position, view] of run.history.entries.entries()) {
-      if (view.type !== "view" || !run.lineage.branches.has(view.space)) continue;
-      const problem = judge(run, { standing, own, view, position });
+    for (const [position, view] of run.entries.of("view")) {
+      if (!run.lineage.branches.has(view.space)) continue;
+      const shown = run.shown.of(view);
+      const problem = judge(run, { standing, own, replay, shown, position });
       if (problem !== undefined) findings.push({ at: view.at, message: `${tabOf(view)} ${problem}` });
       if (findings.length === enough) break;
     }
@@ -38,90 +50,126 @@ export const rebase: Checker = {
 interface Case {
   readonly standing: Standing;
   readonly own: OwnEvents;
-  readonly view: View;
+  readonly replay: Replay;
+  readonly shown: ShownView;
   readonly position: number;
 }
 
-function judge(run: Run, { standing, own, view, position }: Case): string | undefined {
-  let closest: string | undefined;
+function judge(run: Run, { standing, own, replay, shown, position }: Case): string | undefined {
+  const { space } = shown.view;
+  let closest: Difference | undefined;
   const cuts = function* (): Generator<Cut> {
-    yield* standing.from(view, position);
-    const first = run.lineage.branches.get(view.space)?.[0];
+    yield* standing.from(shown, position);
+    const first = run.lineage.branches.get(space)?.[0];
     // Before the first contact there is only what the device itself has written.
-    if (first && !standing.lastOf(view)) yield { branch: first, index: 0 };
+    if (first && !standing.lastOf(shown)) yield { branch: first, index: 0 };
   };
-  let looked = 0;
+  const looked = new Map<Branch, number>();
   for (const cut of cuts()) {
     const { branch, index } = cut;
-    if (!hasVersionsOf(run, view, branch.stateAt(index))) continue;
-    looked += 1;
-    if (looked > maxCuts) break;
-    const candidates = own.pendingAt(view, position, branch, index);
-    for (const base of bases(branch.stateAt(index), candidates)) {
-      for (const events of ways(candidates)) {
-        const shown = runFromScratch(run, base, events);
-        const difference = differenceOf(run, view, shown);
+    const count = looked.get(branch) ?? 0;
+    if (count === maxCuts) continue;
+    // Of many indexes that change nothing in a row, most show something that was deleted in the end.
+    if (differenceAt(run, own, { shown, position }, cut) !== undefined) continue;
+    looked.set(branch, count + 1);
+    const candidates = own.pendingAt(shown, position, branch, index);
+    for (const base of bases(replay, cut, candidates)) {
+      for (const events of waysInTurn(candidates)) {
+        const state = replay.fromScratch(base, events);
+        const difference = differenceOf(run, shown, state);
         if (difference === undefined) {
-          standing.settle(view, cut);
-          own.hear(view, events);
+          standing.settle(shown, cut);
+          own.settle(shown, position, cut);
+          own.hear(shown, events);
           return undefined;
         }
-        closest ??= `shows something else than index ${index} of ${view.space} with ${describe(events)} on it: ${difference}`;
+        closest ??= () =>
+          `shows something else than index ${index} of ${space} with ${describe(events)} on it: ${difference()}`;
       }
     }
   }
   // Where no index fits even what is confirmed, the checker of cuts says it better.
-  return closest;
+  return closest?.();
 }
 
 const describe = (events: readonly EventStory[]): string =>
   events.length === 0 ? "nothing pending" : `${events.length} pending (${events.at(-1)?.issue.event} last)`;
 
-/** A quick look at versions, which pending writes do not change. */
-function hasVersionsOf(run: Run, view: View, state: ModelState): boolean {
-  for (const [domain, records] of Object.entries(view.domains)) {
-    if (isLocal(run, domain)) continue;
-    for (const { key, $ } of records) {
-      const row = state.get(nameOf(domain, key));
-      if ($.version !== (row && !row.deleted ? row.version : 0) && $.version !== (row?.version ?? 0))
-        return false;
-    }
-  }
-  return true;
-}
-
 /**
- * The base that a device may hold at an index: it may lack tombstones from before it came, and those that were
- * dropped since. Only those that pending ops meet make a difference.
+ * The base that a device may hold at an index: it may lack tombstones from before it came, and still have those that the
+ * server has forgotten since it came. Only those that pending writes meet make a difference.
  */
-function* bases(state: ModelState, candidates: readonly Candidate[]): Generator<ModelState> {
+function* bases(
+  replay: Replay,
+  { branch, index }: Cut,
+  candidates: readonly Candidate[],
+): Generator<ModelState> {
+  const state = branch.stateAt(index);
   yield state;
   const versions = new Set<number>();
+  const forgotten = new Set<ModelRow>();
   for (const { story } of candidates) {
-    for (const op of story.issue.ops ?? []) {
-      for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) {
-        const row = state.get(nameOf(op.domain, key));
-        if (row?.deleted) versions.add(row.version);
-      }
+    for (const [domain, key] of namedBy(story)) {
+      const lost = branch.forgottenAt(index, domain, key);
+      if (lost) forgotten.add(lost);
+      const row = lost ?? rowIn(state, domain, key);
+      if (row?.deleted) versions.add(row.version);
     }
   }
-  for (const version of [...versions].toSorted((a, b) => a - b))
-    yield new Map([...state].filter(([, row]) => !row.deleted || row.version > version));
+  const all = withRows(state, forgotten);
+  if (all !== state) yield all;
+  for (const upTo of [...versions].toSorted((a, b) => a - b))
+    yield new Map([...all].map(([domain, rows]) => [domain, replay.bare(rows, upTo)]));
+}
+
+/** The records that a pending write may touch by name; an action names them in its arguments. */
+function* namedBy({ issue: { ops, args } }: EventStory): Generator<readonly [domain: string, key: string]> {
+  for (const op of ops ?? [])
+    for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) yield [op.domain, key];
+  for (const value of Object.values(args ?? {})) if (typeof value === "string") yield ["purse", value];
+}
+
+/** Those of a shared outbox leave it one after another: none is there any more, or the last one, or the last two. */
+function* waysInTurn(candidates: readonly Candidate[]): Generator<readonly EventStory[]> {
+  if (candidates.length === 0) return yield [];
+  const inTurn = candidates.filter((candidate) => candidate.inTurn);
+  if (inTurn.length === 0) return yield* ways(candidates);
+  for (let kept = 0; kept <= inTurn.length; kept++) {
+    const gone = new Set(inTurn.slice(0, inTurn.length - kept));
+    yield* ways(candidates.filter((candidate) => !gone.has(candidate)));
+  }
 }
 
 /** The sets of events that may be pending: all, none of the doubtful ones, and what lies between. */
 function* ways(candidates: readonly Candidate[]): Generator<readonly EventStory[]> {
-  const doubtful = candidates.flatMap(({ sure }, place) => (sure ? [] : [place]));
-  const without = (left: ReadonlySet<number>): EventStory[] =>
-    candidates.flatMap(({ story }, place) => (left.has(place) ? [] : [story]));
+  const doubts = doubtful(candidates);
+  if (doubts.length === 0) return yield candidates.map(({ story }) => story);
+  const without = (left: readonly number[]): EventStory[] => {
+    const gone = new Set(left.flatMap((doubt) => doubts[doubt] ?? []));
+    return candidates.flatMap((candidate) => (gone.has(candidate) ? [] : [candidate.story]));
+  };
   const tried = new Set<string>();
-  for (const left of leavings(doubtful)) {
+  for (const left of leavings([...doubts.keys()])) {
     const name = left.join();
     if (tried.has(name)) continue;
     tried.add(name);
-    if (tried.size > maxWays) return;
-    yield without(new Set(left));
+    // A tab that has read the storage anew knows of all at once, however many they are.
+    if (tried.size > maxWays) return yield without([]);
+    yield without(left);
   }
+}
+
+/** The candidates that are in doubt; those of one step stand or fall together. */
+function doubtful(candidates: readonly Candidate[]): (readonly Candidate[])[] {
+  const steps = new Map<unknown, Candidate[]>();
+  for (const candidate of candidates) {
+    if (candidate.sure) continue;
+    const step = candidate.madeIn ?? candidate;
+    const others = steps.get(step);
+    if (others) others.push(candidate);
+    else steps.set(step, [candidate]);
+  }
+  return [...steps.values()];
 }
 
 /** What may be left out, most of it first: what need not be there is not taken to have been heard of. */
@@ -143,37 +191,91 @@ function* leavings(doubtful: readonly number[]): Generator<readonly number[]> {
   yield [];
 }
 
-/** Runs pending events one after another; what cannot stand has no effect. */
-function runFromScratch(run: Run, base: ModelState, events: readonly EventStory[]): ModelState {
-  let state = base;
-  for (const { issue } of events) {
-    const overlay = new Overlay(state, run.history.schema, { stamp: issue.event, version: 0, modifiedAt: 0 });
-    try {
-      applyAsView(overlay, run.lineage.asked(issue), run.lineage.actions);
-    } catch (error) {
-      if (error instanceof RefusedError) continue;
-      throw error;
-    }
-    state = overlay.settled();
-  }
-  return state;
+/** What an event makes of some states: all that look like these to it. */
+interface KnownRun {
+  readonly read: readonly (readonly [domain: string, rows: DomainState | undefined])[];
+  readonly written: readonly (readonly [domain: string, rows: DomainState])[];
 }
 
-/** The first record that a view shows otherwise. */
-export function differenceOf(run: Run, view: View, state: ModelState): string | undefined {
-  let shown = 0;
-  for (const [domain, records] of Object.entries(view.domains)) {
-    if (isLocal(run, domain)) continue;
-    for (const seen of records) {
-      shown += 1;
-      const row = state.get(nameOf(domain, seen.key));
-      if (!row || row.deleted) return `${domain}/${seen.key} is shown, and should not be there`;
-      const [is, should] = [seenText(seen), shownText(run, row)];
-      if (is !== should) return `${domain}/${seen.key} is ${is}, and should be ${should}`;
-    }
+/** Runs pending events one after another; views, ways and tabs run the same events on the same rows again and again. */
+class Replay {
+  /** What an event has made of a state. */
+  readonly #after = new Map<ModelState, Map<EventStory, ModelState>>();
+  /** By the event, and by the rows of the domain that it looks at first. */
+  readonly #known = new Map<EventStory, Map<DomainState | undefined, KnownRun[]>>();
+  readonly #looksFirstAt = new Map<EventStory, string>();
+
+  /** Domains without their tombstones up to a version: the same object each time. */
+  readonly #bare = new Map<DomainState, Map<number, DomainState>>();
+
+  constructor(readonly run: Run) {}
+
+  bare(rows: DomainState, upTo: number): DomainState {
+    let known = this.#bare.get(rows);
+    if (!known) this.#bare.set(rows, (known = new Map()));
+    let left = known.get(upTo);
+    if (!left) known.set(upTo, (left = withoutTombstones(rows, upTo)));
+    return left;
   }
-  const live = [...state.values()].filter((row) => !row.deleted && !isLocal(run, row.domain));
-  if (live.length === shown) return undefined;
-  const missing = live.find(({ domain, key }) => !view.domains[domain]?.some((seen) => seen.key === key));
-  return missing && `${nameOf(missing.domain, missing.key)} is not shown`;
+
+  fromScratch(base: ModelState, events: readonly EventStory[]): ModelState {
+    let state = base;
+    for (const story of events) {
+      let known = this.#after.get(state);
+      if (!known) this.#after.set(state, (known = new Map()));
+      let next = known.get(story);
+      if (!next) {
+        const { written } = this.#runOn(state, story);
+        known.set(story, (next = written.length === 0 ? state : new Map([...state, ...written])));
+      }
+      state = next;
+    }
+    return state;
+  }
+
+  #runOn(state: ModelState, story: EventStory): KnownRun {
+    const first = this.#looksFirstAt.get(story) ?? "";
+    const runs = this.#known.get(story)?.get(state.get(first)) ?? [];
+    const known = runs.find(({ read }) => read.every(([domain, rows]) => state.get(domain) === rows));
+    return known ?? this.#runAnew(state, story);
+  }
+
+  /** What cannot stand has no effect. */
+  #runAnew(state: ModelState, story: EventStory): KnownRun {
+    const { history, lineage } = this.run;
+    const { issue } = story;
+    const mark = { stamp: issue.event, version: 0, modifiedAt: 0 };
+    const overlay = new Overlay(state, history.schema, mark);
+    let after = state;
+    try {
+      applyAsView(overlay, lineage.asked(issue), lineage.actions);
+      after = overlay.settled();
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+    }
+    const read = [...overlay.read].map((domain) => [domain, state.get(domain)] as const);
+    const written = [...after].filter(([domain, rows]) => state.get(domain) !== rows);
+    const known = { read, written };
+    const [first = ""] = overlay.read;
+    this.#looksFirstAt.set(story, first);
+    let runs = this.#known.get(story);
+    if (!runs) this.#known.set(story, (runs = new Map()));
+    runs.set(state.get(first), [...(runs.get(state.get(first)) ?? []), known]);
+    return known;
+  }
 }
+
+/** The first record that a view shows otherwise, or does not show. */
+export function differenceOf(run: Run, shown: ShownView, state: ModelState): Difference | undefined {
+  const { wrong, hidden } = run.shown.compare(shown, state, whole);
+  const [missing] = hidden;
+  return wrong ?? (missing && (() => `${nameOf(missing.domain, missing.key)} is not shown`));
+}
+
+const whole: Look = {
+  agrees: (record, row) => row?.deleted === undefined && row !== undefined && record.isLike(row),
+  tell: (record, row) =>
+    !row || row.deleted
+      ? `${record.name} is shown, and should not be there`
+      : `${record.name} is ${record.text}, and should be ${record.textOf(row)}`,
+};

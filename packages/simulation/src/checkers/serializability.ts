@@ -21,9 +21,9 @@ export const serializability: Checker = {
   check(run) {
     const scan = new Scan(run);
     for (const branches of run.lineage.branches.values()) for (const branch of branches) scan.order(branch);
-    for (const [position, entry] of run.history.entries.entries()) {
+    for (const [position, entry] of run.entries.of("request", "answerLeft")) {
       if (entry.type === "request") scan.request(entry, position);
-      else if (entry.type === "answerLeft") scan.answer(entry, position);
+      else scan.answer(entry, position);
     }
     return scan.findings;
   },

@@ -1,9 +1,9 @@
 import type { Fields, Op, Stamp } from "@landfall/protocol";
-import type { Issue, Started, View } from "../history.js";
+import type { Issue, Started } from "../history.js";
 import { canonicalText } from "../model/canonical.js";
 import type { Branch } from "../model/lineage.js";
 import { type Checker, type Finding, type Run, tabOf } from "./checker.js";
-import { decisionIn } from "./own-events.js";
+import type { ShownDomain } from "./shown.js";
 
 /**
  * What a person may rely on with one device (rules 1 and 3): a write shows at once, what was `saved` is there after a
@@ -30,10 +30,10 @@ function mustShow(op: Op): Fields {
     : {};
 }
 
-function writesDoNotShow({ history }: Run): Finding[] {
+function writesDoNotShow({ history, entries }: Run): Finding[] {
   const findings: Finding[] = [];
-  for (const entry of history.entries) {
-    if (entry.type !== "issue" || !entry.ops || !entry.shows) continue;
+  for (const [, entry] of entries.of("issue")) {
+    if (!entry.ops || !entry.shows) continue;
     const shown = new Map(entry.shows.map(([domain, key, fields]) => [`${domain}/${key}`, fields]));
     for (const op of entry.ops) {
       if (op.op === "deleteMany") continue;
@@ -71,37 +71,36 @@ function notShown(
 function savedIsGone(run: Run): Finding[] {
   const findings: Finding[] = [];
   const saved = new Map<string, Map<Stamp, Issue>>();
-  const settled = new Set<string>();
-  for (const entry of run.history.entries) {
+  const settled = new Map<string, Set<Stamp>>();
+  const settle = (device: string, event: Stamp): void => {
+    settled.set(device, (settled.get(device) ?? new Set()).add(event));
+    saved.get(device)?.delete(event);
+  };
+  for (const [, entry] of run.entries.of("saved", "settled", "inbox", "storageFault", "started")) {
     if (entry.type === "saved") {
       const issue = run.lineage.issues.get(entry.event);
       const events = saved.get(entry.device) ?? new Map<Stamp, Issue>();
-      if (issue) saved.set(entry.device, events.set(entry.event, issue));
-    } else if (entry.type === "settled") settled.add(`${entry.device} ${entry.event}`);
+      if (issue && !settled.get(entry.device)?.has(entry.event))
+        saved.set(entry.device, events.set(entry.event, issue));
+    } else if (entry.type === "settled") settle(entry.device, entry.event);
     else if (entry.type === "inbox") {
-      for (const { event } of entry.items) if (event !== undefined) settled.add(`${entry.device} ${event}`);
+      for (const { event } of entry.items) if (event !== undefined) settle(entry.device, event);
     } else if (entry.type === "storageFault") {
       for (const event of entry.lostEvents) saved.get(entry.device)?.delete(event);
-    } else if (entry.type === "started") {
-      findings.push(...missingAt(run, entry, saved.get(entry.device) ?? new Map(), settled));
+    } else {
+      findings.push(...missingAt(run, entry, saved.get(entry.device) ?? new Map()));
     }
   }
   return findings;
 }
 
-function missingAt(
-  { lineage }: Run,
-  started: Started,
-  saved: ReadonlyMap<Stamp, Issue>,
-  settled: ReadonlySet<string>,
-): Finding[] {
+function missingAt({ lineage }: Run, started: Started, saved: ReadonlyMap<Stamp, Issue>): Finding[] {
   const findings: Finding[] = [];
   for (const [event, { space }] of saved) {
     if (started.outbox[space] === undefined || started.outbox[space].includes(event)) continue;
-    if (settled.has(`${started.device} ${event}`)) continue;
     // What was decided may have left the outbox before anybody was there to be told.
     const branches = lineage.branches.get(space) ?? [];
-    if (branches.some((branch) => branch.indexOf(event) !== undefined || decisionIn(branch, event))) continue;
+    if (branches.some((branch) => branch.indexOf(event) !== undefined || branch.decisionOn(event))) continue;
     findings.push({
       at: started.at,
       message: `${tabOf(started)} starts without ${event}, which had been saved on ${started.device} and was never settled`,
@@ -110,61 +109,74 @@ function missingAt(
   return findings;
 }
 
-/** Versions of one history never fall in the views of one process. */
-function versionsFallBack({ history, lineage }: Run): Finding[] {
+/**
+ * Versions of one history never fall in the views of one process. Where the server has forgotten a tombstone, a domain
+ * that is read anew lacks it, and a record that is to be made there stands on nothing again (rule 7).
+ */
+function versionsFallBack(run: Run): Finding[] {
+  const { entries, lineage, shown } = run;
   const findings: Finding[] = [];
-  const last = new Map<string, { readonly view: View; readonly versions: ReadonlyMap<string, number> }>();
-  for (const view of history.entries) {
-    if (view.type !== "view") continue;
-    const name = `${tabOf(view)} ${view.space}`;
-    const versions = new Map<string, number>();
-    for (const [domain, records] of Object.entries(view.domains))
-      for (const { key, $ } of records) versions.set(`${domain}/${key}`, $.version);
-    const before = last.get(name);
-    last.set(name, { view, versions });
+  /** What the view before showed of each domain, line by line. */
+  const lines = new Map<string, readonly ShownDomain[]>();
+  for (const [, view] of entries.of("view")) {
+    const { line, lists } = shown.of(view);
+    const before = lines.get(line);
+    lines.set(line, lists);
     if (!before || (lineage.branches.get(view.space)?.length ?? 0) > 1) continue;
-    for (const [row, version] of versions) {
-      const had = before.versions.get(row) ?? 0;
-      if (version < had)
+    for (const list of lists) {
+      // Mostly it is the same list.
+      if (before.includes(list)) continue;
+      const { domain, records } = list;
+      const versions = before.find((other) => other.domain === domain)?.versions;
+      for (const record of records) {
+        const { version } = record.seen.$;
+        const last = versions?.get(record.key) ?? 0;
+        if (version >= last) continue;
+        if (version === 0 && lineage.last(view.space)?.hasForgotten(domain, record.key, last)) continue;
         findings.push({
           at: view.at,
-          message: `${tabOf(view)} shows ${row} as of index ${version}, after it had shown it as of ${had}`,
+          message: `${tabOf(view)} shows ${record.name} as of index ${version}, after it had shown it as of ${last}`,
         });
+      }
     }
   }
   return findings;
 }
 
-function appliedOutOfOrder({ lineage, history }: Run): Finding[] {
+function appliedOutOfOrder({ lineage, entries }: Run): Finding[] {
   const order = new Map<Stamp, number>();
-  for (const [position, entry] of history.entries.entries())
-    if (entry.type === "issue") order.set(entry.event, position);
+  const torn = new Set<string>();
+  for (const [position, { event }] of entries.of("issue")) order.set(event, position);
+  for (const [, fault] of entries.of("storageFault")) if (fault.how === "torn") torn.add(fault.device);
   const findings: Finding[] = [];
   for (const branches of lineage.branches.values())
-    for (const branch of branches) findings.push(...outOfOrderIn(branch, lineage.issues, order));
+    for (const branch of branches) findings.push(...outOfOrderIn(branch, lineage.issues, { order, torn }));
   return findings;
 }
 
 function outOfOrderIn(
   branch: Branch,
   issues: ReadonlyMap<Stamp, Issue>,
-  order: ReadonlyMap<Stamp, number>,
+  { order, torn }: { readonly order: ReadonlyMap<Stamp, number>; readonly torn: ReadonlySet<string> },
 ): Finding[] {
   const findings: Finding[] = [];
   const newest = new Map<string, { readonly position: number; readonly event: Stamp }>();
   for (let index = branch.from + 1; index <= branch.head; index++) {
     const placed = branch.events.get(index);
     const issue = placed?.applied.event === undefined ? undefined : issues.get(placed.applied.event);
-    if (!placed || !issue) continue;
+    // What is offered back goes before what was written (rule 3).
+    const position = issue && order.get(issue.event);
+    if (!placed || !issue || position === undefined) continue;
     // Tabs of one device write side by side; what one tab wrote keeps its order.
-    const position = order.get(issue.event) ?? 0;
-    const before = newest.get(issue.tab);
+    // Without its disk a device does not know what it had written before.
+    const writer = torn.has(issue.device) ? tabOf(issue) : issue.tab;
+    const before = newest.get(writer);
     if (before && before.position > position)
       findings.push({
         at: placed.at,
         message: `${branch.space}: ${issue.event} of ${issue.tab} was applied at ${index}, after ${before.event}, which the tab wrote later`,
       });
-    else newest.set(issue.tab, { position, event: issue.event });
+    else newest.set(writer, { position, event: issue.event });
   }
   return findings;
 }

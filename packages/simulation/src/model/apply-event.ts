@@ -87,10 +87,9 @@ const isDeletedHere = (overlay: Overlay, row: ModelRow): boolean => {
 function cascade(overlay: Overlay): ModelRow[] {
   const done = new Set<string>();
   for (;;) {
-    const next = [...overlay.written.values()].find(
-      (row) => isDeletedHere(overlay, row) && !done.has(`${row.domain}/${row.key}`),
-    );
-    if (!next) return [...overlay.written.values()].filter((row) => isDeletedHere(overlay, row));
+    const deleted = overlay.written.filter((row) => isDeletedHere(overlay, row));
+    const next = deleted.find((row) => !done.has(`${row.domain}/${row.key}`));
+    if (!next) return deleted;
     done.add(`${next.domain}/${next.key}`);
     for (const [child, { parent }] of Object.entries(overlay.schema.domains)) {
       if (parent?.domain !== next.domain || parent.onDelete !== "cascade") continue;
@@ -117,7 +116,7 @@ function valueOf(row: ModelRow | undefined, fields: readonly string[]): string |
 }
 
 function refuseTwins(overlay: Overlay): void {
-  for (const row of overlay.written.values()) {
+  for (const row of overlay.written) {
     for (const fields of overlay.facts(row.domain)?.unique ?? []) {
       const value = valueOf(row, fields);
       if (value === undefined || value === valueOf(overlay.before(row.domain, row.key), fields)) continue;
@@ -131,7 +130,7 @@ function refuseTwins(overlay: Overlay): void {
 
 /** The old and the new master of every detail that changed have changed too, and theirs. */
 function touchMasters(overlay: Overlay): void {
-  let changed: readonly ModelRow[] = [...overlay.written.values()];
+  let changed: readonly ModelRow[] = overlay.written;
   while (changed.length > 0) {
     const touched: ModelRow[] = [];
     for (const row of changed) {
@@ -142,7 +141,7 @@ function touchMasters(overlay: Overlay): void {
         const key = state.fields[parent.field];
         if (typeof key !== "string") continue;
         const master = overlay.get(parent.domain, key);
-        if (!master || master.deleted || overlay.written.has(`${parent.domain}/${key}`)) continue;
+        if (!master || master.deleted || overlay.hasWritten(parent.domain, key)) continue;
         overlay.put(parent.domain, key, master);
         touched.push(overlay.get(parent.domain, key) as ModelRow);
       }

@@ -1,37 +1,46 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { canonicalText } from "./canonical.js";
-import { type LiveRow, type ModelState, stampsOf } from "./model-row.js";
-
-const sha256 = (data: Uint8Array | string): Buffer => createHash("sha256").update(data).digest();
-
-function lengthAndText(text: string): Buffer {
-  const bytes = Buffer.from(text, "utf8");
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
-}
+import { type DomainState, type LiveRow, type ModelState, stampsOf } from "./model-row.js";
 
 /** The row's number in its domain's digest (DESIGN §5.4). */
 export function elementOf(row: LiveRow): bigint {
-  const content = sha256(canonicalText({ fields: row.fields, stamps: stampsOf(row) }));
-  const version = Buffer.alloc(8);
-  version.writeBigUInt64BE(BigInt(row.version));
-  const parts = [lengthAndText(row.domain), lengthAndText(row.key), lengthAndText(""), version, content];
-  return BigInt(`0x${sha256(Buffer.concat(parts)).subarray(0, 16).toString("hex")}`);
+  const content = canonicalText({ fields: row.fields, stamps: stampsOf(row) });
+  const texts = [row.domain, row.key, ""].map((text) => Buffer.from(text, "utf8"));
+  const data = Buffer.alloc(texts.reduce((length, text) => length + 4 + text.length, 8 + 32));
+  let at = 0;
+  for (const text of texts) {
+    at = data.writeUInt32BE(text.length, at);
+    at += text.copy(data, at);
+  }
+  at = data.writeBigUInt64BE(BigInt(row.version), at);
+  data.write(hash("sha256", content, "hex"), at, "hex");
+  return BigInt(`0x${hash("sha256", data, "hex").slice(0, 32)}`);
 }
 
-/** Rows that stand unchanged for long are hashed once. */
+/** Rows and domains that stand unchanged for long are hashed once. */
 const elements = new WeakMap<LiveRow, bigint>();
+const known = new WeakMap<DomainState, Digest>();
+
+interface Digest {
+  readonly count: number;
+  readonly sum: string;
+}
+
+const nothing: DomainState = new Map();
 
 /** Count and sum of the live rows of a domain, from nothing. */
-export function digestOf(
-  state: ModelState,
-  domain: string,
-): { readonly count: number; readonly sum: string } {
+export function digestOf(state: ModelState, domain: string): Digest {
+  const rows = state.get(domain) ?? nothing;
+  let digest = known.get(rows);
+  if (!digest) known.set(rows, (digest = digestOfRows(rows)));
+  return digest;
+}
+
+function digestOfRows(rows: DomainState): Digest {
   let count = 0;
   let sum = 0n;
-  for (const row of state.values()) {
-    if (row.domain !== domain || row.deleted) continue;
+  for (const row of rows.values()) {
+    if (row.deleted) continue;
     let element = elements.get(row);
     if (element === undefined) elements.set(row, (element = elementOf(row)));
     count += 1;

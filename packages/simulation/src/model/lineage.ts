@@ -10,7 +10,17 @@ import type {
 } from "../history.js";
 import { type Asked, applyAsServer } from "./apply-event.js";
 import { RefusedError } from "./merge.js";
-import { type ModelRow, type ModelState, fromWire, nameOf, rowText } from "./model-row.js";
+import {
+  type ModelRow,
+  type ModelState,
+  fromWire,
+  nameOf,
+  rowIn,
+  rowText,
+  sameRow,
+  withRows,
+  withoutTombstones,
+} from "./model-row.js";
 import { Overlay } from "./overlay.js";
 import type { PlainActions } from "./plain-action.js";
 
@@ -48,6 +58,9 @@ export class Branch {
   head: number;
   readonly #states = new Map<number, ModelState>();
   readonly #indexes = new Map<Stamp, number>();
+  readonly #decisions = new Map<Stamp, PlacedOtherwise>();
+  /** Tombstones of each record, by domain and key, in the order in which they were made. */
+  readonly #forgotten = new Map<string, Map<string, ModelRow[]>>();
 
   constructor(
     readonly space: string,
@@ -57,6 +70,8 @@ export class Branch {
     /** The index up to which it is its parent's history; 0 where it begins anew. */
     readonly from: number,
     readonly since: number,
+    /** When it began by the server's clock, where anybody has said. */
+    readonly startedAt = Number.POSITIVE_INFINITY,
   ) {
     this.head = from;
     this.#states.set(from, parent && reason !== "wiped" ? parent.stateAt(from) : new Map());
@@ -95,9 +110,44 @@ export class Branch {
     return index < this.from ? (this.#inherited?.hasState(index) ?? false) : this.#states.has(index);
   }
 
-  /** The state at the head from here on: some of it was forgotten on purpose. */
-  forget(state: ModelState): void {
+  /** The state at the head from here on: tombstones of it were forgotten on purpose. */
+  forget(state: ModelState, tombstones: readonly ModelRow[]): void {
     this.#states.set(this.head, state);
+    for (const row of tombstones) {
+      let domain = this.#forgotten.get(row.domain);
+      if (!domain) this.#forgotten.set(row.domain, (domain = new Map()));
+      domain.set(row.key, [...(domain.get(row.key) ?? []), row]);
+    }
+  }
+
+  /** Whether the server has forgotten any tombstone of a domain. */
+  forgets(domain: string): boolean {
+    return this.#forgotten.has(domain);
+  }
+
+  /** The tombstone that a device may still have of a key, though the server has forgotten it (rule 7). */
+  forgottenAt(index: number, domain: string, key: string): ModelRow | undefined {
+    const row = this.#forgotten
+      .get(domain)
+      ?.get(key)
+      ?.findLast(({ version }) => version <= index);
+    return row && !rowIn(this.stateAt(index), domain, key) ? row : undefined;
+  }
+
+  /** Whether the server has forgotten a tombstone of a record since it had that version. */
+  hasForgotten(domain: string, key: string, version: number): boolean {
+    const tombstones = this.#forgotten.get(domain)?.get(key);
+    return tombstones?.some((row) => row.version >= version) ?? false;
+  }
+
+  refuse(placed: PlacedOtherwise): void {
+    this.others.push(placed);
+    this.#decisions.set(placed.decided.event, placed);
+  }
+
+  /** What this history has decided of an event other than to apply it. */
+  decisionOn(event: Stamp): PlacedOtherwise | undefined {
+    return this.#decisions.get(event);
   }
 
   put(placed: Placed, state: ModelState): void {
@@ -128,7 +178,7 @@ export class Lineage {
     readonly history: History,
     readonly actions: PlainActions,
   ) {
-    for (const entry of history.entries) if (entry.type === "issue") this.issues.set(entry.event, entry);
+    for (const entry of history.entries) this.#issue(entry);
     for (const [position, entry] of history.entries.entries()) this.#take(entry, position);
   }
 
@@ -140,6 +190,19 @@ export class Lineage {
   /** The history that a space had when an entry was written down. */
   standing(space: string, position: number): Branch | undefined {
     return this.branches.get(space)?.findLast((branch) => branch.since <= position);
+  }
+
+  #issue(entry: Entry): void {
+    if (entry.type === "issue") this.issues.set(entry.event, entry);
+    else if (entry.type === "offered") this.issues.set(entry.event, { ...entry, type: "issue" });
+    else if (entry.type === "request") {
+      // Where memory stands in for a storage, what is offered is seen on its way only.
+      const { at, device, tab, run } = entry;
+      for (const { space, events } of entry.spaces)
+        for (const { id: event, ops } of events)
+          if (ops?.[0]?.op === "offer" && !this.issues.has(event))
+            this.issues.set(event, { type: "issue", at, device, tab, run, space, event, ops });
+    }
   }
 
   #take(entry: Entry, position: number): void {
@@ -167,17 +230,21 @@ export class Lineage {
     const before = siblings.at(-1);
     if (before) before.until = position;
     const from = parent ? entry.forkedAt : 0;
-    siblings.push(new Branch(entry.space, entry.generation, entry.reason, parent, from, position));
+    siblings.push(
+      new Branch(entry.space, entry.generation, entry.reason, parent, from, position, entry.startedAt),
+    );
     this.branches.set(entry.space, siblings);
   }
 
   #prune(entry: Extract<Entry, { type: "pruned" }>, position: number): void {
     const branch = this.standing(entry.space, position);
     if (!branch) return;
-    const kept = [...branch.stateAt(branch.head)].filter(
-      ([, row]) => row.domain !== entry.domain || !row.deleted || row.version > entry.upTo,
-    );
-    branch.forget(new Map(kept));
+    const state = branch.stateAt(branch.head);
+    const rows = state.get(entry.domain);
+    if (!rows) return;
+    const left = withoutTombstones(rows, entry.upTo);
+    const gone = [...rows.values()].filter(({ key }) => !left.has(key));
+    branch.forget(new Map(state).set(entry.domain, left), gone);
   }
 
   #apply(branch: Branch, placed: Placed): void {
@@ -196,7 +263,7 @@ export class Lineage {
 
   /** A refusal that the model can judge must be one that it would have given too. */
   #refuse(branch: Branch, placed: PlacedOtherwise): void {
-    branch.others.push(placed);
+    branch.refuse(placed);
     const { decided, after, at } = placed;
     const issue = this.issues.get(decided.event);
     if (!issue || decided.status !== "rejected" || !judged.has(decided.code ?? "")) return;
@@ -214,7 +281,7 @@ export class Lineage {
   #verdict(branch: Branch, overlay: Overlay, issue: Issue): string | undefined {
     if (!this.#expectationsHold(branch, overlay, issue)) return "expectation_failed";
     try {
-      applyAsServer(overlay, this.asked(issue), this.actions);
+      applyAsServer(overlay, admitted(this.asked(issue), branch.startedAt), this.actions);
       return undefined;
     } catch (error) {
       if (error instanceof RefusedError) return error.code;
@@ -233,13 +300,11 @@ export class Lineage {
 
   #after(branch: Branch, before: ModelState, { applied, at }: Placed): ModelState {
     const issue = applied.event === undefined ? undefined : this.issues.get(applied.event);
-    const told = new Map(
-      (applied.rows ?? []).map((row) => [nameOf(row.domain, row.key), fromWire(row)] as const),
-    );
+    const told = (applied.rows ?? []).map(fromWire);
     if (!issue) {
       if (applied.event !== undefined)
         this.#misfit(at, `${branch.space}: index ${applied.index} is ${applied.event}, which nobody wrote`);
-      return new Map([...before, ...told]);
+      return withRows(before, told);
     }
     const { index: version, modifiedAt } = applied;
     const overlay = new Overlay(before, this.history.schema, {
@@ -253,7 +318,7 @@ export class Lineage {
         at,
         `${branch.space}: ${issue.event} by ${issue.device} was applied at index ${version}, where the model refuses it as ${refusal}`,
       );
-      return new Map([...before, ...told]);
+      return withRows(before, told);
     }
     this.#compareSuperseded(branch, applied, overlay.superseded, at);
     if (applied.rows) this.#compareRows(branch, applied, { told, written: overlay.written, at });
@@ -264,17 +329,20 @@ export class Lineage {
     branch: Branch,
     { index, event }: AppliedEvent,
     rows: {
-      readonly told: ReadonlyMap<string, ModelRow>;
-      readonly written: ReadonlyMap<string, ModelRow>;
+      readonly told: readonly ModelRow[];
+      readonly written: readonly ModelRow[];
       readonly at: number;
     },
   ): void {
-    for (const name of new Set([...rows.told.keys(), ...rows.written.keys()])) {
-      const [told, written] = [rows.told.get(name), rows.written.get(name)].map((row) => row && rowText(row));
-      if (told !== written)
+    const [told, written] = [rows.told, rows.written].map(
+      (all) => new Map(all.map((row) => [nameOf(row.domain, row.key), row])),
+    ) as [Map<string, ModelRow>, Map<string, ModelRow>];
+    for (const name of new Set([...told.keys(), ...written.keys()])) {
+      const [is, should] = [told.get(name), written.get(name)];
+      if (!sameRow(is, should))
         this.#misfit(
           rows.at,
-          `${branch.space}: index ${index} (${event}) left ${name} as ${told ?? "it was"}, and the model ${written ?? "as it was"}`,
+          `${branch.space}: index ${index} (${event}) left ${name} as ${is ? rowText(is) : "it was"}, and the model ${should ? rowText(should) : "as it was"}`,
         );
     }
   }
@@ -310,4 +378,22 @@ export class Lineage {
   #misfit(at: number, message: string): void {
     this.misfits.push({ at, message });
   }
+}
+
+/** What a restored space makes of an event: an offer that says to be newer than the restore counts as of then (rule 12). */
+function admitted(asked: Asked, startedAt: number): Asked {
+  if (asked.ops?.[0]?.op !== "offer" || !Number.isFinite(startedAt)) return asked;
+  const notAfter = (stamp: Stamp): Stamp => {
+    if (Number.parseInt(stamp.slice(0, 13).replace("-", ""), 16) <= startedAt) return stamp;
+    const ms = startedAt.toString(16).padStart(12, "0");
+    // The last counter of that millisecond, and the tail that the stamp had.
+    return `${ms.slice(0, 8)}-${ms.slice(8)}-7fff-${stamp.slice(19)}`;
+  };
+  const ops = asked.ops.map((op) => {
+    if (op.op !== "offer") return op;
+    if ("deletedAt" in op) return { ...op, deletedAt: Math.min(op.deletedAt, startedAt) };
+    const stamps = Object.entries(op.stamps).map(([field, stamp]) => [field, notAfter(stamp)] as const);
+    return { ...op, stamps: Object.fromEntries(stamps) };
+  });
+  return { ...asked, ops };
 }

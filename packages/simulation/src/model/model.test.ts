@@ -13,7 +13,7 @@ import { stampOf } from "../history.fixture.js";
 import { canonicalText } from "./canonical.js";
 import { digestOf, elementOf } from "./digest.js";
 import { RefusedError, mergeOp } from "./merge.js";
-import { type LiveRow, type ModelRow, nameOf, stampsOf } from "./model-row.js";
+import { type LiveRow, type ModelRow, nameOf, stampsOf, withRows } from "./model-row.js";
 import { Overlay } from "./overlay.js";
 import { type PlainTx, runPlainAction } from "./plain-action.js";
 
@@ -106,10 +106,10 @@ describe("the model", () => {
     const row: LiveRow = { ...head, fields: { b: "ä", a: [1, null] }, born: at(1), written: { b: at(2) } };
     const content = recordContent(canonicalJson(row.fields), canonicalJson(stampsOf(row)));
     expect(elementOf(row)).toBe(elementHash(portableSha256, "note", "n", 3, content));
-    const state = new Map<string, ModelRow>([
-      ["note/n", row],
-      ["note/gone", { ...head, key: "gone", deleted: true }],
-      ["folder/n", { ...row, domain: "folder" }],
+    const state = withRows(new Map(), [
+      row,
+      { ...head, key: "gone", deleted: true },
+      { ...row, domain: "folder" },
     ]);
     expect(digestOf(state, "note")).toEqual({ count: 1, sum: elementOf(row).toString(16).padStart(32, "0") });
   });

@@ -1,13 +1,15 @@
 import type { RecordOp, Stamp } from "@landfall/protocol";
 import type { DomainFacts, SchemaFacts, SupersededAs } from "../history.js";
 import { type Written, mergeOp } from "./merge.js";
-import { type LiveRow, type ModelRow, type ModelState, nameOf } from "./model-row.js";
+import { type LiveRow, type ModelRow, type ModelState, rowIn, rowsOf, withRows } from "./model-row.js";
 
 /** A state with the writes of one event on top of it; the event is atomic, so they are taken all together or not. */
 export class Overlay {
   readonly #under: ModelState;
-  readonly #over = new Map<string, ModelRow>();
+  readonly #over = new Map<string, Map<string, ModelRow>>();
   readonly superseded: SupersededAs[] = [];
+  /** The domains that were looked at: what the event does follows from these alone. */
+  readonly read = new Set<string>();
 
   constructor(
     under: ModelState,
@@ -23,24 +25,26 @@ export class Overlay {
   }
 
   get(domain: string, key: string): ModelRow | undefined {
-    const name = nameOf(domain, key);
-    return this.#over.get(name) ?? this.#under.get(name);
+    return this.#over.get(domain)?.get(key) ?? this.before(domain, key);
   }
 
   before(domain: string, key: string): ModelRow | undefined {
-    return this.#under.get(nameOf(domain, key));
+    this.read.add(domain);
+    return rowIn(this.#under, domain, key);
   }
 
-  /** Live records of a domain, by key. */
+  /** Live records of a domain. */
   live(domain: string): LiveRow[] {
+    this.read.add(domain);
     const rows: LiveRow[] = [];
-    for (const [name, row] of this.#under) {
-      const standing = this.#over.get(name) ?? row;
-      if (standing.domain === domain && !standing.deleted) rows.push(standing);
+    const over = this.#over.get(domain);
+    const under = this.#under.get(domain);
+    for (const row of under?.values() ?? []) {
+      const standing = over?.get(row.key) ?? row;
+      if (!standing.deleted) rows.push(standing);
     }
-    for (const [name, row] of this.#over)
-      if (row.domain === domain && !row.deleted && !this.#under.has(name)) rows.push(row);
-    return rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    for (const row of over?.values() ?? []) if (!row.deleted && !under?.has(row.key)) rows.push(row);
+    return rows;
   }
 
   /** @throws RefusedError */
@@ -58,16 +62,22 @@ export class Overlay {
   put(domain: string, key: string, row: NonNullable<Written>): void {
     const { version, modifiedAt } = this.mark;
     const head = { domain, key, version, modifiedAt };
-    this.#over.set(nameOf(domain, key), row.deleted ? { ...head, deleted: true } : { ...row, ...head });
+    let rows = this.#over.get(domain);
+    if (!rows) this.#over.set(domain, (rows = new Map()));
+    rows.set(key, row.deleted ? { ...head, deleted: true } : { ...row, ...head });
+  }
+
+  hasWritten(domain: string, key: string): boolean {
+    return this.#over.get(domain)?.has(key) ?? false;
   }
 
   /** The rows that the event wrote. */
-  get written(): ReadonlyMap<string, ModelRow> {
-    return this.#over;
+  get written(): ModelRow[] {
+    return rowsOf(this.#over);
   }
 
   /** The state with them in it. */
   settled(): ModelState {
-    return new Map([...this.#under, ...this.#over]);
+    return withRows(this.#under, this.written);
   }
 }

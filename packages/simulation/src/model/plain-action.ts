@@ -40,7 +40,11 @@ export function runPlainAction(
   };
   const tx: PlainTx = {
     get: record,
-    all: (domain) => overlay.live(domain).map(({ key }) => record(domain, key) as PlainRecord),
+    all: (domain) =>
+      overlay
+        .live(domain)
+        .toSorted((a, b) => (a.key < b.key ? -1 : 1))
+        .map(({ key }) => record(domain, key) as PlainRecord),
     apply,
     newKey: () => keyFrom(keys),
     now: Number.parseInt(asked.id.slice(0, 13).replace("-", ""), 16),

@@ -40,9 +40,6 @@ const fates = [
   "portal",
 ] as const satisfies readonly (keyof Fate)[];
 
-/** Why the server's work on a request is ended; one for all, since each would carry a stack of its own. */
-const gone = new Error("The caller is gone.");
-
 /** Any address will do: there is one server. */
 const pathOf = (url: string): string => url.slice(url.indexOf("/", url.indexOf("//") + 2));
 
@@ -60,7 +57,10 @@ export class Flight {
   #lastMs = 0;
   /** Bytes that are still let through before the answer breaks off; undefined where it does not. */
   #leftBytes: number | undefined;
-  #abandon = (): void => undefined;
+  /** What the server's code uses of an AbortSignal: the platform's own costs more than a whole small exchange. */
+  readonly #gone = { aborted: false };
+  /** Whether the server works on it, for somebody who listens. */
+  #isWorkedOn = false;
 
   private constructor(
     readonly line: Line,
@@ -128,16 +128,15 @@ export class Flight {
       if (heard) this.#lose(this.line.delay(this.#random), "no server is there");
       return;
     }
-    const controller = new AbortController();
     if (heard) {
-      this.#abandon = () => controller.abort(gone);
+      this.#isWorkedOn = true;
       this.#listening.push(
         host.program.onEnd(() => this.#lose(this.line.delay(this.#random), "the server went")),
       );
       if (this.#fate.reset) this.#lose(this.line.delay(this.#random), "reset");
     }
     network.trace.note(host.program.name, "takes", String(this.#number));
-    host.answer(this.#call(controller.signal)).then(
+    host.answer(this.#call(heard ? this.#gone : { aborted: false })).then(
       (reply) => this.#reply(host, reply, heard),
       () => heard && this.#lose(0, "the server gave up"),
     );
@@ -152,7 +151,7 @@ export class Flight {
     this.#end();
   }
 
-  #call(signal: AbortSignal): Call {
+  #call(signal: { readonly aborted: boolean }): Call {
     const { outgoing } = this;
     const { path, query } = splitTarget(this.#path);
     return {
@@ -169,7 +168,7 @@ export class Flight {
           collector.release();
         }
       },
-      signal: () => signal,
+      signal: () => signal as AbortSignal,
     };
   }
 
@@ -191,6 +190,7 @@ export class Flight {
     if (this.#fate.truncate) this.#leftBytes = Math.floor(this.#random.fraction() ** 2 * 2_000);
     this.#head(reply.status, reply.headers);
     if (typeof body === "object") return void this.#stream(host, reply.status, body[Symbol.asyncIterator]());
+    this.#isWorkedOn = false;
     this.#tell(host, reply.status, body ?? "");
     this.#piece(Buffer.from(body ?? ""));
     this.#end();
@@ -215,7 +215,10 @@ export class Flight {
       await pieces.return?.();
       return;
     }
-    if (next.done) return this.#end();
+    if (next.done) {
+      this.#isWorkedOn = false;
+      return this.#end();
+    }
     this.#tell(host, status, next.value);
     this.#piece(Buffer.from(next.value));
     this.line.network.queue.at(this.#lastMs, () => {
@@ -299,7 +302,7 @@ export class Flight {
     if (this.#over) return;
     this.#over = true;
     for (const end of this.#listening) end();
-    this.line.network.queue.after(5, () => this.#abandon());
+    if (this.#isWorkedOn) this.line.network.queue.after(5, () => (this.#gone.aborted = true));
   }
 }
 

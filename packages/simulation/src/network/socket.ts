@@ -11,7 +11,7 @@ import type { Weather } from "./weather.js";
 const abnormal = 1006;
 
 const exchangePath = "/v1/exchange";
-const hints = ["poke", "delta", "heads", "revoked"];
+const hint = /^\{"type":"(?:poke|delta|heads|revoked)"/;
 
 /** The request that a message carries; undefined where it carries none. */
 function askedIn(text: string): string | undefined {
@@ -38,6 +38,8 @@ export class Socket implements SocketLike {
   #toServerMs = 0;
   #toClientMs = 0;
   readonly #name: string;
+  /** How the trace names what comes over it: the same texts again and again. */
+  readonly #kinds = new Map<string, string>();
   /** The number of the exchange that is under way on it. */
   #exchange = 0;
 
@@ -103,10 +105,16 @@ export class Socket implements SocketLike {
     this.#toServerMs = Math.max(this.#toServerMs, queue.nowMs + this.line.delay(this.#random));
     queue.at(this.#toServerMs, () => {
       if (this.#serverGone || this.line.blockedToServer) return;
-      this.#host?.program.take(`${this.#name} ${kind}`, () => {
+      this.#host?.program.take(this.#named(kind), () => {
         if (this.#end) run(this.#end);
       });
     });
+  }
+
+  #named(kind: string): string {
+    let named = this.#kinds.get(kind);
+    if (named === undefined) this.#kinds.set(kind, (named = `${this.#name} ${kind}`));
+    return named;
   }
 
   #ping(): void {
@@ -140,7 +148,7 @@ export class Socket implements SocketLike {
     const deliver = (): void => this.onmessage?.({ data: text });
     if (text.startsWith('{"type":"answer"')) return this.#answer(text);
     // Only what hints may be lost alone: without its welcome a socket is not one.
-    const isHint = hints.some((hint) => text.startsWith(`{"type":"${hint}"`));
+    const isHint = hint.test(text);
     if (isHint && this.#hit("losePoke")) return;
     this.#toClient("hears", deliver, isHint && this.#hit("reorderPoke"));
     if (isHint && this.#hit("doublePoke")) this.#toClient("hears again", deliver, true);
@@ -174,7 +182,7 @@ export class Socket implements SocketLike {
     if (outOfOrder) atMs += this.line.delay(this.#random) * 5;
     else this.#toClientMs = atMs = Math.max(this.#toClientMs, atMs);
     queue.at(atMs, () => {
-      this.client.take(`${this.#name} ${kind}`, () => {
+      this.client.take(this.#named(kind), () => {
         if (!this.#closed) run();
       });
     });

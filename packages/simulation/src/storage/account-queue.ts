@@ -1,4 +1,9 @@
-import type { Fence, StorageChange, StorageTable } from "@landfall/client/storage/port";
+import {
+  type Fence,
+  type StorageChange,
+  type StorageTable,
+  storageTables,
+} from "@landfall/client/storage/port";
 import type { ClientData } from "./client-tables.js";
 import type { ClientProcess } from "./client-process.js";
 
@@ -10,12 +15,20 @@ export interface CrashTail {
   readonly tears?: (changes: number) => number;
 }
 
+/** Some of the tables, a bit for each. */
+export type TableSet = number;
+
+export const noTables: TableSet = 0;
+export const everyTable: TableSet = 2 ** storageTables.length - 1;
+
+export const setOf = (table: StorageTable): TableSet => 1 << storageTables.indexOf(table);
+
 /** A call on an account's data that has not answered yet. */
 export interface AccountCall {
   readonly process: ClientProcess;
   /** Tables that it looks at, and that it changes. */
-  readonly reads: ReadonlySet<StorageTable>;
-  readonly writes: ReadonlySet<StorageTable>;
+  readonly reads: TableSet;
+  readonly writes: TableSet;
   /** What it is to write, for a crash in the middle of it. */
   readonly commit?: { readonly changes: readonly StorageChange[]; readonly fence: Fence | undefined };
   /** Carries it out when its turn has come, and calls back when it is over. */
@@ -28,14 +41,9 @@ interface Waiting {
   begun: boolean;
 }
 
-const meets = (x: ReadonlySet<StorageTable>, y: ReadonlySet<StorageTable>): boolean => {
-  for (const table of x) if (y.has(table)) return true;
-  return false;
-};
-
 /** Whether two calls have to keep their order. */
 const touch = (x: AccountCall, y: AccountCall): boolean =>
-  meets(x.writes, y.writes) || meets(x.writes, y.reads) || meets(x.reads, y.writes);
+  ((x.writes & (y.writes | y.reads)) | (x.reads & y.writes)) !== 0;
 
 /**
  * The calls of all processes on one account, each begun when those before it that share a table with it are over,

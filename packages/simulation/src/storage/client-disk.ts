@@ -4,10 +4,10 @@ import {
   type StorageValue,
   storageTables,
 } from "@landfall/client/storage/port";
-import { CallCount, type CallPorts } from "./call-gate.js";
+import { CallCount } from "./call-gate.js";
 import { type ClientPlace, MemoryPlace } from "./client-place.js";
 import { AccountQueue, type CrashTail } from "./account-queue.js";
-import { type ClientCallKind, ClientProcess } from "./client-process.js";
+import { type ClientDiskPorts, ClientProcess } from "./client-process.js";
 import { type ValueMode, copyOf } from "./value-mode.js";
 
 export interface ClientDiskOptions {
@@ -39,6 +39,10 @@ export interface Eviction {
  */
 export class ClientDisk {
   readonly calls = new CallCount();
+  /** What is on it cannot be read, and nobody can open it. */
+  isTorn = false;
+  /** Hears what an account had on it that its app has forgotten. */
+  forgotten: ((gone: ClientImage) => void) | undefined;
   readonly #accounts = new Map<string, AccountQueue>();
   readonly #processes = new Set<ClientProcess>();
 
@@ -48,7 +52,7 @@ export class ClientDisk {
   ) {}
 
   /** Starts a process on it: its storages come from the `factory` of what this gives. */
-  start(ports: CallPorts<ClientCallKind> = {}): ClientProcess {
+  start(ports: ClientDiskPorts = {}): ClientProcess {
     const process = new ClientProcess(this, ports, (tail) => {
       this.#processes.delete(process);
       for (const account of this.#accounts.values()) account.dropAll(process, tail);
@@ -74,8 +78,10 @@ export class ClientDisk {
   }
 
   remove(name: string): void {
+    const gone = this.forgotten ? this.snapshot().filter(({ account }) => account === name) : [];
     this.account(name).lose("was deleted");
     this.place.remove(name);
+    this.forgotten?.(gone);
   }
 
   /** Takes data away, as a browser does that needs room. Handles become `lost`. @returns what is gone. */

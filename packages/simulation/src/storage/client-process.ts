@@ -4,18 +4,37 @@ import {
   FencedError,
   type StorageChange,
   StorageError,
-  type StorageTable,
-  storageTables,
 } from "@landfall/client/storage/port";
-import type { AccountCall, AccountQueue, CrashTail } from "./account-queue.js";
+import type { MaybePromise } from "@landfall/server/maybe-promise";
+import {
+  type AccountCall,
+  type CrashTail,
+  type TableSet,
+  everyTable,
+  noTables,
+  setOf,
+} from "./account-queue.js";
 import { CallGate, type CallPorts, type Refusals, never } from "./call-gate.js";
 import type { ClientDisk } from "./client-disk.js";
 import type { ClientData } from "./client-tables.js";
 
 export type ClientCallKind = "open" | "entries" | "get" | "commit" | "spaces" | "destroy";
 
-const none: ReadonlySet<StorageTable> = new Set();
-const every: ReadonlySet<StorageTable> = new Set(storageTables);
+/** How calls come to the disk, and their answers back. */
+export interface Carrier {
+  /** In the order of the calls. */
+  there(call: () => void): void;
+  back(kind: ClientCallKind | "close", answer: () => void): void;
+}
+
+export interface ClientDiskPorts extends CallPorts<ClientCallKind> {
+  /** Both ways take no time, unless given. */
+  readonly carrier?: Carrier;
+  /** Is told what is to be written, when that comes to the disk. */
+  readonly commits?: (changes: readonly StorageChange[]) => void;
+}
+
+const atOnce: Carrier = { there: (call) => call(), back: (_, answer) => answer() };
 
 const refuse = (code: StorageError["code"], message: string) => (): never => {
   throw new StorageError(code, message);
@@ -41,13 +60,13 @@ export class ClientProcess {
   /** @param ended is told at the very moment. */
   constructor(
     private readonly disk: ClientDisk,
-    ports: CallPorts<ClientCallKind>,
+    private readonly ports: ClientDiskPorts,
     ended: (tail: CrashTail) => void,
   ) {
     this.#gate = new CallGate(ports, disk.calls, () => ended(this.#tail));
     this.factory = {
       kind: "indexeddb",
-      open: (name) => this.#alone("open", () => this.#handle(name)),
+      open: (name) => this.#alone("open", () => (disk.isTorn ? refusals.open.fail() : this.#handle(name))),
       destroy: (name) => this.#alone("destroy", () => disk.remove(name)),
     };
   }
@@ -67,14 +86,25 @@ export class ClientProcess {
     return this.#atGate?.call === call ? this.#atGate.at : undefined;
   }
 
-  #alone<T>(kind: "open" | "destroy", run: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      try {
-        Promise.resolve(this.#gate.pass(kind, run, refusals[kind])).then(resolve, reject);
-      } catch (error) {
-        reject(error instanceof Error ? error : new Error(String(error)));
-      }
+  /** Sends a call to the disk. A dead process hears nothing of it. */
+  #send<T>(kind: ClientCallKind | "close", work: (answer: Answer<T>) => void): Promise<T> {
+    if (this.isDead) return never;
+    const { carrier = atOnce } = this.ports;
+    return new Promise<T>((resolve, reject) => {
+      const answer: Answer<T> = {
+        gives: (value) => carrier.back(kind, () => resolve(value)),
+        fails: (error) =>
+          carrier.back(kind, () => reject(error instanceof Error ? error : new Error(String(error)))),
+      };
+      carrier.there(() => {
+        if (!this.isDead) answering(answer, () => work(answer));
+      });
     });
+  }
+
+  /** A call that waits for no other. */
+  #alone<T>(kind: "open" | "destroy", run: () => T): Promise<T> {
+    return this.#send<T>(kind, (answer) => give(answer, this.#gate.pass(kind, run, refusals[kind])));
   }
 
   #handle(name: string): ClientStorage {
@@ -86,30 +116,38 @@ export class ClientProcess {
       if (account.era !== era)
         throw new StorageError("lost", `The storage ${account.ending}. Open it again.`);
     };
-    const ask = <T>(kind: ClientCallKind, on: On, run: (data: ClientData) => T): Promise<T> =>
-      this.#ask(account, kind, on, assertUsable, run);
-    const { disk } = this;
+    const add = <T>(kind: ClientCallKind, on: On, run: (data: ClientData) => T, answer: Answer<T>): void =>
+      account.add(this.#callOf(kind, on, assertUsable, run, answer));
+    const read = <T>(kind: ClientCallKind, reads: TableSet, run: (data: ClientData) => T): Promise<T> =>
+      this.#send<T>(kind, (answer) => add(kind, { reads, writes: noTables }, run, answer));
+    const { disk, ports } = this;
     return {
       kind: "indexeddb",
       persistent: true,
       entries: (table, space) =>
-        ask("entries", { reads: new Set([table]), writes: none }, (data) =>
+        read("entries", setOf(table), (data) =>
           data.entries(table, space).map((entry) => ({ ...entry, value: disk.hold(entry.value) })),
         ),
       get: (table, space, a, b = "") =>
-        ask("get", { reads: new Set([table]), writes: none }, (data) =>
-          disk.hold(data.get(table, space, a, b)),
-        ),
-      spaces: () => ask("spaces", { reads: every, writes: none }, (data) => data.spaces()),
-      commit: async (changes, fence) => {
-        if (this.isDead) return never;
-        assertUsable();
-        const commit = { changes: this.#take(changes), fence };
-        const writes = new Set(commit.changes.map(({ table }) => table));
-        const reads = fence ? new Set<StorageTable>(["meta"]) : none;
-        return ask("commit", { reads, writes, commit }, (data) => data.commit(commit.changes, fence));
-      },
-      close: async () => void (closed = true),
+        read("get", setOf(table), (data) => disk.hold(data.get(table, space, a, b))),
+      spaces: () => read("spaces", everyTable, (data) => data.spaces()),
+      commit: (given, fence) =>
+        this.#send<void>("commit", (answer) => {
+          ports.commits?.(given);
+          assertUsable();
+          const changes = this.#take(given);
+          const on = {
+            reads: fence ? setOf("meta") : noTables,
+            writes: changes.reduce((tables, { table }) => tables | setOf(table), noTables),
+            commit: { changes, fence },
+          };
+          add("commit", on, (data) => data.commit(changes, fence), answer);
+        }),
+      close: () =>
+        this.#send<void>("close", ({ gives }) => {
+          closed = true;
+          gives();
+        }),
     };
   }
 
@@ -127,53 +165,66 @@ export class ClientProcess {
     }
   }
 
-  /** Puts a call in its account's queue. A dead process hears nothing of it. */
-  #ask<T>(
-    account: AccountQueue,
+  /** What stands in an account's queue for a call. */
+  #callOf<T>(
     kind: ClientCallKind,
     on: On,
     assertUsable: () => void,
     run: (data: ClientData) => T,
-  ): Promise<T> {
-    if (this.isDead) return never;
-    return new Promise<T>((resolve, reject) => {
-      const call: AccountCall = {
-        ...on,
-        process: this,
-        begin: (data, over) => {
-          const end = (settle: () => void): void => {
+    { gives, fails }: Answer<T>,
+  ): AccountCall {
+    const call: AccountCall = {
+      ...on,
+      process: this,
+      begin: (data, over) => {
+        const answer: Answer<T> = {
+          gives: (value) => {
             if (this.isDead) return;
             over();
-            settle();
-          };
-          const rejected = (error: unknown): void => end(() => reject(asStorageError(error)));
-          const atGate = (this.#atGate = { call, at: "before" as "before" | "after" });
-          try {
-            const going = this.#gate.pass(
-              kind,
-              () => {
-                assertUsable();
-                const value = run(data());
-                atGate.at = "after";
-                return value;
-              },
-              refusals[kind],
-            );
-            if (going instanceof Promise) going.then((value) => end(() => resolve(value)), rejected);
-            else end(() => resolve(going));
-          } catch (error) {
-            rejected(error);
-          } finally {
-            this.#atGate = undefined;
-          }
-        },
-      };
-      account.add(call);
-    });
+            gives(value);
+          },
+          fails: (error) => {
+            if (this.isDead) return;
+            over();
+            fails(asStorageError(error));
+          },
+        };
+        const atGate = (this.#atGate = { call, at: "before" as "before" | "after" });
+        const pass = (): T => {
+          assertUsable();
+          const value = run(data());
+          atGate.at = "after";
+          return value;
+        };
+        answering(answer, () => give(answer, this.#gate.pass(kind, pass, refusals[kind])));
+        this.#atGate = undefined;
+      },
+    };
+    return call;
   }
 }
 
 type On = Pick<AccountCall, "reads" | "writes" | "commit">;
+
+/** What settles a call; either comes once. */
+interface Answer<T> {
+  readonly gives: (value: T) => void;
+  readonly fails: (error: unknown) => void;
+}
+
+function give<T>({ gives, fails }: Answer<T>, value: MaybePromise<T>): void {
+  if (value instanceof Promise) value.then(gives, fails);
+  else gives(value);
+}
+
+/** Does what a call is answered by; where that throws, the call fails. */
+function answering<T>({ fails }: Answer<T>, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    fails(error);
+  }
+}
 
 function asStorageError(error: unknown): Error {
   if (error instanceof StorageError || error instanceof FencedError) return error;

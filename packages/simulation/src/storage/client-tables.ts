@@ -64,17 +64,20 @@ export class ClientTables implements ClientData {
   commit(changes: readonly StorageChange[], fence: Fence | undefined): void {
     if (fence) checkFence(fence, this.get("meta", fence.space, termName, ""));
     const { maxBytes } = this.room;
-    const before = maxBytes === undefined ? 0 : this.#bytes();
+    if (maxBytes === undefined) {
+      for (const change of changes) this.#make(change, undefined);
+      return;
+    }
+    const before = this.#bytes();
     const undo: (() => void)[] = [];
     for (const change of changes) this.#make(change, undo);
-    if (maxBytes === undefined) return;
     const after = this.#bytes();
     if (after <= maxBytes || after <= before) return;
     for (const step of undo.reverse()) step();
     throw new StorageError("full", "Nothing was written: no room is left. Free some space.");
   }
 
-  #make(change: StorageChange, undo: (() => void)[]): void {
+  #make(change: StorageChange, undo: (() => void)[] | undefined): void {
     const { table, space, a } = change;
     if (change.type === "put")
       return this.#set(table, space, change.a, change.b, { value: change.value }, undo);
@@ -99,16 +102,21 @@ export class ClientTables implements ClientData {
     undo: (() => void)[] | undefined,
   ): void {
     const spaces = this.#table(table);
-    const of = spaces.get(space) ?? new Map<string, Map<string, StorageValue>>();
-    const values = of.get(a) ?? new Map<string, StorageValue>();
-    const before = values.has(b) ? { value: values.get(b) } : undefined;
-    undo?.push(() => this.#set(table, space, a, b, before, undefined));
-    if (put) values.set(b, put.value);
-    else values.delete(b);
-    if (values.size > 0) of.set(a, values);
-    else of.delete(a);
-    if (of.size > 0) spaces.set(space, of);
-    else spaces.delete(space);
+    let of = spaces.get(space);
+    let values = of?.get(a);
+    if (undo) {
+      const before = values?.has(b) ? { value: values.get(b) } : undefined;
+      undo.push(() => this.#set(table, space, a, b, before, undefined));
+    }
+    if (put) {
+      if (!of) spaces.set(space, (of = new Map()));
+      if (!values) of.set(a, (values = new Map()));
+      values.set(b, put.value);
+    } else if (of && values) {
+      values.delete(b);
+      if (values.size === 0) of.delete(a);
+      if (of.size === 0) spaces.delete(space);
+    }
   }
 
   #table(table: StorageTable): Map<string, SpaceEntries> {

@@ -38,9 +38,9 @@ export function gatedConnection(inner: GroupConnection, gate: CallGate<ServerCal
       assertAlive();
       return gate.untilTheEnd(gate.pass("begin", () => inner.begin(), refusals));
     },
-    batch(space, commitModifiedAt) {
+    batch(space, commitModifiedAt, place) {
       assertAlive();
-      return inner.batch(space, commitModifiedAt);
+      return inner.batch(space, commitModifiedAt, place);
     },
     keep() {
       assertAlive();
@@ -190,8 +190,7 @@ function gatedSnapshot(inner: Snapshot, gate: CallGate<ServerCallKind>): Snapsho
   const pass = <T>(kind: Asked<Snapshot>, run: () => MaybePromise<T>): MaybePromise<T> =>
     gate.pass<T>(`read:${kind}`, run, { fail: broken });
   return {
-    space: (space, user) => pass("space", () => inner.space(space, user)),
-    domains: (space) => pass("domains", () => inner.domains(space)),
+    space: (space, user, device) => pass("space", () => inner.space(space, user, device)),
     writer: (space, generation, device, user) =>
       pass("writer", () => inner.writer(space, generation, device, user)),
     generations: (space) => pass("generations", () => inner.generations(space)),

@@ -1,4 +1,4 @@
-import type { BatchTransaction, GroupConnection } from "@landfall/server/storage/group-commit";
+import type { BatchPlace, BatchTransaction, GroupConnection } from "@landfall/server/storage/group-commit";
 import { MemoryTransaction } from "./memory-transaction.js";
 import { type CommitLog, type ServerStore, undoAll } from "./server-store.js";
 import type { SpaceTables, Undo } from "./space-tables.js";
@@ -7,6 +7,9 @@ import type { SpaceTables, Undo } from "./space-tables.js";
 export function fullError(): Error {
   return Object.assign(new Error("database or disk is full"), { errcode: 13 });
 }
+
+/** Like SQLite's own error for a savepoint or a commit in a transaction that it has rolled back by itself. */
+const goneError = (message: string): Error => Object.assign(new Error(message), { errcode: 1 });
 
 /** Keeps what a reader began on, while commits go on. */
 export interface OpenView {
@@ -40,11 +43,11 @@ export class MemoryConnection implements GroupConnection {
     this.#isGone = false;
   }
 
-  batch(space: string, commitModifiedAt: number | undefined): BatchTransaction {
+  batch(space: string, commitModifiedAt: number | undefined, { isLast }: BatchPlace): BatchTransaction {
     const log: Undo[] = [];
     const tables = this.store.tables(space);
     this.#batch = { space, log, bytes: tables.bytes };
-    return new MemoryTransaction(tables, log, commitModifiedAt, () => this.#checkRoom(tables));
+    return new MemoryTransaction(tables, log, commitModifiedAt, isLast, () => this.#checkRoom(tables));
   }
 
   keep(): void {
@@ -58,14 +61,14 @@ export class MemoryConnection implements GroupConnection {
   }
 
   undo(): void {
-    if (this.#isGone) throw new Error("no such savepoint: batch");
+    if (this.#isGone) throw goneError("no such savepoint: batch");
     const batch = this.#batch;
     this.#batch = undefined;
     if (batch) undoAll(this.store.tables(batch.space), batch.log);
   }
 
   commit(): void {
-    if (this.#isGone) throw new Error("cannot commit - no transaction is active");
+    if (this.#isGone) throw goneError("cannot commit - no transaction is active");
     for (const space of this.#open.keys()) {
       for (const { kept } of this.views) if (!kept.has(space)) kept.set(space, this.#committed(space));
     }

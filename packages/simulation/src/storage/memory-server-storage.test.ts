@@ -117,7 +117,7 @@ async function run(transaction: SpaceTransaction, { space, user, steps, fails }:
       });
       await transaction.save({
         space: { ...state, head, modifiedAt: head * 10 },
-        domains: [{ domain: "a", head, count: head, sum: "0".repeat(32), horizon: 0 }],
+        domains: ["a", "b"].map((domain) => ({ domain, head, count: head, sum: "0".repeat(32), horizon: 0 })),
         writer: {
           device,
           user: name,
@@ -153,7 +153,10 @@ async function run(transaction: SpaceTransaction, { space, user, steps, fails }:
       );
     } else if (each.do === "lookup") {
       const entry = lookupOf(each.key);
-      await transaction.save(each.there ? { lookupsAdded: [entry] } : { lookupsRemoved: [entry] });
+      await transaction.save({
+        domains: [{ domain: "a", head: state.head, count: 0, sum: "0".repeat(32), horizon: 0 }],
+        ...(each.there ? { lookupsAdded: [entry] } : { lookupsRemoved: [entry] }),
+      });
       read.push(await transaction.lookup("a", "n", ["v0", "v1", "v2"]));
     } else if (each.do === "member") {
       await transaction.saveMember({ user: `u${each.user}`, role: each.role, since: state.head });
@@ -197,7 +200,6 @@ async function dump(snapshot: Snapshot): Promise<unknown> {
     const expired = contents.writers.map((writer) => writer.expired);
     spaces.push({
       space: await snapshot.space(space, "u0"),
-      domains: await snapshot.domains(space),
       generations: await snapshot.generations(space),
       members: await snapshot.members(space),
       writers: [

@@ -1,5 +1,5 @@
 import type {
-  DomainState,
+  FoundSpace,
   GenerationStart,
   MemberState,
   Page,
@@ -28,15 +28,8 @@ export class MemorySnapshot implements Snapshot {
     private readonly tablesOf: (space: string) => SpaceTables | undefined,
   ) {}
 
-  space(space: string, user: string): ReturnType<Snapshot["space"]> {
-    const tables = this.tablesOf(space);
-    if (!tables?.state) return undefined;
-    const member = tables.members.get(user);
-    return { state: tables.state, role: member ? (member.role ?? "former") : undefined };
-  }
-
-  domains(space: string): readonly DomainState[] {
-    return this.tablesOf(space)?.domainList() ?? [];
+  space(space: string, user: string, device = ""): FoundSpace | undefined {
+    return this.tablesOf(space)?.found(user, device);
   }
 
   writer(space: string, generation: string, device: string, user: string): WriterState | undefined {

@@ -30,6 +30,7 @@ export class MemoryTransaction implements BatchTransaction {
     private readonly tables: SpaceTables,
     private readonly log: Undo[],
     private readonly commitModifiedAt: number | undefined,
+    private readonly isLast: boolean,
     private readonly checkRoom: () => void,
   ) {}
 
@@ -44,21 +45,13 @@ export class MemoryTransaction implements BatchTransaction {
 
   open(device: string, user: string): OpenedSpace | undefined {
     return this.#use(() => {
-      const { state, members } = this.tables;
-      if (!state) return undefined;
-      this.#generation = state.generation;
-      this.#openedAt = this.#savedAt = state.modifiedAt;
-      const key = { generation: state.generation, device, user };
-      const writer = this.tables.writer(key);
-      this.#writer = writer && key;
-      const member = members.get(user);
-      return {
-        state,
-        role: member ? (member.role ?? "former") : undefined,
-        domains: this.tables.domainList(),
-        writer,
-        commitModifiedAt: this.commitModifiedAt,
-      };
+      const found = this.tables.found(user, device);
+      if (!found) return undefined;
+      const { generation, modifiedAt } = found.state;
+      this.#generation = generation;
+      this.#openedAt = this.#savedAt = modifiedAt;
+      this.#writer = found.writer && { generation, device, user };
+      return { ...found, commitModifiedAt: this.commitModifiedAt, isLast: this.isLast };
     });
   }
 

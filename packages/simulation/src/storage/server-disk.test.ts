@@ -144,7 +144,7 @@ describe.each(kinds)("%s", (_, makeDisk) => {
         }
         await storage.read(async (snapshot) => {
           await snapshot.members("s1");
-          await snapshot.domains("s1");
+          await snapshot.spaces();
         });
       };
       await isSettled(life());

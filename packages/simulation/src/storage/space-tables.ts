@@ -1,5 +1,6 @@
 import type {
   DomainState,
+  FoundSpace,
   GenerationStart,
   HeldLookup,
   KnownEvent,
@@ -71,6 +72,16 @@ export class SpaceTables {
     let found = this.#records.get(domain);
     if (!found) this.#records.set(domain, (found = new DomainRecords()));
     return found;
+  }
+
+  /** The space as a device of a user finds it. */
+  found(user: string, device: string): FoundSpace | undefined {
+    const { state } = this;
+    if (!state) return undefined;
+    const member = this.members.get(user);
+    const role = member ? (member.role ?? "former") : undefined;
+    const writer = this.writer({ generation: state.generation, device, user });
+    return { state, role, domains: this.domainList(), writer };
   }
 
   domainList(): DomainState[] {

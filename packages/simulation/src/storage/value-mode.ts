@@ -13,6 +13,6 @@ export function copyOf(value: StorageValue, mode: ValueMode): StorageValue {
 
 function freeze(value: unknown): void {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
+  for (const name in value) freeze((value as { readonly [name: string]: unknown })[name]);
   Object.freeze(value);
-  for (const part of Object.values(value)) freeze(part);
 }

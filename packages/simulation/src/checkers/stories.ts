@@ -1,0 +1,200 @@
+import type { Stamp } from "@landfall/protocol";
+import type { Commit, Entry, History, Issue, View } from "../history.js";
+import type { Branch, Lineage } from "../model/lineage.js";
+import { tabOf } from "./checker.js";
+import { SharedOutboxes } from "./shared-outboxes.js";
+
+const never = Number.POSITIVE_INFINITY;
+
+/** What the run tells of one event, apart from what each history decided. */
+export interface EventStory {
+  readonly issue: Issue;
+  readonly position: number;
+  /** The process that wrote it. */
+  readonly writer: string;
+  /** Seqs under which a device has sent it, each from where in the entries on. */
+  readonly sends: {
+    readonly position: number;
+    readonly seq: number;
+    readonly device: string;
+    readonly generation: string | undefined;
+  }[];
+  /** Where each process was told of its outcome, by tab and run. */
+  readonly settled: Map<string, number>;
+  /** Where each process's inbox first told of it, by tab and run; and where the first of all did. */
+  readonly boxed: Map<string, number>;
+  boxedAt: number;
+  shownAt: number;
+  /** Where a server first decided it, in any history. */
+  decidedAt: number;
+  /**
+   * Where the first record that it changes was refused its create, which it then stands on: the device gives it up by
+   * itself when it is told. What was written after that is another matter.
+   */
+  givenUpAt: number;
+  readonly isOffer: boolean;
+  /** The history that its space had when it was written. */
+  readonly writtenTo: Branch | undefined;
+}
+
+/** What lay in an outbox when a process opened it, and where that was. */
+export interface Begun {
+  readonly position: number;
+  readonly events: readonly EventStory[];
+}
+
+/** Whether anybody was told of the outcome of an event before that. */
+const toldBefore = ({ settled, boxed }: EventStory, position: number): boolean =>
+  [...settled.values(), ...boxed.values()].some((toldAt) => toldAt < position);
+
+/** What a run tells of all its events, and of who may know of them. */
+export class Stories {
+  readonly shared = new SharedOutboxes();
+  readonly #stories = new Map<Stamp, EventStory>();
+  /** By tab, run and space. */
+  readonly #begun = new Map<string, { readonly position: number; readonly events: readonly Stamp[] }>();
+  readonly #ended = new Map<string, number>();
+  /** Where a create was refused first, by device, space and record. */
+  readonly #refusedCreates = new Map<string, { readonly position: number; readonly by: EventStory }>();
+  /** Events written on each device in each space, in order. */
+  readonly #written = new Map<string, EventStory[]>();
+  /** Where each device was told last that a space was wiped, by device and space. */
+  readonly #heardOfWipe = new Map<string, number>();
+
+  constructor(
+    { entries }: History,
+    readonly lineage: Lineage,
+  ) {
+    for (const [position, entry] of entries.entries()) this.#take(entry, position);
+    for (const story of this.#stories.values()) {
+      story.boxedAt = Math.min(never, ...story.boxed.values());
+      story.decidedAt = this.#decidedAt(story.issue);
+      story.givenUpAt = this.#givenUpAt(story);
+    }
+  }
+
+  begun(tab: string, space: string): Begun {
+    const { position, events } = this.#begun.get(`${tab} ${space}`) ?? { position: 0, events: [] };
+    return { position, events: events.flatMap((event) => this.#stories.get(event) ?? []) };
+  }
+
+  /** Events written on the device of a view in its space, in order. */
+  written({ device, space }: View): readonly EventStory[] {
+    return this.#written.get(`${device} ${space}`) ?? [];
+  }
+
+  /** Where a process ended. */
+  endOf(tab: string): number {
+    return this.#ended.get(tab) ?? never;
+  }
+
+  heardOfWipeAt({ device, space }: View): number {
+    return this.#heardOfWipe.get(`${device} ${space}`) ?? never;
+  }
+
+  #take(entry: Entry, position: number): void {
+    switch (entry.type) {
+      case "issue":
+        return this.#issue(entry, position);
+      case "offered":
+        if (!this.#stories.has(entry.event)) this.#issue({ ...entry, type: "issue" }, position);
+        return;
+      case "cloned":
+        return this.shared.copied(entry, position);
+      case "storageFault":
+        if (entry.how === "older") this.shared.fellBack(entry.device, position);
+        return;
+      case "report":
+        if (entry.code === "device_forked") this.shared.forked(entry.device, position);
+        if (entry.code === "wiped")
+          for (const space of this.lineage.branches.keys())
+            if (entry.message.includes(` ${space} `))
+              this.#heardOfWipe.set(`${entry.device} ${space}`, position);
+        return;
+      case "started":
+        for (const [space, events] of Object.entries(entry.outbox))
+          this.#begun.set(`${tabOf(entry)} ${space}`, { position, events });
+        return this.shared.started(entry);
+      case "commit":
+        return this.#commit(entry, position);
+      case "ended":
+        this.#ended.set(tabOf(entry), position);
+        return;
+      case "shown": {
+        const story = this.#stories.get(entry.event);
+        if (story) story.shownAt = Math.min(story.shownAt, position);
+        return;
+      }
+      case "settled":
+        this.#stories.get(entry.event)?.settled.set(tabOf(entry), position);
+        return;
+      case "inbox":
+        for (const { event, kind } of entry.items) {
+          const boxed = event === undefined ? undefined : this.#stories.get(event)?.boxed;
+          if (kind !== "superseded" && boxed && !boxed.has(tabOf(entry))) boxed.set(tabOf(entry), position);
+        }
+        return;
+      case "request":
+        for (const { events, generation } of entry.spaces)
+          for (const { id, seq } of events)
+            this.#stories.get(id)?.sends.push({ position, seq, device: entry.device, generation });
+        return;
+      default:
+    }
+  }
+
+  #issue(issue: Issue, position: number): void {
+    const story: EventStory = {
+      issue,
+      position,
+      writer: tabOf(issue),
+      sends: [],
+      settled: new Map(),
+      boxed: new Map(),
+      boxedAt: never,
+      shownAt: never,
+      decidedAt: never,
+      givenUpAt: never,
+      isOffer: issue.ops?.[0]?.op === "offer",
+      writtenTo: this.lineage.standing(issue.space, position),
+    };
+    this.#stories.set(issue.event, story);
+    const place = `${issue.device} ${issue.space}`;
+    const written = this.#written.get(place);
+    if (written) written.push(story);
+    else this.#written.set(place, [story]);
+  }
+
+  /** Takes down which creates a commit has refused. */
+  #commit({ space, decided }: Commit, position: number): void {
+    for (const { status, event } of decided) {
+      const by = status === "rejected" && event !== undefined ? this.#stories.get(event) : undefined;
+      for (const op of by?.issue.ops ?? []) {
+        if (!by || op.op !== "create") continue;
+        const name = `${by.issue.device} ${space} ${op.domain}/${op.key}`;
+        if (!this.#refusedCreates.has(name)) this.#refusedCreates.set(name, { position, by });
+      }
+    }
+  }
+
+  #decidedAt({ space, event }: Issue): number {
+    const positions = (this.lineage.branches.get(space) ?? []).map((branch) => {
+      const index = branch.indexOf(event);
+      const decided = index === undefined ? branch.decisionOn(event) : branch.eventAt(index);
+      return decided?.position ?? never;
+    });
+    return Math.min(never, ...positions);
+  }
+
+  #givenUpAt({ issue: { device, space, ops = [] }, position }: EventStory): number {
+    let first = never;
+    if (this.#refusedCreates.size === 0) return first;
+    for (const op of ops) {
+      for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) {
+        const refusal = this.#refusedCreates.get(`${device} ${space} ${op.domain}/${key}`);
+        if (refusal && !toldBefore(refusal.by, position)) first = Math.min(first, refusal.position);
+      }
+    }
+    return first;
+  }
+}
