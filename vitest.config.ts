@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { plant } from "./tests/faults/plant.js";
+import { LongestFirst } from "./tests/support/longest-first.js";
 
 const packages = fileURLToPath(new URL("./packages/", import.meta.url));
 
@@ -21,8 +22,15 @@ export default defineConfig({
       "examples/*/src/**/*.test.{ts,tsx}",
     ],
     setupFiles: ["tests/support/seed.ts"],
-    testTimeout: 60_000,
+    // How long something may take before it counts as one that hangs, also on a machine with much else to do. No test
+    // measures time: how fast something is, `bench/` measures.
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     pool: "forks",
+    // A process of its own for each file costs as much as a third of all tests: they leave nothing behind instead.
+    isolate: false,
+    sequence: { sequencer: LongestFirst },
     maxWorkers: 2,
   },
 });

@@ -93,4 +93,4 @@ it("rules 2, 3 and 8: a client that is killed again and again while it pushes lo
   expect(summary?.head).toBe(names.length + 1);
   await reader.close();
   await server.close();
-}, 60_000);
+});

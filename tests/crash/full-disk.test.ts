@@ -35,7 +35,7 @@ it("rules 2, 3 and 8: a server whose file may not grow defers what it has no roo
   const { problems, acknowledged } = await full.end();
   expect(problems).toEqual([]);
   expect(acknowledged).toBeGreaterThan(40);
-}, 120_000);
+});
 
 const limitable = process.platform === "linux" && spawnSync("prlimit", ["--version"]).status === 0;
 

@@ -14,7 +14,7 @@ const pages = readFiles(["."], [".md"]).filter(({ path }) => hasPrograms(path));
 const programs = pages.flatMap(({ path, text }) => programsOf(path, text));
 const running = programs.filter(({ runs }) => runs);
 
-test("every example compiles", { timeout: 120_000 }, () => {
+test("every example compiles", () => {
   const empty = pages.filter(({ path }) => !programs.some(({ page }) => page === path));
   expect(empty).toEqual([]);
   expect(typeErrors(programs)).toEqual([]);
@@ -22,7 +22,6 @@ test("every example compiles", { timeout: 120_000 }, () => {
 
 test.each(running.map((program) => [program.page, program.path, program] as const))(
   "the program of %s, %s, runs, prints what it says and ends",
-  { timeout: 60_000 },
   async (_page, _path, program) => {
     const { code, printed, errors } = await runProgram(program, programs);
     expect({ code, errors, printed }).toEqual({ code: 0, errors: "", printed: program.prints });
@@ -35,7 +34,7 @@ test("the hello world of the README takes at most 25 lines and says no type", ()
   expect(hello?.text).not.toMatch(/\bas\b|: (string|boolean|number)\b|<\w+>/);
 });
 
-test("an example that is wrong is found, in its line", { timeout: 120_000 }, async () => {
+test("an example that is wrong is found, in its line", async () => {
   const page = [
     "# A page",
     "```ts run",

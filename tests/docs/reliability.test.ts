@@ -12,7 +12,7 @@ test("the table of promises is that of the checkers", () => {
   expect(rows).toEqual(checkers.map(({ name, rule, promise }) => `| \`${name}\` | ${rule} | ${promise} |`));
 });
 
-test("a seed is replayed as the page says: the same seed is the same run", { timeout: 120_000 }, () => {
+test("a seed is replayed as the page says: the same seed is the same run", () => {
   const [command] = page.match(/npm run sim -- --seed \d+/) ?? [""];
   const seed = command.split(" ").at(-1) as string;
   const hash = (): string | undefined =>

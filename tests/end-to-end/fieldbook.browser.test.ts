@@ -11,6 +11,9 @@ import { needs } from "../support/require.js";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+/** How long a page may take before it counts as one that hangs; how fast it is, `bench/` measures. */
+const hangMs = 30_000;
+
 /** What people see, by the names that they see. */
 const bar = (page: Page): Locator => page.getByRole("button", { name: /^Sync status/ });
 const offlineSwitch = (page: Page): Locator => page.getByRole("switch", { name: "Work offline" });
@@ -49,7 +52,7 @@ needs("chromium")("Fieldbook", () => {
       profiles.push(profile);
       browsers.set(person, await launch(profile));
     }
-  }, 60_000);
+  });
 
   afterAll(async () => {
     for (const browser of browsers.values()) await browser.close();
@@ -75,7 +78,7 @@ needs("chromium")("Fieldbook", () => {
       viewport: { width: 1280, height: 800 },
       locale: "en-GB",
     });
-    browser.setDefaultTimeout(10_000);
+    browser.setDefaultTimeout(hangMs);
     browser.on("page", (page) => page.on("pageerror", (error) => errors.push(error.stack ?? String(error))));
     return browser;
   }
@@ -264,15 +267,18 @@ needs("chromium")("Fieldbook", () => {
 
   test("axe finds nothing serious, in the light and in the dark, on a desk and on a phone", async () => {
     async function check(page: Page, where: string): Promise<void> {
-      for (const colorScheme of ["light", "dark"] as const) {
-        for (const viewport of [
-          { width: 1280, height: 800 },
-          { width: 390, height: 844 },
-        ]) {
+      // axe reads the page once for each width; of the dark only the colours are different.
+      await page.evaluate(axeSource);
+      for (const viewport of [
+        { width: 1280, height: 800 },
+        { width: 390, height: 844 },
+      ]) {
+        await page.setViewportSize(viewport);
+        for (const colorScheme of ["light", "dark"] as const) {
           await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-          await page.setViewportSize(viewport);
+          const only = colorScheme === "dark" ? `, runOnly: ["color-contrast"]` : "";
           const { violations } = await page.evaluate<AxeResults>(
-            `${axeSource}; axe.run(document, { resultTypes: ["violations"] })`,
+            `axe.run(document, { resultTypes: ["violations"]${only} })`,
           );
           const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
           const found = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
@@ -311,5 +317,5 @@ needs("chromium")("Fieldbook", () => {
     await button(bob, "Sign out").click();
     await heading(bob, "Fieldbook").waitFor();
     await check(bob, "the sign-in");
-  }, 40_000);
+  });
 });

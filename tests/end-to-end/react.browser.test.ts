@@ -60,7 +60,7 @@ needs("chromium")("React in a browser", () => {
     browser = await launchChromium(profile);
     tab = browser.pages()[0] ?? (await browser.newPage());
     tab.on("pageerror", (error) => errors.push(String(error)));
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await browser?.close();

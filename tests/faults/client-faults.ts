@@ -16,6 +16,11 @@ const world = {
 };
 const installation = (title: string): Fault["test"] => ({ file: "tests/faults/installation.test.ts", title });
 const generations = (title: string): Fault["test"] => ({ file: "tests/faults/generations.test.ts", title });
+const renumbered = {
+  file: "packages/client/src/space/outbox.test.ts",
+  title:
+    "after a fork every event says under which device it was or may have been sent, the first one of several",
+};
 const mending = "packages/client/src/space/mending.ts";
 const mended = (title: string): Fault["test"] => ({
   file: "packages/client/src/space/mending.test.ts",
@@ -33,9 +38,9 @@ export const clientFaults: readonly Fault[] = [
     name: "write-moves-base",
     rule: "rule 1",
     file: session,
-    find: "putEvent(this.space, event)); const settled",
+    find: "putEvent(this.space, event)); return { id, saved",
     replace:
-      "putEvent(this.space, event), putMeta(this.space, { ...this.meta, head: this.meta.head + 1 })); const settled",
+      "putEvent(this.space, event), putMeta(this.space, { ...this.meta, head: this.meta.head + 1 })); return { id, saved",
     test: installation("writes a pending event and nothing else; to roll it back is to drop it"),
     why: "A replica believes that it has what no server ever confirmed.",
   },
@@ -141,8 +146,9 @@ export const clientFaults: readonly Fault[] = [
     name: "confirmed-forgotten-with-the-process",
     rule: "rule 5",
     file: session,
-    find: "...this.#confirm(settlement.confirmed).map((event) => putEvent(this.space, event)),",
-    replace: "",
+    find: "...settlement.changed.map((event) => putEvent(this.space, event)),",
+    replace:
+      "...settlement.changed.flatMap((event) => (event.confirmed ? [] : [putEvent(this.space, event)])),",
     test: world,
     why: "After a restart offline a write whose outcome was lost counts twice.",
   },
@@ -192,22 +198,80 @@ export const clientFaults: readonly Fault[] = [
     why: "What was deleted while the device was away stays on it.",
   },
   {
+    name: "restored-event-shown-twice",
+    rule: "rule 5",
+    file: "packages/client/src/space/settlement.ts",
+    find: "if (isHandled || event.restored) {",
+    replace: "if (isHandled || (event.restored && event.void)) {",
+    test: {
+      file: "tests/sync/recovery.test.ts",
+      title: "what the restored server has already of what is pending is never shown twice",
+    },
+    why: "After a restore a counter shows too much until every outcome has come again.",
+  },
+  {
+    name: "tab-keeps-rows-of-another-history",
+    rule: "rule 12",
+    file: session,
+    find: "now.version === row.version && now.modifiedAt === row.modifiedAt && sameContent(now, row)",
+    replace: "now.version === row.version",
+    test: {
+      file: "tests/sync/recovery.test.ts",
+      title: "a tab that does not lead shows the new history too, where a version has another content there",
+    },
+    why: "Tabs that do not lead show a record of the lost history for ever.",
+  },
+  {
+    name: "known-outbox-stalls",
+    rule: "rule 3",
+    file: "packages/client/src/loop/tracked-space.ts",
+    find: "scan, this.#acked]",
+    replace: "scan]",
+    test: {
+      file: "packages/client/src/loop/known-outbox.test.ts",
+      title: "an outbox that the server knows already, from a copy of the device, is settled at full speed",
+    },
+    why: "The copy of a device with a long outbox takes hours to get through it.",
+  },
+  {
+    name: "memory-called-saved",
+    rule: "rule 8",
+    file: session,
+    find: "if (refusal) throw refusal;",
+    replace: "",
+    test: {
+      file: "tests/sync/storage-loss.test.ts",
+      title: "memory stands in, says so, calls no write saved, and everything reaches the server",
+    },
+    why: "An app says that a write is safe on this device, and closing the page loses it.",
+  },
+  {
     name: "fork-without-was",
     rule: "rule 3",
     file: outbox,
-    find: "...(was ? { was } : {})",
-    replace: "...{}",
+    find: 'if (was) wire["was"] = was;',
+    replace: "",
     test: installation("the copy goes on as a new device; nothing is lost, doubled or refused"),
     why: "The copy's writes are refused as somebody else's.",
   },
   {
-    name: "fork-under-new-ids-of-place",
+    name: "fork-forgets-the-first-device",
     rule: "rule 3",
-    file: outbox,
-    find: "was: rest.was ?? { device, seq }",
-    replace: "was: { device, seq: seq + 1 }",
-    test: installation("the copy goes on as a new device; nothing is lost, doubled or refused"),
-    why: "The copy's writes are refused as somebody else's.",
+    file: "packages/client/src/replica/pending-event.ts",
+    find: "was: event.was ?? { device, seq }",
+    replace: "was: { device, seq }",
+    test: renumbered,
+    why: "The copy's writes are refused as somebody else's after a second fork.",
+  },
+  {
+    name: "fork-takes-unnumbered-for-unsent",
+    rule: "rule 3",
+    file: "packages/client/src/replica/pending-event.ts",
+    find: "return events.map(({ seq = next++, ...event }) => ({ ...event, was: event.was ?? { device, seq } }));",
+    replace:
+      "return events.map(({ seq, ...event }) => seq === undefined ? event : { ...event, was: event.was ?? { device, seq: next } });",
+    test: renumbered,
+    why: "What another copy of the installation has sent already is refused as somebody else's, although it stands.",
   },
   {
     name: "two-leaders-without-a-fence",
@@ -249,7 +313,7 @@ export const clientFaults: readonly Fault[] = [
     name: "rebase-forgets-scans",
     rule: "rule 5",
     file: rebase,
-    find: "if (rows.size > 0) for (const entry of events.scanning(domain)) initial.add(entry);",
+    find: "if (rows.size > 0) add(events.scanning(domain));",
     replace: "",
     test: rebaseModel,
     why: "An action that counted a domain keeps its old count.",
@@ -292,6 +356,42 @@ export const clientFaults: readonly Fault[] = [
     replace: "",
     test: world,
     why: "An edit that lost disappears, and nobody is told.",
+  },
+  {
+    name: "fork-found-twice-in-one-answer",
+    rule: "rule 3",
+    file: recovery,
+    find: "if (session.askedAs === session.context.device()) {",
+    replace: "{",
+    test: {
+      file: "tests/sync/clone.test.ts",
+      title: "a copy that finds itself out in two spaces of one answer becomes one new device, and goes on",
+    },
+    why: "A copy becomes as many new devices as it has spaces, and a person is told as often.",
+  },
+  {
+    name: "what-an-action-lost-is-cleared",
+    rule: "rule 9",
+    file: settlement,
+    find: 'choices: event.ops ? (["writeAgain", "dismiss"] as const) : (["dismiss"] as const),',
+    replace: 'choices: ["writeAgain", "dismiss"] as const,',
+    test: {
+      file: "tests/sync/inbox.test.ts",
+      title: "what an action lost of a record is told, and not cleared as if it had wanted that",
+    },
+    why: "Who writes again what an action had lost clears the field that somebody else wrote.",
+  },
+  {
+    name: "first-fetch-begins-again",
+    rule: "rule 5",
+    file: session,
+    find: "const { generation, cursors, scan } = staging;",
+    replace: "const { cursors, scan } = staging; const generation = undefined;",
+    test: {
+      file: "tests/sync/first-contact.test.ts",
+      title: "goes on where it was, in the same history",
+    },
+    why: "A first sync that is cut off, or broken off for a write, begins from nothing each time.",
   },
   {
     name: "inbox-kept-in-memory-only",
@@ -476,8 +576,8 @@ export const clientFaults: readonly Fault[] = [
     name: "ahead-without-its-predecessor",
     rule: "rule 7",
     file: "packages/client/src/space/requests.ts",
-    find: "this.#toRequest([last, ...chosen], cursors, {})",
-    replace: "this.#toRequest(chosen, cursors, {})",
+    find: "this.#toRequest([last, ...chosen], generation, cursors, {})",
+    replace: "this.#toRequest(chosen, generation, cursors, {})",
     test: {
       file: "tests/sync/ahead.test.ts",
       title: "what follows the events of a cloned installation waits until those are known",

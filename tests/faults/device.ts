@@ -126,6 +126,8 @@ export class Device {
     const device = this;
     return {
       storage: this.storage,
+      refusal: () => undefined,
+      leaving: () => false,
       rules: {
         domain: () => noRules,
         runAction: () => Promise.reject(new Error("There are no actions here.")),
@@ -188,7 +190,6 @@ export class Device {
     if (!flight) return;
     this.flight = undefined;
     await flight.cut();
-    this.session.broken();
   }
 
   /** Delivers the next piece of the answer, or all that is left of it. */

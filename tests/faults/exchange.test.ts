@@ -97,43 +97,39 @@ async function take(world: World, now: Step): Promise<void> {
 }
 
 describe("the exchange, in a world of three devices that lose answers, page, hear deltas and restart", () => {
-  it(
-    "rules 2, 3, 4, 5, 10: every view is a consistent cut, every write counts once, and all agree in the end",
-    { timeout: 120_000 },
-    async () => {
-      const seen = {
-        deltas: 0,
-        lost: 0,
-        resets: 0,
-        pages: 0,
-        checkpoints: 0,
-        omitted: 0,
-        duplicates: 0,
-        superseded: 0,
-        rejected: 0,
-      };
-      await fc.assert(
-        fc.asyncProperty(fc.array(step, { minLength: 40, maxLength: 140 }), async (steps) => {
-          const world = await World.make(3);
-          try {
-            for (const now of steps) {
-              await take(world, now);
-              if ("device" in now) world.checkAll(now.device);
-              expect(world.wrong).toEqual([]);
-            }
-            expect(await world.settle(), "the world comes to rest").toBe(true);
+  it("rules 2, 3, 4, 5, 10: every view is a consistent cut, every write counts once, and all agree in the end", async () => {
+    const seen = {
+      deltas: 0,
+      lost: 0,
+      resets: 0,
+      pages: 0,
+      checkpoints: 0,
+      omitted: 0,
+      duplicates: 0,
+      superseded: 0,
+      rejected: 0,
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 40, maxLength: 140 }), async (steps) => {
+        const world = await World.make(3);
+        try {
+          for (const now of steps) {
+            await take(world, now);
+            if ("device" in now) world.checkAll(now.device);
             expect(world.wrong).toEqual([]);
-            world.look();
-            for (const name of Object.keys(seen) as (keyof typeof seen)[]) seen[name] += world.seen[name];
-          } finally {
-            await world.close();
           }
-        }),
-        // Planted faults are looked for longer, and not in their smallest form.
-        isPlanted ? { numRuns: 1_000, endOnFailure: true } : { numRuns: 120 },
-      );
-      // What never happened was not tested.
-      for (const [name, count] of Object.entries(seen)) expect(count, name).toBeGreaterThan(0);
-    },
-  );
+          expect(await world.settle(), "the world comes to rest").toBe(true);
+          expect(world.wrong).toEqual([]);
+          world.look();
+          for (const name of Object.keys(seen) as (keyof typeof seen)[]) seen[name] += world.seen[name];
+        } finally {
+          await world.close();
+        }
+      }),
+      // Planted faults are looked for longer, and not in their smallest form.
+      isPlanted ? { numRuns: 1_000, endOnFailure: true } : { numRuns: 120 },
+    );
+    // What never happened was not tested.
+    for (const [name, count] of Object.entries(seen)) expect(count, name).toBeGreaterThan(0);
+  });
 });

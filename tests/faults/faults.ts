@@ -1,4 +1,5 @@
 import { clientFaults } from "./client-faults.js";
+import { deviceFaults } from "./device-faults.js";
 import type { Fault } from "./fault.js";
 import { operationsFaults } from "./operations-faults.js";
 import { protocolFaults } from "./protocol-faults.js";
@@ -9,5 +10,6 @@ export const faults: readonly Fault[] = [
   ...protocolFaults,
   ...serverFaults,
   ...clientFaults,
+  ...deviceFaults,
   ...operationsFaults,
 ];

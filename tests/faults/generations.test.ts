@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { SqliteStorage } from "@landfall/server/storage/sqlite";
 import { sqlite } from "@landfall/server/storage/sqlite";
 import { decodeText, reconcileAnswer } from "@landfall/protocol";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Device, type ServerEnd } from "./device.js";
 import { bareEngine, count, counted, create, space, today, user } from "./requests.js";
 
@@ -140,7 +140,7 @@ describe("rule 10: a difference", () => {
     expect(device.view("a", "k")?.["n"]).toBe(666);
     await sync(device, server);
     device.timers.run();
-    await vi.waitFor(() => expect(device.reports).toEqual(["digest_differs", "repaired"]));
+    await expect.poll(() => device.reports).toEqual(["digest_differs", "repaired"]);
     expect(device.view("a", "k")?.["n"]).toBe(0);
     await device.restart();
     expect(device.view("a", "k")?.["n"]).toBe(0);

@@ -39,14 +39,17 @@ describe("rule 3: a write happens once", () => {
     expect(await counted(ask, "k")).toBe(11);
   });
 
-  it("rule 3: a known id under another seq counts only where `was` says rightly where it had been, and is loud elsewhere", async () => {
+  it("rule 3: a known id under another device counts only where `was` names the one that sent it, and is loud elsewhere", async () => {
     const { ask } = await bareEngine();
     await ask("d1", { events: [event(1, 1, [create("k")]), event(1, 2, [count("k")])] });
-    const moved = (was?: object) =>
-      ask("d2", { events: [{ ...event(1, 1, [count("k")]), id: idOf(1, 2), ...(was ? { was } : {}) }] });
-    expect(words(success(await moved({ device: "d1", seq: 1 })).outcomes)).toEqual([
-      "1 rejected id_conflict",
-    ]);
+    const moved = async (seq: number, was?: object) =>
+      words(
+        success(await ask("d2", { events: [{ ...event(1, 2, [count("k")]), seq, ...(was && { was }) }] }))
+          .outcomes,
+      );
+    expect(await moved(1)).toEqual(["1 rejected id_conflict"]);
+    expect(await moved(2, { device: "d3", seq: 2 })).toEqual(["2 rejected id_conflict"]);
+    expect(await moved(3, { device: "d1", seq: 1 })).toEqual(["3 duplicate applied"]);
     expect(await counted(ask, "k")).toBe(1);
   });
 

@@ -41,6 +41,25 @@ async function installations() {
   return { make, server, sync, ask };
 }
 
+describe("a tab that reads the storage anew", () => {
+  it("rule 6: writes what is newer than all that it has read there", async () => {
+    const { make, sync } = await installations();
+    const leader = await make("d1", 1);
+    // The clock of this machine is behind, and it has heard nothing of the server's yet.
+    const options = { space, id: "d1", domains: ["a"], number: 2, now: () => today - 60_000 };
+    const follower = await Device.make({ ...options, storage: leader.storage });
+    const other = await make("d2", 3);
+    await other.write([create("k")]);
+    await sync(other);
+    await sync(leader);
+    await follower.session.reload();
+    const stamps = [...follower.base().values()].flatMap((row) => Object.values((row as RecordRow).stamps));
+    expect(stamps).not.toHaveLength(0);
+    const id = await follower.write([create("mine")]);
+    for (const stamp of stamps) expect(id > stamp).toBe(true);
+  });
+});
+
 describe("a user's action", () => {
   it("rule 1: writes a pending event and nothing else; to roll it back is to drop it", async () => {
     const { make, sync, ask } = await installations();

@@ -1,4 +1,5 @@
 import {
+  type AskedEvent,
   type ExchangeAnswer,
   type ExchangeRequest,
   type Op,
@@ -6,6 +7,7 @@ import {
   type SpaceAnswer,
   type SpaceError,
   type SpaceSuccess,
+  allOutcomes,
   decodeText,
   exchangeAnswer,
   makeStamp,
@@ -49,7 +51,9 @@ export async function bareEngine(
     };
     const answer = decodeText<ExchangeAnswer>(exchangeAnswer, await engine.exchange(user, request));
     if (!answer.ok) throw new Error(answer.message);
-    return answer.value.spaces[0] as SpaceAnswer;
+    const answered = answer.value.spaces[0] as SpaceAnswer;
+    if ("error" in answered) return answered;
+    return { ...answered, outcomes: allOutcomes(answered, (part.events ?? []) as AskedEvent[]) };
   };
   return { engine, storage, generation, ask };
 }

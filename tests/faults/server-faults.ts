@@ -116,11 +116,11 @@ export const serverFaults: readonly Fault[] = [
     name: "own-echo-for-duplicates",
     rule: "rule 5",
     file: handleEvents,
-    find: "if (fresh.length === 0) return { handled: { outcomes: repeated, own: noEcho } };",
+    find: "if (fresh.length === 0) return { handled: { outcomes: repeated, own: noEcho, left: isLast ? opened : undefined } };",
     replace: `if (fresh.length === 0) {
       const ops = seen.flatMap(({ raw }) => (raw as { ops?: readonly { domain: string; key: string }[] }).ops ?? []);
       const rows = new Map(ops.map(({ domain, key }) => [slotName(domain, key), { before: 0, last: state.head, computable: true }]));
-      return { handled: { outcomes: repeated, own: { rows, step: undefined } } };
+      return { handled: { outcomes: repeated, own: { rows, step: undefined }, left: isLast ? opened : undefined } };
     }`,
     test: world,
     why: "After a lost answer the device never gets the row that it wrote.",
@@ -174,10 +174,10 @@ export const serverFaults: readonly Fault[] = [
     name: "was-not-compared",
     rule: "rule 3",
     file: handleEvents,
-    find: "was?.device === known.device && was?.seq === known.seq && known.user",
-    replace: "was?.device === known.device && known.user",
+    find: "known.device === this.#device.device || known.device === was?.device",
+    replace: "known.device === this.#device.device || was !== undefined",
     test: once(
-      "a known id under another seq counts only where `was` says rightly where it had been, and is loud elsewhere",
+      "a known id under another device counts only where `was` names the one that sent it, and is loud elsewhere",
     ),
     why: "Another event under a stolen id passes for done.",
   },

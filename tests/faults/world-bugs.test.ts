@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { bugs, caughtByTheWorld } from "@landfall/simulation/bugs/bugs";
+import { bugs, caughtAt, caughtByTheWorld } from "@landfall/simulation/bugs/bugs";
 import { planted } from "./fault.js";
 import { faults } from "./faults.js";
 
@@ -11,6 +11,11 @@ describe("mistakes that the world must catch", () => {
     const names = [...bugs.map(({ name }) => name), ...caughtByTheWorld];
     expect(names.length).toBeGreaterThanOrEqual(30);
     expect(new Set([...names, ...faults.map(({ name }) => name)]).size).toBe(faults.length + bugs.length);
+  });
+
+  it("are known by name where the seed that shows one is told", () => {
+    const names = new Set([...bugs.map(({ name }) => name), ...caughtByTheWorld]);
+    expect(Object.keys(caughtAt).filter((name) => !names.has(name))).toEqual([]);
   });
 
   it.each(bugs)("$name has its place in the source", (bug) => {

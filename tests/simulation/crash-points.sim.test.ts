@@ -26,7 +26,7 @@ const script = (crash?: Step): Plan => ({
     ...(crash ? [crash] : []),
     ...acts.map((act, at): Step => ({ type: "act", atMs: 300 + 40 * at, device: 1, tab: 0, space: 0, act })),
     // Until then the script may be broken off.
-    { type: "act", atMs: 1_000, device: 2, tab: 0, space: 0, act: { do: "sync" } },
+    { type: "act", atMs: 1_400, device: 2, tab: 0, space: 0, act: { do: "sync" } },
   ],
 });
 

@@ -35,17 +35,19 @@ describe("the world", () => {
 
 describe("a run", () => {
   test("rule 11: a seed is one run, whatever ran before it", async () => {
-    for (const seed of [3, 8, 12, 34]) {
-      const once = await run(makePlan(seed));
-      const again = await run(makePlan(seed));
-      expect(again.hash).toBe(once.hash);
-      expect(once.hash).not.toBe((await run(makePlan(seed + 1))).hash);
-    }
+    const seeds = [3, 8, 12, 34];
+    const hashes = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for (const seed of seeds) found.push((await run(makePlan(seed))).hash);
+      return found;
+    };
+    const once = await hashes();
+    expect(await hashes()).toEqual(once);
+    expect(new Set(once).size).toBe(seeds.length);
   });
 
   test("rule 11: a seed is the same run in a process of its own", async () => {
-    const hashes = await Promise.all([1, 2].map(() => hashFromProcess(17)));
-    expect(hashes).toEqual([(await run(makePlan(17))).hash, (await run(makePlan(17))).hash]);
+    expect(await hashFromProcess(17)).toBe((await run(makePlan(17))).hash);
   });
 
   test("a seed has at least three devices, two kinds of trouble and two hundred operations", () => {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import ts from "typescript";
-import { readManifest } from "./packages.js";
+import { packageNames, readManifest } from "./packages.js";
 import { root } from "./source-files.js";
 
 /**
@@ -10,29 +10,35 @@ import { root } from "./source-files.js";
  * @throws Error when the package is not built.
  */
 export function describeApi(name: string): string {
-  const { exports = {} } = readManifest(`packages/${name}`);
-  const entries = Object.entries(exports).map(([subpath, { types }]) => ({
-    specifier: `@landfall/${name}${subpath.slice(1)}`,
-    file: `${root}packages/${name}/${types.slice(2)}`,
-  }));
-  for (const { file } of entries) {
-    if (!existsSync(file)) throw new Error(`${file} is not there. Run \`npm run build\` first.`);
-  }
-  const program = ts.createProgram(
-    entries.map(({ file }) => file),
-    {
-      module: ts.ModuleKind.NodeNext,
-      moduleResolution: ts.ModuleResolutionKind.NodeNext,
-      skipLibCheck: true,
-      types: [],
-    },
-  );
-  return entries
-    .map(({ specifier, file }) => `// ${specifier}\n\n${describeEntry(program, file)}`)
+  return entriesOf(name)
+    .map(({ specifier, file }) => `// ${specifier}\n\n${describeEntry(file)}`)
     .join("\n");
 }
 
-function describeEntry(program: ts.Program, file: string): string {
+function entriesOf(name: string): { readonly specifier: string; readonly file: string }[] {
+  const { exports = {} } = readManifest(`packages/${name}`);
+  return Object.entries(exports).map(([subpath, { types }]) => ({
+    specifier: `@landfall/${name}${subpath.slice(1)}`,
+    file: `${root}packages/${name}/${types.slice(2)}`,
+  }));
+}
+
+/** Of all packages, which import each other: one reading of their types does for all. */
+const program = makeProgram();
+
+function makeProgram(): ts.Program {
+  const files = packageNames.flatMap((name) => entriesOf(name)).map(({ file }) => file);
+  for (const file of files)
+    if (!existsSync(file)) throw new Error(`${file} is not there. Run \`npm run build\` first.`);
+  return ts.createProgram(files, {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    skipLibCheck: true,
+    types: [],
+  });
+}
+
+function describeEntry(file: string): string {
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(file);
   const module = source && checker.getSymbolAtLocation(source);

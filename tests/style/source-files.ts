@@ -38,8 +38,15 @@ export function importsOf({ text }: SourceFile): string[] {
   return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
 }
 
+const parsed = new Map<string, ts.SourceFile>();
+
+/** Parses a file, once however many tests look at it. */
 export function parse({ path, text }: SourceFile): ts.SourceFile {
-  return ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const known = parsed.get(path);
+  if (known?.text === text) return known;
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  parsed.set(path, file);
+  return file;
 }
 
 /** Calls `visit` for every node below and including `node`. */

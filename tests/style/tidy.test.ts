@@ -141,6 +141,12 @@ test("nothing is left to do, and no path of a machine is written down", () => {
   expect(wrong).toEqual([]);
 });
 
+test("what tests share registers nothing when it is loaded: test files share their modules, so only the first would have it", () => {
+  const hooks = /^(before|after)(All|Each)\(/m;
+  const shared = allCode.filter(({ path }) => !/\.test\.tsx?$/.test(path));
+  expect(shared.filter(({ text }) => hooks.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
 test("no file has more than 600 lines without a written reason", () => {
   const long = allCode
     .filter(({ text }) => text.split("\n").length > maxLines && !longFile.test(text))

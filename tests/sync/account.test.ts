@@ -1,6 +1,7 @@
 import { type ClientStorageFactory, StorageError } from "@landfall/client";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fullStorage, notebook } from "./storages.js";
 import { type Device, type NoteSpace, type Place, bytesOf, openPlace, settle } from "./world.js";
 
 let place: Place;
@@ -8,16 +9,6 @@ beforeEach(() => {
   place = openPlace();
 });
 afterEach(() => place.close());
-
-/** What a platform keeps beside the storage. */
-function notebook() {
-  const texts = new Map<string, string>();
-  return {
-    read: (name: string) => texts.get(name) ?? null,
-    write: (name: string, text: string | null) =>
-      void (text === null ? texts.delete(name) : texts.set(name, text)),
-  };
-}
 
 /** A phone that people sign in to and out of; its data outlives the app. */
 function phone(user: string | null) {
@@ -202,26 +193,6 @@ describe("a write on its way to the storage", () => {
   });
 });
 
-/** A storage that can be made to refuse every commit for want of room. */
-function fillableStorage() {
-  const inner = memoryStorage();
-  const state = { isFull: false };
-  const storage: ClientStorageFactory = {
-    ...inner,
-    async open(name) {
-      const handle = await inner.open(name);
-      return {
-        ...handle,
-        async commit(changes, fence) {
-          if (state.isFull) throw new StorageError("full", "There is no room.");
-          return handle.commit(changes, fence);
-        },
-      };
-    },
-  };
-  return { storage, state };
-}
-
 describe("a change of account", () => {
   it("rule 8: data of a user whose id is guest is nobody else's to adopt", async () => {
     const who = { user: "guest" };
@@ -240,16 +211,16 @@ describe("a change of account", () => {
   });
 
   it("rules 1 and 8: a write that the storage refused is not sent as another account's, and its loss is told", async () => {
-    const { storage, state } = fillableStorage();
+    const { storage, disk } = fullStorage();
     const who = { user: "ann" };
     const device = place.device({ storage, client: { credentials: () => `dev:${who.user}` } });
     const site = await device.open();
     await device.client.sync();
     await device.client.spaces().invite(site.id, "bob", "writer");
     device.offline();
-    state.isFull = true;
-    await expect(site.note.create({ text: "ann's" }).saved).rejects.toThrow("no room");
-    state.isFull = false;
+    disk.isFull = true;
+    await expect(site.note.create({ text: "ann's" }).saved).rejects.toThrow("No room");
+    disk.isFull = false;
     who.user = "bob";
     await device.client.signIn();
     device.online();
@@ -310,15 +281,33 @@ describe("a change of account", () => {
     await expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
   });
 
+  it("rule 8: what is written while somebody signs out is refused, and not called saved and then dropped", async () => {
+    const device = place.device({ storage: memoryStorage() });
+    const site = await device.open();
+    await device.client.sync();
+    const leaving = device.client.signOut();
+    expect(() => site.note.create({ text: "too late" })).toThrow("signed out");
+    expect(await leaving).toEqual([]);
+  });
+
+  it("rule 8: writing goes on where signing out is refused", async () => {
+    const device = place.device({ storage: memoryStorage() });
+    const site = await device.open();
+    device.offline();
+    await site.note.create({ text: "unsynced" }).saved;
+    await expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
+    await site.note.create({ text: "one more" }).saved;
+  });
+
   it("rule 8: signing out does not drop a write that the storage refused", async () => {
-    const { storage, state } = fillableStorage();
+    const { storage, disk } = fullStorage();
     const device = place.device({ storage });
     const site = await device.open();
     await device.client.sync();
     device.offline();
-    state.isFull = true;
+    disk.isFull = true;
     const receipt = site.note.create({ text: "refused" });
-    await expect(receipt.saved).rejects.toThrow("no room");
+    await expect(receipt.saved).rejects.toThrow("No room");
     await expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
     expect(await device.client.signOut({ unsynced: "export" })).toMatchObject([
       { event: { id: receipt.id } },

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SettledOutcome } from "@landfall/client";
+import type { ClientPorts, ClientStorageFactory, SettledOutcome } from "@landfall/client";
 import { sqliteStorage } from "@landfall/client/storage/sqlite";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -28,10 +28,22 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const installed = (name: string): Device =>
-  place.device({ storage: sqliteStorage(join(folder, name, "app.db")) });
+const stored = (name: string): ClientStorageFactory => sqliteStorage(join(folder, name, "app.db"));
+const installed = (name: string): Device => place.device({ storage: stored(name) });
 const clone = (from: string, to: string): void =>
   cpSync(join(folder, from), join(folder, to), { recursive: true });
+
+/** A disk that takes longer than it takes to read an answer. */
+const slowly = (factory: ClientStorageFactory): ClientStorageFactory => ({
+  ...factory,
+  open: async (name) => {
+    const storage = await factory.open(name);
+    const spaces = storage.spaces.bind(storage);
+    return Object.assign(storage, {
+      spaces: () => new Promise((resolve) => void setTimeout(resolve, 20)).then(spaces),
+    });
+  },
+});
 
 /** What became of an event, at first or at a retry. */
 const effectOf = (outcome: SettledOutcome): string =>
@@ -78,6 +90,32 @@ describe("a cloned installation", () => {
     }
     expect([first, second].map(({ client }) => client.status.pending.count)).toEqual([0, 0]);
     expect([...here.inbox.current, ...there[0].inbox.current, ...there[1].inbox.current]).toEqual([]);
+  });
+
+  it("rule 3: a copy that finds itself out in two spaces of one answer becomes one new device, and goes on", async () => {
+    const ids = ["site-7", "site-8"] as const;
+    const original = installed("one");
+    for (const id of ids) await makeProbe(original, id);
+    await original.client.close();
+    clone("one", "two");
+    const begin = async (name: string, ports: Partial<ClientPorts> = {}) => {
+      const device = place.device({ storage: slowly(stored(name)), ports });
+      return { device, sites: await Promise.all(ids.map((id) => device.open(id))) };
+    };
+    const fetch = (): Promise<never> => Promise.reject(new TypeError("There is no network."));
+    for (const name of ["one", "two"]) {
+      const { device, sites } = await begin(name, { net: { fetch, webSocket: undefined } });
+      for (const site of sites) await probe(site, `of ${name}`).saved;
+      await device.client.close();
+    }
+    const first = await begin("one");
+    await first.device.client.sync();
+    const second = await begin("two");
+    await settle(second.device, first.device);
+    expect([first, second].map(({ device }) => device.reports)).toEqual([[], ["device_forked"]]);
+    expect(place.senders.size).toBe(2);
+    for (const { sites } of [first, second])
+      for (const site of sites) expect(probed(site)).toEqual({ names: ["of one", "of two"], count: 2 });
   });
 
   it("rules 3 and 8: whatever three copies do and in whatever order, with answers lost and restarts, nothing is lost and nothing doubled", async () => {

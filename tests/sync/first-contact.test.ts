@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { type Place, bytesOf, openPlace, settle, space } from "./world.js";
+import type { SpaceRequest } from "@landfall/protocol";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Device, type Place, bytesOf, openPlace, settle, space } from "./world.js";
 
 let place: Place;
 beforeEach(() => {
@@ -16,6 +17,83 @@ it("rules 3 and 8: a space that two devices of one account make at the same mome
   await settle(...devices);
   expect(sites.map(bytesOf)).toEqual([bytesOf(sites[1]!), bytesOf(sites[0]!)]);
   expect(sites[0]?.note.all()).toHaveLength(2);
+});
+
+/** A device whose first fetch is cut off behind the first checkpoint, and all that it asks for. */
+function cutOffOnce(): { readonly device: Device; readonly asked: () => readonly SpaceRequest[] } {
+  const asked: SpaceRequest[] = [];
+  const net = {
+    fetch: async (url: string, init: RequestInit): Promise<Response> => {
+      const answer = await place.server.handler(new Request(url, init));
+      if (!url.endsWith("/v1/exchange")) return answer;
+      const [request] = (JSON.parse(init.body as string) as { spaces: SpaceRequest[] }).spaces;
+      asked.push(request as SpaceRequest);
+      if (asked.length > 1) return answer;
+      const lines = (await answer.text()).split("\n");
+      const cut = lines.findIndex((line) => line.includes('"type":"checkpoint"')) + 1;
+      expect(cut).toBeGreaterThan(0);
+      return new Response(`${lines.slice(0, cut).join("\n")}\n`, answer);
+    },
+    webSocket: undefined,
+  };
+  return { device: place.device({ ports: { net } }), asked: () => asked };
+}
+
+describe("a first fetch that is cut off", () => {
+  beforeEach(async () => {
+    await place.close();
+    place = openPlace({ server: { limits: { maxPageRows: 10 } } });
+    const owner = place.device();
+    const site = await owner.open();
+    for (let i = 0; i < 30; i++) site.note.create({ text: `${i}` }, { key: `n${i}` });
+    await owner.client.sync();
+  });
+
+  it("rule 5: goes on where it was, in the same history", async () => {
+    const { device, asked } = cutOffOnce();
+    const site = await device.open();
+    await expect(device.client.sync()).rejects.toThrow();
+    expect(site.note.all()).toEqual([]);
+    await device.client.sync();
+    expect(site.note.all()).toHaveLength(30);
+    const [first, second] = asked();
+    expect(first).not.toHaveProperty("generation");
+    expect(second).toMatchObject({ generation: expect.any(String), cursors: { note: expect.any(Number) } });
+    expect(second?.cursors["note"]).toBeGreaterThan(0);
+    expect(asked()).toHaveLength(2);
+  });
+
+  it("rule 12: begins anew where the space was restored meanwhile, and what is pending goes there", async () => {
+    const { device } = cutOffOnce();
+    const site = await device.open();
+    await expect(device.client.sync()).rejects.toThrow();
+    const written = site.note.create({ text: "mine" }, { key: "own" });
+    await place.storage.setGeneration(space, { generation: "g2", reason: "restored", at: 30 });
+    await device.client.sync().catch(() => undefined);
+    await device.client.sync();
+    expect(await written.settled).toMatchObject({ status: "applied" });
+    expect(site.note.all()).toHaveLength(31);
+    expect(site.inbox.current).toEqual([]);
+  });
+
+  it("rule 12: begins anew where the space was wiped meanwhile, and what was pending is parked", async () => {
+    const { device } = cutOffOnce();
+    const site = await device.open();
+    await expect(device.client.sync()).rejects.toThrow();
+    const written = site.note.create({ text: "mine" }, { key: "own" });
+    await written.saved;
+    await place.server.handler(
+      new Request(`http://landfall.test/v1/spaces/${space}`, {
+        method: "DELETE",
+        headers: { authorization: "Bearer dev:ann" },
+      }),
+    );
+    await device.client.sync().catch(() => undefined);
+    await device.client.sync();
+    expect(await written.settled).toMatchObject({ status: "rejected", code: "wiped" });
+    expect(site.note.all()).toEqual([]);
+    expect(site.inbox.current).toMatchObject([{ kind: "parked", key: "own" }]);
+  });
 });
 
 it("rule 8: a space of somebody else cannot be made, and what is written to it waits and says why", async () => {

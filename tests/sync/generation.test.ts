@@ -5,6 +5,7 @@ import { memoryStorage } from "@landfall/client/storage/memory";
 import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
 import { sqlite } from "@landfall/server/storage/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fullStorage } from "./storages.js";
 import { type Place, bytesOf, makeProbe, openPlace, probe, probed, settle, space } from "./world.js";
 
 let place: Place;
@@ -53,6 +54,28 @@ describe("a space that is wiped", () => {
     expect(sites[1].note.get("n1")?.text).toBe("not sent");
     expect(bytesOf(sites[0])).toBe(bytesOf(sites[1]));
     expect(place.clashes).toEqual([]);
+  });
+
+  it("rules 8 and 12: what a full storage has not taken is parked in every tab, and pending in none", async () => {
+    const { disk, storage } = fullStorage();
+    const origin = { storage, ports: { locks: createLocks(), channel: createHub() } };
+    const leader = place.device(origin);
+    await makeProbe(leader);
+    await leader.open();
+    const follower = place.device(origin);
+    const site = await follower.open();
+    leader.offline();
+    follower.offline();
+    disk.isFull = true;
+    const receipt = probe(site, "not stored");
+    await expect(receipt.saved).rejects.toMatchObject({ code: "full" });
+    disk.isFull = false;
+    expect((await ask("DELETE", `/v1/spaces/${space}`)).status).toBeLessThan(300);
+    leader.online();
+    await settle(leader);
+    expect(await receipt.settled).toMatchObject({ status: "rejected", code: "wiped" });
+    expect([leader, follower].map(({ client }) => client.status.pending.count)).toEqual([0, 0]);
+    expect(probed(site).names).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type Place, openPlace } from "./world.js";
+import { type Device, type NoteSpace, type Place, openPlace } from "./world.js";
 
 let place: Place;
 beforeEach(() => {
@@ -83,4 +83,56 @@ it("rules 3 and 9: a write that something on the way finds too large is refused 
   expect(await refusedWhile(() => ann.offline())).toMatchObject({ status: "rejected", code: "too_large" });
   expect(site.note.get("n1")?.votes).toBe(1);
   expect(site.inbox.current).toMatchObject([{ kind: "rejected", code: "too_large", tried: { votes: 1 } }]);
+});
+
+/** Ann writes a note again while nobody sees it; what Bob writes is later, and is first at the server. */
+async function lostToBob(write: (site: NoteSpace) => void): Promise<{ ann: Device; site: NoteSpace }> {
+  const [ann, bob] = [place.device(), place.device()];
+  const site = await ann.open();
+  site.note.create({ text: "first", body: "first" }, { key: "n1" });
+  await ann.client.sync();
+  const theirs = await bob.open();
+  await bob.client.sync();
+  ann.offline();
+  write(site);
+  // Of two stamps of one millisecond chance decides.
+  for (const wroteAt = Date.now(); Date.now() <= wroteAt + 1;) await new Promise(setImmediate);
+  theirs.note.update("n1", { text: "Bob's", body: "Bob's" });
+  await bob.client.sync();
+  ann.online();
+  await ann.client.sync();
+  return { ann, site };
+}
+
+it("rule 9: what an action lost of a record is told, and not cleared as if it had wanted that", async () => {
+  const { ann, site } = await lostToBob(({ actions }) => void actions.rewrite({ key: "n1", text: "Ann's" }));
+  const items = site.inbox.current;
+  expect(items).toMatchObject([
+    { kind: "superseded", field: "body", won: "Bob's", choices: ["dismiss"] },
+    { kind: "superseded", field: "text", won: "Bob's", choices: ["dismiss"] },
+  ]);
+  for (const { id } of items) expect(() => site.inbox.writeAgain(id)).toThrow("not for writeAgain");
+  await ann.client.sync();
+  expect(site.note.get("n1")).toMatchObject({ text: "Bob's", body: "Bob's" });
+});
+
+it("rule 9: a field is written again, or cleared again, as it was tried", async () => {
+  const { ann, site } = await lostToBob(
+    ({ note }) => void note.update("n1", { text: "Ann's" }, { unset: ["body"] }),
+  );
+  for (const { id } of site.inbox.current) site.inbox.writeAgain(id);
+  await ann.client.sync();
+  expect(site.note.get("n1")).toMatchObject({ text: "Ann's" });
+  expect(site.note.get("n1")?.body).toBeUndefined();
+  expect(site.inbox.current).toEqual([]);
+});
+
+it("rule 8: a field of a record that is gone makes no record of itself, and stays in the inbox", async () => {
+  const { ann, site } = await lostToBob(({ note }) => void note.update("n1", { text: "Ann's" }));
+  site.note.delete("n1");
+  await ann.client.sync();
+  const [item] = site.inbox.current;
+  expect(() => site.inbox.writeAgain(item?.id ?? "")).toThrow("There is no note n1");
+  expect(ann.client.status.pending.count).toBe(0);
+  expect(site.inbox.current).toEqual([item]);
 });

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { startRestoredGenerations } from "@landfall/server/operations";
 import { type SqliteStorage, sqlite } from "@landfall/server/storage/sqlite";
@@ -9,6 +10,7 @@ import {
   type Device,
   type NoteSpace,
   type Place,
+  type ServerChange,
   bytesOf,
   makeProbe,
   openPlace,
@@ -42,7 +44,7 @@ async function backup(): Promise<string> {
 /** Brings the server back from a copy, as `landfall restore` does. @param recoveryMs how long it takes back what it lost. */
 async function restore(
   file: string,
-  { isSaid = true, ...options }: { readonly isSaid?: boolean; readonly recoveryMs?: number } = {},
+  { isSaid = true, ...options }: { readonly isSaid?: boolean } & ServerChange = {},
 ): Promise<SqliteStorage> {
   const storage = sqlite(file);
   if (isSaid) await startRestoredGenerations(storage, { clock: Date, random });
@@ -199,6 +201,50 @@ describe("a server that is restored, in its recovery window", () => {
     });
     expect(bytesOf(site)).toBe(bytesOf(others));
     expect(inboxOf(site)).toEqual([]);
+  });
+
+  it("rules 5 and 12: a tab that does not lead shows the new history too, where a version has another content there", async () => {
+    const [storage, locks, hub] = [memoryStorage(), createLocks(), createHub()];
+    const tab = () => place.device({ storage, ports: { locks, channel: hub } });
+    const first = tab();
+    await makeProbe(first);
+    const copy = await backup();
+    const shown = [await first.open(), await tab().open()] as const;
+    shown[0].note.create({ text: "lost" }, { key: "n1" });
+    await settle(first);
+    await expect.poll(() => texts(shown[1])).toMatchObject({ n1: "lost" });
+    await restore(copy);
+    const other = place.device();
+    (await other.open()).note.create({ text: "given anew" }, { key: "n1" });
+    await settle(other);
+    await settle(first);
+    expect(texts(shown[0])).toMatchObject({ n1: "given anew" });
+    await expect.poll(() => bytesOf(shown[1])).toBe(bytesOf(shown[0]));
+  });
+
+  it("rules 5 and 12: what the restored server has already of what is pending is never shown twice", async () => {
+    const device = place.device();
+    await makeProbe(device);
+    const site = await device.open();
+    await settle(device);
+    device.deafen();
+    for (const name of ["sent 1", "sent 2", "sent 3"]) await probe(site, name).saved;
+    await expect(device.client.sync()).rejects.toThrow();
+    device.offline();
+    const copy = await backup();
+    const receipt = probe(site, "waiting");
+    await receipt.saved;
+    // Their outcomes do not come all at once with the rows.
+    await restore(copy, { limits: { maxEventsPerRequest: 1 } });
+    const counts: (number | undefined)[] = [];
+    site.note.watch({}, () => counts.push(probed(site).count));
+    device.online();
+    await settle(device);
+    await settle(device);
+    expect(await receipt.settled).toMatchObject({ status: "applied" });
+    expect(counts.length).toBeGreaterThan(1);
+    expect(new Set(counts)).toEqual(new Set([4]));
+    expect(probed(site)).toEqual({ names: ["sent 1", "sent 2", "sent 3", "waiting"], count: 4 });
   });
 
   it("rules 8 and 12: what the server refuses, as from a reader, and what comes when the time is over, is in the inbox", async () => {

@@ -1,6 +1,6 @@
 import { memoryStorage } from "@landfall/client/storage/memory";
 import type { ClientStorageFactory, StorageChange } from "@landfall/client/storage/port";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Device, type NoteSpace, type Place, bytesOf, openPlace, settle, space } from "./world.js";
 
 let place: Place;
@@ -93,7 +93,7 @@ describe("rule 10: replicas that differ", () => {
     ]);
     expect(site.note.get("n700")?.text).toBe("damaged");
     await device.client.sync();
-    await vi.waitFor(() => expect(device.client.status.spaces[space]?.repairedRows).toBe(4), 5_000);
+    await expect.poll(() => device.client.status.spaces[space]?.repairedRows).toBe(4);
     expect(bytesOf(site)).toBe(bytesOf(right));
     expect(device.reports).toEqual(["digest_differs", "repaired"]);
     // What had been shown as confirmed does not vanish in silence.
@@ -114,8 +114,8 @@ describe("rule 10: replicas that differ", () => {
     ]);
     device.refuse("/v1/reconcile");
     await device.client.sync();
-    await vi.waitFor(() => expect(device.reports.length).toBeGreaterThanOrEqual(2), 5_000);
-    await vi.waitFor(() => expect(bytesOf(site)).toBe(bytesOf(right)), 5_000);
+    await expect.poll(() => device.reports.length).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => bytesOf(site)).toBe(bytesOf(right));
     expect(device.reports).toEqual(["digest_differs", "digest_differs"]);
   });
 });

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ClientStorageFactory, StorageError } from "@landfall/client";
 import { memoryStorage } from "@landfall/client/storage/memory";
+import { loadSqlite } from "@landfall/client/storage/sqlite-driver";
 import { sqliteStorage } from "@landfall/client/storage/sqlite";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fullStorage, notebook } from "./storages.js";
 import { type Place, bytesOf, makeProbe, openPlace, probe, probed, settle } from "./world.js";
 
 let place: Place;
@@ -18,36 +20,6 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What a platform keeps beside the storage. */
-function notebook() {
-  const texts = new Map<string, string>();
-  return {
-    read: (name: string) => texts.get(name) ?? null,
-    write: (name: string, text: string | null) =>
-      void (text === null ? texts.delete(name) : texts.set(name, text)),
-  };
-}
-
-/** A storage on a disk that is full while `isFull`. */
-function fullStorage() {
-  const inner = memoryStorage();
-  const disk = { isFull: false };
-  const storage: ClientStorageFactory = {
-    ...inner,
-    async open(name) {
-      const handle = await inner.open(name);
-      return {
-        ...handle,
-        commit: async (changes, fence) => {
-          if (disk.isFull) throw new StorageError("full", "No room is left on this device.");
-          return handle.commit(changes, fence);
-        },
-      };
-    },
-  };
-  return { disk, storage };
-}
-
 describe("a storage that cannot be opened", () => {
   const never: ClientStorageFactory = {
     ...memoryStorage(),
@@ -60,7 +32,7 @@ describe("a storage that cannot be opened", () => {
     ["is not there", never, "This browser keeps nothing here."],
     ["has no room from the start", full, "No room is left on this device."],
   ])(
-    "rule 8: when it %s, memory stands in, says so, and everything reaches the server",
+    "rule 8: when it %s, memory stands in, says so, calls no write saved, and everything reaches the server",
     async (_why, storage, problem) => {
       const device = place.device({ storage });
       const site = await device.open();
@@ -68,7 +40,7 @@ describe("a storage that cannot be opened", () => {
       expect(device.client.status.storage.problem).toContain(problem);
       expect(device.reports).toEqual(["storage"]);
       const receipt = site.note.create({ text: "kept by the server" }, { key: "n1" });
-      await receipt.saved;
+      await expect(receipt.saved).rejects.toThrow(problem);
       await device.client.sync();
       expect(await receipt.settled).toMatchObject({ status: "applied" });
       const reader = place.device();
@@ -200,9 +172,7 @@ describe("a storage that is gone at the next start", () => {
     await device.client.sync();
     device.offline();
     for (let i = 0; i < unsynced; i++) await probe(site, `unsynced ${i}`).saved;
-    await vi.waitFor(() =>
-      expect(notes.read("landfall:landfall.account.ann")).toContain(`"pending":${unsynced}`),
-    );
+    await expect.poll(() => notes.read("landfall:landfall.account.ann")).toContain(`"pending":${unsynced}`);
     await device.client.close();
     await sqliteStorage(join(folder, "app.db")).destroy("landfall.account.ann");
 
@@ -211,7 +181,7 @@ describe("a storage that is gone at the next start", () => {
     expect(device.client.status.storage).toMatchObject({ kind: "sqlite", persistent: true });
     expect(device.client.status.storage.problem).toContain("evicted or deleted");
     expect(device.client.status.storage.problem).toContain(text);
-    expect(device.reports).toEqual(["storage"]);
+    expect(device.reports).toEqual([unsynced > 0 ? "unsynced_lost" : "storage"]);
     expect(site.note.all()).toEqual([]);
     await device.client.sync();
     expect(probed(site)).toEqual({ names: ["synced"], count: 1 });
@@ -227,4 +197,57 @@ describe("a storage that is gone at the next start", () => {
     expect(device.client.status.storage.problem).toBeNull();
     expect(probed(site)).toEqual({ names: ["after", "synced"], count: 2 });
   });
+});
+
+describe("a storage of which a part is gone at the next start", () => {
+  const file = (): string => join(folder, "app-landfall.account.ann.db");
+  const start = () => place.device({ storage: sqliteStorage(join(folder, "app.db")) });
+
+  /** A device that has synced, sent a write whose answer was lost, and written one more that was never sent. */
+  async function before(): Promise<void> {
+    const device = start();
+    await makeProbe(device);
+    const site = await device.open();
+    probe(site, "synced");
+    await device.client.sync();
+    device.deafen();
+    await probe(site, "unheard").saved;
+    await device.client.sync().catch(() => undefined);
+    device.offline();
+    await probe(site, "unsent").saved;
+    await device.client.close();
+  }
+
+  it.each([
+    ["rows", ["storage"], ["synced", "unheard", "unsent"]],
+    ["meta", ["storage"], ["synced", "unheard", "unsent"]],
+    ["outbox", ["unsynced_lost"], ["synced", "unheard"]],
+    ["inbox", ["storage"], ["synced", "unheard", "unsent"]],
+  ] as const)(
+    "rules 3 and 8: %s: it is said, base is right again, nothing that is still there is lost or counts twice",
+    async (table, reports, names) => {
+      await before();
+      const driver = await loadSqlite();
+      const db = new driver(file());
+      db.exec(`DROP TABLE "${table}"`);
+      db.close();
+
+      const device = start();
+      const site = await device.open();
+      expect(device.client.status.storage.problem).toContain(
+        "A part of the data stored on this device is gone",
+      );
+      await settle(device);
+      expect(probed(site)).toEqual({ names, count: names.length });
+      probe(site, "zz after");
+      await settle(device);
+      expect(probed(site)).toEqual({ names: [...names, "zz after"], count: names.length + 1 });
+      expect(device.reports).toEqual(reports);
+      expect([place.clashes, device.client.status.pending.count, site.inbox.current]).toEqual([[], 0, []]);
+      const reader = place.device();
+      const read = await reader.open();
+      await reader.client.sync();
+      expect(bytesOf(read)).toBe(bytesOf(site));
+    },
+  );
 });

@@ -1,4 +1,5 @@
 import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
+import type { ClientStorageFactory } from "@landfall/client";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { storageTables } from "@landfall/client/storage/port";
 import { type VirtualTime, createVirtualTime } from "@landfall/client/testing";
@@ -31,11 +32,15 @@ interface Tab {
   freeze(where?: "before" | "after"): void;
   /** It hears all at once what it has missed. */
   thaw(): void;
+  /** Until it hears again, what others tell gets lost. */
+  deafen(): void;
+  hear(): void;
+  /** What it heard last reaches it a second time. */
+  hearAgain(): void;
 }
 
 /** What the tabs of one browser share. */
-function openBrowser() {
-  const storage = memoryStorage();
+function openBrowser(storage = memoryStorage()) {
   const locks = createLocks();
   const hub = createHub();
   const tabs = new Set<Tab>();
@@ -46,6 +51,8 @@ function openBrowser() {
       const time = createVirtualTime({ seed: ++seed });
       const missed: (() => void)[] = [];
       let isFrozen = false;
+      let isDeaf = false;
+      let last = (): void => undefined;
       const device = place.device({
         storage,
         ports: {
@@ -54,7 +61,7 @@ function openBrowser() {
           channel: (name, receive) =>
             hub(name, (message) => {
               if (isFrozen) missed.push(() => receive(message));
-              else receive(message);
+              else if (!isDeaf) (last = () => receive(message))();
             }),
         },
       });
@@ -74,6 +81,9 @@ function openBrowser() {
           for (const hear of missed.splice(0)) hear();
           device.thaw();
         },
+        deafen: () => void (isDeaf = true),
+        hear: () => void (isDeaf = false),
+        hearAgain: () => last(),
       };
       tabs.add(tab);
       return tab;
@@ -98,6 +108,27 @@ function openBrowser() {
       return JSON.stringify(await Promise.all(all));
     },
   };
+}
+
+/** A storage that answers what it is asked of single writes when it is let: another tab keeps it busy. */
+function busyStorage() {
+  const inner = memoryStorage();
+  const asked: (() => void)[] = [];
+  const busy = { isOn: false };
+  const storage: ClientStorageFactory = {
+    ...inner,
+    async open(name) {
+      const handle = await inner.open(name);
+      return {
+        ...handle,
+        async get(table, ...key) {
+          if (busy.isOn && table === "outbox") await new Promise<void>((answer) => asked.push(answer));
+          return handle.get(table, ...key);
+        },
+      };
+    },
+  };
+  return { storage, asked, busy };
 }
 
 const isSettled = ({ device }: Tab): boolean => device.client.status.pending.count === 0;
@@ -125,6 +156,48 @@ describe("several tabs", () => {
     expect(names(follower)).toBe("by another device,by the follower,by the leader");
     expect(bytesOf(follower.site)).toBe(bytesOf(leader.site));
     expect([follower.device.exchanges, place.clashes, place.senders.size]).toEqual([0, [], 2]);
+    expect([...leader.device.reports, ...follower.device.reports]).toEqual([]);
+  });
+
+  it("a tab that hears of writes while the storage is busy asks it of all that wait at once", async () => {
+    const { storage, asked, busy } = busyStorage();
+    const browser = openBrowser(storage);
+    const writer = await browser.open();
+    await makeProbe(writer.device);
+    const other = await browser.open();
+    writer.device.offline();
+    busy.isOn = true;
+    const written = Array.from({ length: 20 }, (_, at) => `${at}`.padStart(2, "0"));
+    for (const name of written) await probe(writer.site, name).saved;
+    const asking: number[] = [];
+    while (asked.length > 0) {
+      asking.push(asked.length);
+      for (const answer of asked.splice(0)) answer();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(asking).toEqual([1, 19]);
+    expect(names(other)).toBe(written.join());
+  });
+
+  it("rule 5: a tab that missed a cut reads the storage, and passes over a cut that it has read", async () => {
+    const browser = openBrowser();
+    const leader = await browser.open();
+    await makeProbe(leader.device);
+    const follower = await browser.open();
+    const write = async (name: string): Promise<void> => {
+      probe(leader.site, name);
+      await leader.device.client.sync();
+    };
+    follower.deafen();
+    await write("missed");
+    expect(names(follower)).toBe("");
+    follower.hear();
+    await write("heard");
+    await browser.until(() => names(follower) === "heard,missed");
+    follower.hearAgain();
+    await write("later");
+    await browser.until(() => names(follower) === "heard,later,missed");
+    expect(bytesOf(follower.site)).toBe(bytesOf(leader.site));
     expect([...leader.device.reports, ...follower.device.reports]).toEqual([]);
   });
 

@@ -29,6 +29,12 @@ const schema = defineSchema({
       merge: { votes: counter(), marks: set() },
     }),
   },
+  actions: (action) => ({
+    /** Writes a text and a body, whatever the record had. */
+    rewrite: action(z.object({ key: z.string(), text: z.string() }), async (tx, { key, text }) => {
+      tx.note.update(key, { text, body: `about ${text}` });
+    }),
+  }),
 });
 export type NoteSpace = SpaceHandle<typeof schema>;
 
@@ -45,9 +51,12 @@ export interface Place {
   /** Makes an installation of a user, with storage, clock and network of its own. */
   device(options?: DeviceOptions): Device;
   /** The server ends, and another goes on with that data at the same address. */
-  replaceServer(storage: SqliteStorage, itsOptions?: { readonly recoveryMs?: number }): Promise<void>;
+  replaceServer(storage: SqliteStorage, itsOptions?: ServerChange): Promise<void>;
   close(): Promise<void>;
 }
+
+/** What another server does otherwise. */
+export type ServerChange = Pick<ServerOptions, "recoveryMs" | "limits">;
 
 interface DeviceOptions {
   readonly user?: string;
@@ -85,7 +94,7 @@ export function openPlace({
   readonly storage?: SqliteStorage;
   readonly server?: Partial<ServerOptions<typeof schema>>;
 } = {}): Place {
-  const serve = (storage: SqliteStorage, itsOptions: { readonly recoveryMs?: number } = {}) =>
+  const serve = (storage: SqliteStorage, itsOptions: ServerChange = {}) =>
     createServer({ schema, auth, development: true, ...options, ...itsOptions, storage });
   let storage = first;
   let server = serve(storage);

@@ -214,9 +214,18 @@ const said: {
     accepted: [
       '{"time":0,"spaces":[]}',
       '{"time":0,"spaces":[{"space":"s","generation":"g","head":0,"lastSeq":0,"outcomes":[],"rows":[],"cursors":{},"more":false}]}',
+      '{"time":0,"spaces":[{"space":"s","generation":"g","head":3,"lastSeq":2,"outcomes":[],"runs":[{"seq":1,"count":2,"index":2,"modifiedAt":0}],"rows":[],"cursors":{},"more":false}]}',
       '{"time":0,"spaces":[{"space":"s","error":{"code":"of-a-newer-server","message":"m"}}]}',
     ],
     refused: [
+      [
+        '{"time":0,"spaces":[{"space":"s","generation":"g","head":3,"lastSeq":2,"outcomes":[],"runs":[{"seq":1,"count":2,"index":2}],"rows":[],"cursors":{},"more":false}]}',
+        "spaces[0].runs[0]",
+      ],
+      [
+        '{"time":0,"spaces":[{"space":"s","generation":"g","head":3,"lastSeq":2,"outcomes":[],"runs":[{"seq":1,"count":0,"index":2,"modifiedAt":0}],"rows":[],"cursors":{},"more":false}]}',
+        "spaces[0].runs[0].count",
+      ],
       [
         '{"time":0,"spaces":[{"space":"s","generation":"g","head":0,"lastSeq":0,"outcomes":[],"rows":[],"cursors":{}}]}',
         "spaces[0]",
