@@ -113,15 +113,16 @@ export const finite: Decoder<number> = /* @__PURE__ */ scalar(
   (v) => Number.isFinite(v),
   "a finite number",
 );
+const nameCharacters = "1–128 characters of A–Z a–z 0–9 . _ ~ : -";
 export const identifier: Decoder<string> = /* @__PURE__ */ scalar(
   "id",
   (v) => typeof v === "string" && isIdentifier(v),
-  "1–128 characters of A–Z a–z 0–9 . _ ~ : -",
+  nameCharacters,
 );
 export const fieldName: Decoder<string> = /* @__PURE__ */ scalar(
   "field",
   (v) => typeof v === "string" && isFieldName(v),
-  "1–128 characters of A–Z a–z 0–9 . _ ~ : -",
+  nameCharacters,
 );
 /** Whose stamp: that of a field, or of the create. */
 export const stampName: Decoder<string> = /* @__PURE__ */ scalar(

@@ -16,10 +16,11 @@ export interface ServerClock extends ClockPort {
 
 /**
  * Takes the offset from the sample with the shortest way among the last 8, since half of the way there
- * and back is the most that a sample can be off.
+ * and back is the most that a sample can be off, its error. A clock that may be right by that sample is left as it is:
+ * most devices know the time better than a slow network can tell it.
  */
 export function createServerClock(clock: ClockPort, offsetMs = 0): ServerClock {
-  let samples: { readonly offset: number; readonly rtt: number }[] = [];
+  let samples: { readonly offset: number; readonly error: number }[] = [];
   return {
     now: () => clock.now() + offsetMs,
     get offsetMs() {
@@ -29,14 +30,15 @@ export function createServerClock(clock: ClockPort, offsetMs = 0): ServerClock {
       return Math.abs(offsetMs) < worthTellingMs ? 0 : -Math.round(offsetMs / 1000) * 1000;
     },
     sample(serverMs, sentMs, receivedMs) {
-      const rtt = receivedMs - sentMs;
+      const error = (receivedMs - sentMs) / 2;
       // The clock was set back in between.
-      if (rtt < 0) return;
-      const offset = serverMs - (sentMs + receivedMs) / 2;
+      if (error < 0) return;
+      const offset = serverMs - sentMs - error;
       // What no two ways can explain is a clock that was set: older samples speak of the old setting.
-      samples = samples.filter((old) => Math.abs(old.offset - offset) <= (old.rtt + rtt) / 2 + 1000);
-      samples = [...samples, { offset, rtt }].slice(-samplesKept);
-      offsetMs = samples.reduce((best, next) => (next.rtt < best.rtt ? next : best)).offset;
+      const speakOfThis = samples.filter((old) => Math.abs(old.offset - offset) <= old.error + error + 1000);
+      samples = [...speakOfThis, { offset, error }].slice(-samplesKept);
+      const best = samples.reduce((best, next) => (next.error < best.error ? next : best));
+      offsetMs = Math.abs(best.offset) <= best.error ? 0 : best.offset;
     },
   };
 }
