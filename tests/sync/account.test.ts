@@ -39,10 +39,11 @@ describe("data made before signing in", () => {
     site.note.increment("n2", { votes: 1 });
     await own.saved;
     expect(device.client.status).toMatchObject({ state: "signed-out", pending: { count: 3 } });
-    // Two clocks agree to within a round trip, so what is to be later is clearly later.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    place.time.pass(1_000);
     theirs.note.update("n1", { text: "the account's, later" });
     await other.client.sync();
+    // What is to win is written again on signing in, and that is to be later in its turn.
+    place.time.pass(1_000);
     who.user = "ann";
     await device.client.signIn();
     await settle(device, other);
@@ -277,8 +278,9 @@ describe("a change of account", () => {
     device.offline();
     shut();
     site.note.create({ text: "on its way" });
-    setTimeout(open, 10);
-    await expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
+    const leaving = device.client.signOut();
+    open();
+    await expect(leaving).rejects.toMatchObject({ code: "unsynced" });
   });
 
   it("rule 8: what is written while somebody signs out is refused, and not called saved and then dropped", async () => {

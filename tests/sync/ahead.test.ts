@@ -34,6 +34,8 @@ interface Uploader {
   overtakes(): number;
   /** How many exchanges carried many events. */
   uploads(): number;
+  /** How many events those carried. */
+  sent(): number;
   settled(): Promise<readonly SettledOutcome[]>;
   queue(count: number): Promise<void>;
   /** Syncs until all is settled, whatever the network does. */
@@ -46,7 +48,7 @@ const lost = (): never => {
 
 async function uploader(): Promise<Uploader> {
   let fate: Fate = (send) => send();
-  let [asked, underWay, overtakes] = [0, 0, 0];
+  let [asked, sent, underWay, overtakes] = [0, 0, 0, 0];
   let online = true;
   const fetch = async (url: string, init: RequestInit): Promise<Response> => {
     if (!online) return lost();
@@ -55,6 +57,7 @@ async function uploader(): Promise<Uploader> {
     if (events < 50) return send();
     if (underWay > 0) overtakes += 1;
     underWay += 1;
+    sent += events;
     try {
       return await fate(send, ++asked);
     } finally {
@@ -71,6 +74,7 @@ async function uploader(): Promise<Uploader> {
     site,
     overtakes: () => overtakes,
     uploads: () => asked,
+    sent: () => sent,
     settled: () => Promise.all(receipts.map((receipt) => receipt.settled)),
     async queue(count) {
       online = false;
@@ -113,11 +117,15 @@ describe("a long outbox", () => {
   it("goes two requests at a time, and each event is applied at the first", async () => {
     const writer = await uploader();
     await writer.queue(1_800);
-    // None is answered before the next one has been asked, or is not going to be.
-    await writer.land(async (send, number) => {
-      for (let ms = 0; ms < 1_000 && writer.uploads() === number; ms += 5)
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      return send();
+    // They arrive in order, and none is answered before the next one has been asked, until all has been sent.
+    let before: Promise<unknown> = Promise.resolve();
+    await writer.land((send, number) => {
+      const answer = before.then(async () => {
+        while (writer.uploads() === number && writer.sent() < 1_800) await new Promise(setImmediate);
+        return send();
+      });
+      before = answer;
+      return answer;
     });
     expect(writer.overtakes()).toBe(writer.uploads() - 1);
     expect(new Set((await writer.settled()).map(({ status }) => status))).toEqual(new Set(["applied"]));

@@ -29,18 +29,21 @@ afterEach(async () => {
 });
 
 const stored = (name: string): ClientStorageFactory => sqliteStorage(join(folder, name, "app.db"));
-const installed = (name: string): Device => place.device({ storage: stored(name) });
+const installed = (name: string, online = true): Device => place.device({ storage: stored(name), online });
 const clone = (from: string, to: string): void =>
   cpSync(join(folder, from), join(folder, to), { recursive: true });
 
-/** A disk that takes longer than it takes to read an answer. */
+/** A disk that takes more turns of the event loop than it takes to read an answer. */
 const slowly = (factory: ClientStorageFactory): ClientStorageFactory => ({
   ...factory,
   open: async (name) => {
     const storage = await factory.open(name);
     const spaces = storage.spaces.bind(storage);
     return Object.assign(storage, {
-      spaces: () => new Promise((resolve) => void setTimeout(resolve, 20)).then(spaces),
+      spaces: async () => {
+        for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+        return spaces();
+      },
     });
   },
 });
@@ -62,7 +65,7 @@ describe("a cloned installation", () => {
     await original.client.close();
     clone("one", "two");
 
-    const [first, second] = [installed("one"), installed("two")];
+    const [first, second] = [installed("one"), installed("two", false)];
     const here = await first.open("site-7");
     // The other space is open in one copy only.
     const there = [await second.open("site-7"), await second.open("site-8")] as const;
@@ -71,7 +74,9 @@ describe("a cloned installation", () => {
       probe(there[0], "of the second"),
       probe(there[1], "of the second"),
     ];
-    await settle(first, second);
+    await first.client.sync();
+    second.online();
+    await settle(second, first);
     expect(first.reports).toEqual([]);
     expect(second.reports).toEqual(["device_forked"]);
     for (const { id, settled } of receipts) expect(effectOf(await settled)).toBe(`${id} applied`);

@@ -47,7 +47,7 @@ async function restore(
   { isSaid = true, ...options }: { readonly isSaid?: boolean } & ServerChange = {},
 ): Promise<SqliteStorage> {
   const storage = sqlite(file);
-  if (isSaid) await startRestoredGenerations(storage, { clock: Date, random });
+  if (isSaid) await startRestoredGenerations(storage, { clock: place.time.clock, random });
   await place.replaceServer(storage, options);
   return storage;
 }
@@ -214,6 +214,7 @@ describe("a server that is restored, in its recovery window", () => {
     await settle(first);
     await expect.poll(() => texts(shown[1])).toMatchObject({ n1: "lost" });
     await restore(copy);
+    place.time.pass(1_000);
     const other = place.device();
     (await other.open()).note.create({ text: "given anew" }, { key: "n1" });
     await settle(other);

@@ -93,6 +93,7 @@ describe("rule 10: replicas that differ", () => {
     ]);
     expect(site.note.get("n700")?.text).toBe("damaged");
     await device.client.sync();
+    place.time.pass(1_000);
     await expect.poll(() => device.client.status.spaces[space]?.repairedRows).toBe(4);
     expect(bytesOf(site)).toBe(bytesOf(right));
     expect(device.reports).toEqual(["digest_differs", "repaired"]);
@@ -102,7 +103,8 @@ describe("rule 10: replicas that differ", () => {
     // It is mended on the disk too, the digests agree, and what is pending goes on.
     site.note.update("n700", { text: "edited" });
     await settle(device, other);
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    place.time.pass(1_000);
+    await place.time.settled();
     expect(device.reports).toEqual(["digest_differs", "repaired"]);
     expect(bytesOf(site)).toBe(bytesOf(right));
     expect(device.client.status.spaces[space]).toMatchObject({ repairing: [], reason: "" });
@@ -114,6 +116,7 @@ describe("rule 10: replicas that differ", () => {
     ]);
     device.refuse("/v1/reconcile");
     await device.client.sync();
+    place.time.pass(1_000);
     await expect.poll(() => device.reports.length).toBeGreaterThanOrEqual(2);
     await expect.poll(() => bytesOf(site)).toBe(bytesOf(right));
     expect(device.reports).toEqual(["digest_differs", "digest_differs"]);

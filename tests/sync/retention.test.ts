@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Device, type NoteSpace, type Place, bytesOf, openPlace, settle } from "./world.js";
 
 const dayMs = 86_400_000;
-let aheadMs = 0;
 let place: Place;
 let seer: Device;
 let away: Device;
@@ -10,8 +9,7 @@ let sites: readonly [NoteSpace, NoteSpace];
 
 /** Two devices of one account that hold the same twelve notes. */
 beforeEach(async () => {
-  aheadMs = 0;
-  place = openPlace({ server: { clock: { now: () => Date.now() + aheadMs } } });
+  place = openPlace();
   [seer, away] = [place.device(), place.device()];
   sites = [await seer.open(), await away.open()];
   for (let i = 1; i <= 12; i++) sites[0].note.create({ text: `note ${i}` }, { key: `n${i}` });
@@ -22,7 +20,7 @@ afterEach(() => place.close());
 const keys = (site: NoteSpace): string[] => site.note.all().map(({ key }) => key);
 
 async function clearAway(): Promise<void> {
-  aheadMs += 91 * dayMs;
+  place.time.pass(91 * dayMs);
   await place.server.sweep();
 }
 
