@@ -4,11 +4,11 @@ import { parseArgs } from "node:util";
 import { cacheFolder, whenMain } from "./child.mjs";
 import { load } from "./sim/bundle.mjs";
 
-const help = `node scripts/fuzz.mjs [--inputs 1000000] [--seed 20261121] [--from N] [--only decoders,http,socket,client]
+const help = `node scripts/fuzz.mjs [--inputs 1000000] [--seed 20261121] [--from N] [--only decoders,http,socket,client,import]
                      [--state FILE] [--json FILE]
 
 Feeds inputs that are made from the declarations of messages, and damaged, to every decoder, every endpoint, the
-socket and the client. Each is made from the seed and its own number: \`--from N --inputs 1\` makes one again.
+socket, the client and the import. Each is made from the seed and its own number: \`--from N --inputs 1\` makes one again.
 A run that is stopped (Ctrl-C) goes on from where it was when it is started again with the same seed and --state.
 Ends with code 1 when anything threw past an edge, a server failed, or memory grew.
 `;

@@ -4,11 +4,18 @@ import { generator } from "@landfall/protocol/shaped-values.fixture";
 import { clientTarget } from "./client-target.js";
 import { decoderTarget } from "./decoder-target.js";
 import { httpTarget } from "./http-target.js";
+import { importTarget } from "./import-target.js";
 import { socketTarget } from "./socket-target.js";
 import type { FuzzTarget, OpenTarget } from "./target.js";
 
 /** Everything that takes inputs from outside. */
-export const targets: readonly FuzzTarget[] = [decoderTarget, httpTarget, socketTarget, clientTarget];
+export const targets: readonly FuzzTarget[] = [
+  decoderTarget,
+  httpTarget,
+  socketTarget,
+  clientTarget,
+  importTarget,
+];
 
 export interface FuzzOptions {
   readonly seed: number;

@@ -52,12 +52,13 @@ export type ExportHeader = Infer<typeof header>;
 export type ExportSpace = Infer<typeof space>;
 export type ExportMember = Infer<typeof member>;
 export type ExportCheckpoint = Infer<typeof checkpoint>;
+export type ExportEnd = Infer<typeof end>;
 export type ExportLine =
   | ExportHeader
   | ExportSpace
   | ExportMember
   | ExportCheckpoint
-  | Infer<typeof end>
+  | ExportEnd
   | Infer<typeof done>
   | Row;
 

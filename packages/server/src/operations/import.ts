@@ -19,6 +19,7 @@ import { type Core, makeCore } from "../core.js";
 import type { SpaceTransaction, Storage, WriterState } from "../storage/port.js";
 import {
   type ExportCheckpoint,
+  type ExportEnd,
   type ExportHeader,
   type ExportMember,
   type ExportSpace,
@@ -83,6 +84,8 @@ export class Importer {
   readonly #core: Core;
   #header: ExportHeader | undefined;
   #target: Target | undefined;
+  /** Spaces that are whole, passed over or not. */
+  readonly #ended = new Set<string>();
   #section: { readonly row: Row; readonly text: string }[] = [];
   #bytes = 0;
 
@@ -114,7 +117,7 @@ export class Importer {
     if (!target) throw new ImportError("this belongs to a space, and none was named");
     if ("member" in line) return this.#addMember(target, line);
     if ("checkpoint" in line) return this.#endSection(target, line);
-    if ("end" in line) return this.#leave(target, line.rows);
+    if ("end" in line) return this.#leave(target, line);
     if (target.members.length < target.announced.members) throw new ImportError("a member was expected");
     this.#section.push({ row: line, text });
     this.#bytes += text.length;
@@ -141,6 +144,10 @@ export class Importer {
 
   #finish(spaces: number): void {
     if (this.#target) throw new ImportError(`the space ${this.#target.announced.space} has not ended`);
+    if (this.#ended.size !== spaces)
+      throw new ImportError(
+        `of the ${spaces} spaces that were exported, ${this.#ended.size} came. What came was imported; the rest is missing from this file`,
+      );
     const { only } = this.options;
     if (only !== undefined && this.imported.length === 0)
       throw new ImportError(`there is no space ${only} in this export, which has ${spaces}`);
@@ -153,6 +160,7 @@ export class Importer {
     if (before && before.announced.space !== announced.space)
       throw new ImportError(`the space ${before.announced.space} has not ended`);
     if (this.#section.length > 0) throw new ImportError("a section has not ended");
+    if (this.#ended.has(announced.space)) throw new ImportError(`the space ${announced.space} comes twice`);
     const isWanted = only === undefined || only === announced.space;
     const space = isWanted ? (as ?? announced.space) : undefined;
     const counts = before ?? { writer: undefined, sections: 0, rows: 0, written: 0, resumed: false };
@@ -262,12 +270,14 @@ export class Importer {
     return changed;
   }
 
-  #leave(target: Target, rows: number): void {
+  #leave(target: Target, { end, rows }: ExportEnd): void {
     if (this.#section.length > 0) throw new ImportError("a section has not ended");
+    if (end !== target.announced.space) throw new ImportError("this ends another space");
     if (rows !== target.rows)
       throw new ImportError(`the space was exported with ${rows} rows, and ${target.rows} are here`);
     const { space, written, resumed } = target;
     if (space !== undefined) this.imported.push({ space, rows, written, resumed });
+    this.#ended.add(end);
     this.#target = undefined;
   }
 }

@@ -231,6 +231,9 @@ describe("an export that is broken off", () => {
 });
 
 describe("a file that is no good export", () => {
+  /** The place after the end of a space. */
+  const endOf = (all: readonly string[], space: string): number =>
+    all.findIndex((line) => line.startsWith(`{"end":"${space}"`)) + 1;
   const damages: readonly (readonly [string, (all: string[]) => readonly string[], RegExp])[] = [
     ["is empty", () => [""], /line 1: this is no line/],
     ["is something else", () => ["Once upon a time"], /line 1: this is no line of an export/],
@@ -269,6 +272,21 @@ describe("a file that is no good export", () => {
       /has no owner/,
     ],
     ["does not end a space", (all) => all.filter((line) => !line.startsWith('{"end"')), /has not ended/],
+    [
+      "lacks a space",
+      (all) => [all[0] as string, ...all.slice(endOf(all, "empty"))],
+      /of the 2 spaces that were exported, 1 came/,
+    ],
+    [
+      "has a space twice",
+      (all) => [...all.slice(0, endOf(all, "empty")), ...all.slice(1)],
+      /line \d+: the space empty comes twice/,
+    ],
+    [
+      "ends another space",
+      (all) => all.map((line) => line.replace('"end":"empty"', '"end":"other"')),
+      /line \d+: this ends another space/,
+    ],
     ["begins twice", (all) => [all[0] as string, ...all], /line 2: an export begins once/],
     ["has rows before a space", (all) => [all[0] as string, ...all.slice(6)], /none was named/],
   ];
