@@ -8,16 +8,10 @@ import {
   platformPorts,
 } from "@landfall/client";
 import { memoryStorage } from "@landfall/client/storage/memory";
-import {
-  type ClockPort,
-  type Json,
-  type TimerPort,
-  canonicalJson,
-  decodeText,
-  exchangeRequest,
-} from "@landfall/protocol";
+import { type Json, canonicalJson, decodeText, exchangeRequest } from "@landfall/protocol";
 import { counter, defineSchema, records, set } from "@landfall/schema";
 import { type Authenticator, type ServerOptions, createServer, devTokens } from "@landfall/server";
+import { type StandingTime, openStandingTime } from "@landfall/server/standing-time.fixture";
 import { verify } from "@landfall/server/operations";
 import { type SqliteStorage, sqlite } from "@landfall/server/storage/sqlite";
 import { z } from "zod";
@@ -47,65 +41,11 @@ export type NoteSpace = SpaceHandle<typeof schema>;
 
 export const space = "site-7";
 
-/** The time of a place, for its server and its devices: it stands still until the test moves it. */
-export interface PlaceTime {
-  readonly clock: ClockPort;
-  /**
-   * Those that are to go off at once do so by themselves; what is to wait, as a retry, the next look or the digests,
-   * waits for `pass`. So nothing that a test sees depends on how fast the machine is.
-   */
-  readonly timers: TimerPort;
-  /**
-   * So much later it is for all. A second is later than all that was written before: each commit has a millisecond of
-   * its own, and no test makes a thousand between two passes.
-   */
-  pass(ms: number): void;
-  /** Every timer has gone off that does by itself. */
-  settled(): Promise<void>;
-}
-
-/** Timers of less are about turns of the event loop, and not about time. */
-const leastWaitMs = 100;
-
-function openTime(): PlaceTime {
-  let nowMs = 1_795_000_000_000;
-  const turns = new Set<object>();
-  const waiting = new Set<{ readonly atMs: number; readonly run: () => void }>();
-  return {
-    clock: { now: () => nowMs },
-    timers: {
-      after(delayMs, run) {
-        if (delayMs >= leastWaitMs) {
-          const timer = { atMs: nowMs + delayMs, run };
-          waiting.add(timer);
-          return () => void waiting.delete(timer);
-        }
-        const turn = setTimeout(() => {
-          turns.delete(turn);
-          run();
-        }, delayMs);
-        turns.add(turn);
-        return () => {
-          turns.delete(turn);
-          clearTimeout(turn);
-        };
-      },
-    },
-    pass(ms) {
-      nowMs += ms;
-      for (const timer of [...waiting].toSorted((a, b) => a.atMs - b.atMs))
-        if (timer.atMs <= nowMs && waiting.delete(timer)) timer.run();
-    },
-    async settled() {
-      while (turns.size > 0) await new Promise(setImmediate);
-    },
-  };
-}
-
 /** A server in this process, and a ledger of what clients have sent to it. */
 export interface Place {
   readonly server: ReturnType<typeof createServer<typeof schema>>;
-  readonly time: PlaceTime;
+  /** For the server and all devices. */
+  readonly time: StandingTime;
   readonly storage: SqliteStorage;
   /** Sends of one seq of a device under two ids: a cloned installation, or a fault. */
   readonly clashes: string[];
@@ -157,7 +97,7 @@ export function openPlace({
   readonly storage?: SqliteStorage;
   readonly server?: Partial<ServerOptions<typeof schema>>;
 } = {}): Place {
-  const time = openTime();
+  const time = openStandingTime();
   const { clock, timers } = time;
   const serve = (storage: SqliteStorage, itsOptions: ServerChange = {}) =>
     createServer({ schema, auth, development: true, clock, timers, ...options, ...itsOptions, storage });

@@ -9,10 +9,11 @@ import {
 } from "@landfall/protocol";
 import { defineSchema, records } from "@landfall/schema";
 import fc from "fast-check";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { z } from "zod";
 import { systemRandom } from "../platform.js";
+import { type StandingTime, openStandingTime } from "../standing-time.fixture.js";
 import { type TestServer, startTestServer } from "../testing.js";
 
 const name = z.object({ name: z.string() });
@@ -25,23 +26,31 @@ const schema = defineSchema({
   },
 });
 
+let time: StandingTime;
 const servers: { close(): Promise<void> }[] = [];
+beforeEach(() => {
+  time = openStandingTime();
+});
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
 async function start(options: Parameters<typeof startTestServer>[0] = {}): Promise<TestServer<unknown>> {
-  const server = await startTestServer(options as Parameters<typeof startTestServer>[0]);
+  const { clock, timers } = time;
+  const server = await startTestServer({ clock, timers, ...options });
   servers.push(server);
   return server;
 }
 
-async function until<T>(read: () => T | undefined | false, what: string, ms = 30_000): Promise<T> {
-  const end = Date.now() + ms;
+/** How long something may take before the test says what it is that does not come. */
+const patienceMs = 120_000;
+
+async function until<T>(read: () => T | undefined | false, what: string): Promise<T> {
+  const end = Date.now() + patienceMs;
   for (;;) {
     const value = read();
     if (value !== undefined && value !== false) return value;
-    if (Date.now() > end) throw new Error(`no ${what} within ${ms} ms`);
+    if (Date.now() > end) throw new Error(`no ${what} within ${patienceMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -89,8 +98,16 @@ class Ear {
     return until(() => this.of(type)[count - 1], `${type} ${count}`);
   }
 
-  end(ms?: number): Promise<{ code: number; reason: string }> {
-    return until(() => this.closed, "close", ms);
+  end(): Promise<{ code: number; reason: string }> {
+    return until(() => this.closed, "close");
+  }
+
+  /** Everything that the server had to say by now has been heard, by itself and by the server what it answered. */
+  async caughtUp(): Promise<void> {
+    await time.settled();
+    let answered = false;
+    this.socket.once("pong", () => (answered = true)).ping();
+    await until(() => answered || this.closed, "answer to a ping");
   }
 }
 
@@ -128,7 +145,7 @@ async function ask(
 
 let stamps = 0;
 const stamp = () => {
-  const ms = (Date.now() + stamps++).toString(16).padStart(12, "0");
+  const ms = (time.clock.now() + stamps++).toString(16).padStart(12, "0");
   return `${ms.slice(0, 8)}-${ms.slice(8)}-7000-8${randomUuid(systemRandom).slice(20)}`;
 };
 const create = (seq: number, domain: string, key: string) => ({
@@ -136,6 +153,11 @@ const create = (seq: number, domain: string, key: string) => ({
   seq,
   ops: [{ op: "create", domain, key, set: { name: key } }],
 });
+
+/** A period of a second between heads: the server looks after a quarter of its sockets at each tick. */
+function passPeriod(): void {
+  for (let tick = 0; tick < 4; tick++) time.pass(250);
+}
 
 /** Writes records under a device of the user's, one event each, in one exchange. */
 async function write(
@@ -213,31 +235,34 @@ describe("hello, auth and the end (DESIGN §6.1)", () => {
   });
 
   test("who says no hello is cut off after a while, who says too much at once", async () => {
-    const server = await start({ sockets: { helloTimeoutMs: 50, headsEveryMs: 200 } });
+    const server = await start();
     const [silent, loud] = [await new Ear(server.url).open(), await hello(server, "ann")];
     for (let i = 0; i < 50; i++) loud.say({ type: "watch", spaces: {} });
-    expect((await silent.end()).code).toBe(socketCloseCodes.badHello);
     expect((await loud.end()).code).toBe(socketCloseCodes.tooMany);
+    time.pass(5_000);
+    expect((await silent.end()).code).toBe(socketCloseCodes.badHello);
   });
 
   test("the socket ends with its token, unless that is renewed", async () => {
-    const expiry = new Map([
-      ["short", 300],
-      ["long", 60_000],
-    ]);
-    const auth = (token: string) => ({ id: "ann", expiresAt: Date.now() + (expiry.get(token) ?? 0) });
-    const server = await start({ auth, sockets: { headsEveryMs: 200 } });
+    const asked: string[] = [];
+    const auth = (token: string) => {
+      asked.push(token);
+      return { id: "ann", expiresAt: time.clock.now() + (token === "long" ? 60_000 : 3_000) };
+    };
+    const server = await start({ auth });
     const [ends, renewed] = [await new Ear(server.url).open(), await new Ear(server.url).open()];
     for (const ear of [ends, renewed]) {
       ear.say({ type: "hello", token: "short", device: "d" });
       await ear.next("welcome");
     }
     renewed.say({ type: "auth", token: "long" });
+    await until(() => asked.includes("long"), "question about the token");
+    time.pass(3_000);
     expect(await ends.end()).toEqual({
       code: socketCloseCodes.unauthorized,
       reason: "The token has expired.",
     });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await renewed.caughtUp();
     expect(renewed.closed).toBe(undefined);
   });
 
@@ -317,7 +342,7 @@ describe("who hears what", () => {
       index: 30,
       by: "device-ann",
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await bob.caughtUp();
     expect(bob.heard.map((message) => message.type)).toEqual(["welcome", "heads", "poke"]);
   });
 
@@ -327,7 +352,7 @@ describe("who hears what", () => {
     const eve = await hello(server, "eve");
     eve.say({ type: "watch", spaces: { [space]: ["project"] } });
     await write(server, "ann", space, 1, "project", ["p1"]);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eve.caughtUp();
     expect(eve.heard.map((message) => message.type)).toEqual(["welcome"]);
     await ask(server, "ann", "PUT", `/v1/spaces/${space}/members/eve`, { role: "reader" });
     expect((await eve.next("heads")).spaces).toEqual({ [space]: { project: 1 } });
@@ -345,27 +370,28 @@ describe("who hears what", () => {
     // It does not wait for the next round of `heads`.
     expect(bob.heard.slice(before)).toEqual([{ type: "revoked", space }]);
     await write(server, "ann", space, 1, "project", ["p1"]);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await bob.caughtUp();
     expect(bob.heard.at(-1)?.type).toBe("revoked");
   });
 
   test("auto delivery pokes members who watch nothing", async () => {
-    const server = await start({ schema });
+    const server = await start({ schema, sockets: { headsEveryMs: 1_000 } });
     const space = await shared(server);
     const bob = await hello(server, "bob");
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await bob.next("heads");
     await write(server, "ann", space, 1, "project", ["p1"]);
     await write(server, "ann", space, 2, "alert", ["a1"]);
     expect(await bob.next("poke")).toMatchObject({ space, domains: ["alert"], index: 2 });
     const { space: later } = await ask(server, "ann", "POST", "/v1/spaces", {});
     await ask(server, "ann", "PUT", `/v1/spaces/${String(later)}/members/bob`, { role: "reader" });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    passPeriod();
+    expect((await bob.next("heads", 2)).spaces).toHaveProperty(String(later));
     await write(server, "ann", String(later), 1, "alert", ["a1"]);
     expect(await bob.next("poke", 2)).toMatchObject({ space: later, domains: ["alert"] });
   });
 
   test("the server's own writes reach everyone, the heads heal, and a wipe pokes", async () => {
-    const server = await start({ sockets: { headsEveryMs: 100 } });
+    const server = await start({ sockets: { headsEveryMs: 1_000 } });
     const space = await shared(server);
     const bob = await hello(server, "bob", { [space]: ["project"] });
     await server.server.space(space).write((tx) => {
@@ -374,8 +400,8 @@ describe("who hears what", () => {
       });
     });
     expect(await bob.next("delta")).toMatchObject({ by: "server", index: 1, rows: [{ key: "p1" }] });
-    const before = bob.of("heads").length;
-    expect((await bob.next("heads", before + 2)).spaces).toEqual({ [space]: { project: 1 } });
+    passPeriod();
+    expect((await bob.next("heads", 2)).spaces).toEqual({ [space]: { project: 1 } });
     await ask(server, "ann", "DELETE", `/v1/spaces/${space}`);
     expect(await bob.next("poke")).toMatchObject({ space, domains: ["project"], index: 2 });
   });
@@ -390,9 +416,11 @@ describe("abuse (DESIGN §13)", () => {
     expect(ears.filter((ear) => ear.socket.readyState === WebSocket.OPEN).length).toBe(256);
     expect(ears.filter((ear) => ear.status === 429).length).toBe(744);
     for (const ear of ears) ear.socket.terminate();
-    // A place that was given up can be had again.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect((await new Ear(server.url).open()).socket.readyState).toBe(WebSocket.OPEN);
+    // A place that was given up can be had again, once the server has heard of that.
+    let again: Ear;
+    do again = await new Ear(server.url).open();
+    while (again.status === 429);
+    expect(again.socket.readyState).toBe(WebSocket.OPEN);
   });
 
   test("a user has so many sockets and no more", async () => {
@@ -436,24 +464,29 @@ describe("abuse (DESIGN §13)", () => {
     expect(await refused()).toBe(true);
     expect((await bob.next("delta", seq)).index).toBe(seq);
     deaf.socket.resume();
-    expect([socketCloseCodes.slowReader, 1006]).toContain((await deaf.end(10_000)).code);
+    expect([socketCloseCodes.slowReader, 1006]).toContain((await deaf.end()).code);
   });
 
   test("a far end that died without a word is found out", async () => {
-    const server = await start({ sockets: { headsEveryMs: 100 } });
+    const server = await start({ sockets: { headsEveryMs: 1_000 } });
     const key = Buffer.alloc(16, 1).toString("base64");
     const dead = connect(server.port, "127.0.0.1");
-    let closed = false;
+    let [opened, closed] = [false, false];
     dead
+      .on("data", () => (opened = true))
       .on("close", () => (closed = true))
-      .on("error", () => undefined)
-      .resume();
+      .on("error", () => undefined);
     dead.write(
       `GET /v1/socket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${key}\r\nsec-websocket-protocol: ${socketProtocol}\r\n\r\n`,
     );
-    await until(() => closed, "end");
+    await until(() => opened, "upgrade");
     const alive = await hello(server, "ann");
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Each is asked in the first period; who has not answered by the second is gone.
+    for (let period = 0; period < 2; period++) {
+      passPeriod();
+      await alive.caughtUp();
+    }
+    await until(() => closed, "end");
     expect(alive.closed).toBe(undefined);
   });
 
