@@ -30,6 +30,8 @@ export class SqliteFile {
   readonly #statements = new Map<string, SqliteStatement>();
   /** Tells our file from another one at its place. */
   readonly #inode: number | undefined;
+  /** A file that is only read is left as it is. */
+  #isWal = false;
   /** Why it can no longer be used, or undefined while it can. */
   #ended: string | undefined;
 
@@ -103,19 +105,18 @@ export class SqliteFile {
   commit(changes: readonly StorageChange[], fence: Fence | undefined): void {
     this.#assertUsable();
     try {
+      if (!this.#isWal) this.#db.exec("PRAGMA journal_mode=WAL");
+      this.#isWal = true;
       inTransaction(this.#db, () => {
         if (fence) checkFence(fence, this.get("meta", fence.space, termName, ""));
         for (const change of changes) this.#write(change);
       });
     } catch (error) {
       if (error instanceof AggregateError) this.end("could not be rolled back");
+      this.#assertInPlace();
       throw storageError(this.#path, error);
     }
-    // A file that was removed under us still takes writes, which nobody will ever find again.
-    if (!this.#isInPlace()) {
-      this.end("was moved or deleted");
-      this.#assertUsable();
-    }
+    this.#assertInPlace();
   }
 
   get isEnded(): boolean {
@@ -170,6 +171,12 @@ export class SqliteFile {
     }
   }
 
+  /** A file that was removed under us still takes writes, which nobody will ever find again. */
+  #assertInPlace(): void {
+    if (!this.#isInPlace()) this.end("was moved or deleted");
+    this.#assertUsable();
+  }
+
   /**
    * Closes the connection and gives back what went wrong in giving up its lock. The stand-in for
    * `node:sqlite` does not finalise statements on close, and a connection with statements lives on,
@@ -199,9 +206,7 @@ export class SqliteFile {
 /** Takes the file for this process alone, and creates the tables in a new one. */
 function prepareFile(db: SqliteDatabase, path: string, maxBytes: number | undefined): void {
   // Until the file is ours only `exec` is used: a statement would keep the connection and its lock alive.
-  db.exec(
-    "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE; COMMIT",
-  );
+  db.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=FULL; BEGIN EXCLUSIVE; COMMIT");
   const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
   if (version > schemaVersion) {
     throw new StorageError(

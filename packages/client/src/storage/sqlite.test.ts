@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -293,6 +294,21 @@ describe("sqlite storage: files", () => {
       await anew.close();
     },
   );
+
+  it("a file that is only read is left as it is", async () => {
+    const file = place();
+    const factory = sqliteStorage(file);
+    const path = join(dirname(file), "app-ann.db");
+    const written = await factory.open("ann");
+    await written.commit(rows(1));
+    await written.close();
+    const before = readFileSync(path);
+    const storage = await factory.open("ann");
+    expect((await storage.entries("rows", "s")).length).toBe(1);
+    expect(readdirSync(dirname(file))).toEqual(["app-ann.db"]);
+    await storage.close();
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
 
   it("opens anew over a handle that lost its file", async () => {
     const file = place();
