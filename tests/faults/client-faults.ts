@@ -294,9 +294,9 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "reload-drops-what-is-being-stored",
     rule: "rule 8",
-    file: session,
-    find: "&& this.outbox.isStored(id)",
-    replace: "",
+    file: outbox,
+    find: "if (entry.stored) stored.add(id)",
+    replace: "stored.add(id)",
     test: installation("a write that is on its way to the storage stays when the storage is read again"),
     why: "A write made while another tab speaks is not sent until the next start.",
   },

@@ -147,6 +147,30 @@ describe("a storage that is slow", () => {
     await sync(device);
     expect(await counted(ask, "k")).toBe(0);
   });
+
+  it("rule 8: a write that gets to the storage while that is being read again stays", async () => {
+    const { make, sync, ask } = await installations();
+    const storage = await memoryStorage().open("slow");
+    let open = (): void => undefined;
+    let gate: Promise<void> = Promise.resolve();
+    const device = await make("d1", 1, {
+      ...storage,
+      entries: async (table, space) => {
+        const found = await storage.entries(table, space);
+        await gate;
+        return found;
+      },
+    });
+    gate = new Promise((resolve) => (open = resolve));
+    const reloaded = device.session.reload();
+    await device.write([create("k")]);
+    open();
+    await reloaded;
+    expect(device.view("a", "k")).toBeDefined();
+    expect(device.session.sendable).toBe(1);
+    await sync(device);
+    expect(await counted(ask, "k")).toBe(0);
+  });
 });
 
 describe("two leaders of one installation", () => {

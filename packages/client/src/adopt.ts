@@ -1,7 +1,7 @@
 import type { Stamp } from "@landfall/protocol";
 import type { PendingEvent, PendingExpectation } from "./replica/pending-event.js";
 import { rejectedItems } from "./space/settlement.js";
-import { type ReplicaMeta, emptyMeta, putEntry, putEvent, putItem, putMeta } from "./space/space-store.js";
+import { emptyMeta, loadMeta, putEntry, putEvent, putItem, putMeta } from "./space/space-store.js";
 import type { ClientStorage, StorageChange } from "./storage/port.js";
 
 /**
@@ -28,8 +28,8 @@ export async function adoptGuest(
       guest.entries("outbox", space),
       guest.entries("local", space),
       guest.entries("inbox", space),
-      guest.get("meta", space, "replica"),
-      account.get("meta", space, "replica"),
+      loadMeta(guest, space),
+      loadMeta(account, space),
     ]);
     const newIds =
       how === "local"
@@ -40,8 +40,7 @@ export async function adoptGuest(
             nextStamp,
           )
         : new Map<string, Stamp>();
-    const meta = (theirs as ReplicaMeta | undefined) ?? emptyMeta;
-    if (!ours) changes.push(putMeta(space, { ...emptyMeta, ...(meta.create ? { create: true } : {}) }));
+    if (!ours) changes.push(putMeta(space, { ...emptyMeta, ...(theirs?.create ? { create: true } : {}) }));
     for (const { value } of outbox) {
       const { seq: _seq, was: _was, ...event } = value as PendingEvent;
       if (how === "server") {

@@ -255,7 +255,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   async #beginLead(): Promise<void> {
     this.#term = await raiseTerm(this.#opened.storage).catch((error: unknown) => {
       // Whoever waits for a sync must hear why none can begin.
-      for (const id of [...this.#asked.keys()])
+      for (const id of this.#asked.keys())
         this.#settleSync(id, {
           code: "storage",
           message: error instanceof Error ? error.message : String(error),
@@ -271,8 +271,10 @@ class LandfallClient<S extends Schema> implements Client<S> {
       if (waiting.length > 0 || this.#sessions.has(space)) await this.#openSession(space, {});
     }
     // What the leader before did may not have been heard.
-    for (const session of this.#sessions.values()) await session.reload();
-    for (const session of this.#sessions.values()) this.#loop.addSpace(session);
+    for (const session of this.#sessions.values()) {
+      await session.reload(true);
+      this.#loop.addSpace(session);
+    }
     this.#loop.start();
     this.#leading = true;
     // What was asked for while nobody led is this tab's to do.
@@ -288,13 +290,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   }
 
   #hear(message: TabMessage): void {
-    if (
-      message.type === "status" ||
-      message.type === "synced" ||
-      message.type === "sent" ||
-      message.type === "cut"
-    )
-      this.#watch?.heard();
+    if (["status", "synced", "sent", "cut"].includes(message.type)) this.#watch?.heard();
     switch (message.type) {
       case "hello":
         if (this.#term !== undefined) this.#tabs?.post({ type: "status", payload: this.#loop.status });

@@ -1,6 +1,6 @@
 import { type RandomPort, randomUuid } from "@landfall/protocol";
 import { type PendingEvent, renumbered } from "./replica/pending-event.js";
-import { type ReplicaMeta, putAccount, putEvent, putMeta } from "./space/space-store.js";
+import { type ReplicaMeta, loadMeta, putAccount, putEvent, putMeta } from "./space/space-store.js";
 import {
   type ClientStorage,
   type ClientStorageFactory,
@@ -108,7 +108,7 @@ export async function giveSpace(
     isBaseGone,
   }: { readonly device: string; readonly before: string; readonly isBaseGone: boolean },
 ): Promise<StorageChange[]> {
-  const meta = (await storage.get("meta", space, "replica")) as ReplicaMeta | undefined;
+  const meta = await loadMeta(storage, space);
   const changes = meta ? [putMeta(space, mendedMeta(meta, device, isBaseGone))] : [];
   const events = (await storage.entries("outbox", space)).map(({ value }) => value as PendingEvent);
   const from = meta?.device ?? before;

@@ -18,7 +18,6 @@ import type {
   Typed,
   UnsetOf,
 } from "@landfall/schema";
-import { select } from "@landfall/schema";
 import type { RecordMeta, ViewRecord } from "../replica/view-record.js";
 import { WriteError, domainWrites } from "./domain-writes.js";
 import { type LiveQuery, liveQuery } from "./live-query.js";
@@ -156,16 +155,11 @@ export function domainHandle(
     key: op.key,
   }));
   const live = (query: Query<AnyRecord> = {}): LiveQuery<AnyRecord> => liveQuery(replica, name, query);
-  const query = (asked: Query<AnyRecord>): readonly AnyRecord[] =>
-    select(
-      [...replica.keys(name)].map((key) => get(key) as AnyRecord),
-      asked,
-    );
 
   const handle = {
     get,
     all: () => replica.all(name),
-    query,
+    query: (asked: Query<AnyRecord>) => live(asked).current,
     watch(
       queryOrListener: Query<AnyRecord> | ((records: readonly AnyRecord[]) => void),
       listener?: (records: readonly AnyRecord[]) => void,

@@ -151,9 +151,11 @@ export class Outbox {
     entry.stored = stored;
   }
 
-  /** Whether the storage is known to have the event; what it lacks now was settled elsewhere. */
-  isStored(id: string): boolean {
-    return this.#entries.get(id)?.stored ?? false;
+  /** The ids of what the storage is known to have; what it lacks of them from now on was settled elsewhere. */
+  get stored(): Set<string> {
+    const stored = new Set<string>();
+    for (const [id, entry] of this.#entries) if (entry.stored) stored.add(id);
+    return stored;
   }
 
   /** Whether the storage is known to have refused it, so that it is in memory only. */

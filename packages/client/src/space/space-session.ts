@@ -34,6 +34,8 @@ import type { SpaceNews, WriteNews } from "./space-news.js";
 import {
   type ReplicaMeta,
   dropEvent,
+  emptyMeta,
+  loadMeta,
   loadSpace,
   putEvent,
   putItem,
@@ -55,6 +57,7 @@ export class SpaceSession implements SyncedSpace {
   readonly receipts = new Receipts();
   readonly inbox = new Map<string, InboxItem>();
   readonly context: SessionContext;
+  readonly domains: readonly string[];
   readonly #inboxListeners = new Set<() => void>();
   readonly #serial = new Serial();
   readonly #saver: Saver;
@@ -78,6 +81,7 @@ export class SpaceSession implements SyncedSpace {
   private constructor(space: string, context: SessionContext, meta: ReplicaMeta) {
     this.space = space;
     this.context = context;
+    this.domains = context.domains;
     this.meta = meta;
     this.replica = new Replica(context.rules);
     const written: Written = (events, refusal) => this.#written(events, refusal);
@@ -112,13 +116,13 @@ export class SpaceSession implements SyncedSpace {
       ...(options.create && !stored.meta.generation ? { create: true } : {}),
     };
     const session = new SpaceSession(space, context, meta);
-    if (!stored.known) {
+    if (stored.meta === emptyMeta) {
       const made = context.storage.commit([putMeta(space, meta)]);
       await made.catch((error: unknown) => {
         if (!context.unstored(error)) throw error;
       });
     }
-    for (const item of stored.inbox) session.inbox.set(item.id, item);
+    session.changeInbox(stored.inbox, []);
     session.outbox.nextSeq = meta.nextSeq;
     for (const event of stored.outbox) session.#join(context.migrate(event));
     await session.replica.step({
@@ -144,16 +148,9 @@ export class SpaceSession implements SyncedSpace {
     let newest = "";
     for (const row of rows) {
       if (row.deleted) continue;
-      for (const field in row.stamps) {
-        const stamp = row.stamps[field] as Stamp;
-        if (stamp > newest) newest = stamp;
-      }
+      for (const field in row.stamps) if (row.stamps[field]! > newest) newest = row.stamps[field]!;
     }
     if (newest) this.context.stamps.observe(newest);
-  }
-
-  get domains(): readonly string[] {
-    return this.context.domains;
   }
 
   // --- local writes -------------------------------------------------------------------------------------
@@ -485,9 +482,10 @@ export class SpaceSession implements SyncedSpace {
     this.context.wake();
   }
 
-  /** Takes the replica from the storage again, telling listeners only of what differs. */
-  reload(): Promise<void> {
-    return this.hear({ type: "reload" });
+  /** Takes the replica from the storage again, telling listeners only of what differs. @param leads nobody else moves base. */
+  reload(leads = false): Promise<void> {
+    this.#heard = [];
+    return this.#serial.run(() => (this.stopped ? undefined : this.#reload(undefined, leads)));
   }
 
   /** Takes the replica from another account's storage; nothing that was only in memory may come along (DESIGN §8). */
@@ -504,20 +502,21 @@ export class SpaceSession implements SyncedSpace {
     });
   }
 
-  async #reload(settled?: Settlement["settled"]): Promise<void> {
+  async #reload(settled?: Settlement["settled"], leads = false): Promise<void> {
     // A write that the storage had refused was sent by the leader from memory: only this word of it tells that it is over.
     for (const id of settled?.keys() ?? []) this.outbox.markReady(id, true);
-    const stored = await loadSpace(this.context.storage, this.space);
+    // What is on its way to the storage by now, or was refused by it, may not be found there and is not gone.
+    const gone = this.outbox.stored;
+    const { storage } = this.context;
+    // Every step of base counts the revision up: where it is ours, we hold its rows, and reading them costs most of an opening.
+    const hasBase = leads && (await loadMeta(storage, this.space))?.revision === this.meta.revision;
+    const stored = await loadSpace(storage, this.space, hasBase);
     this.#staging = undefined;
     this.meta = stored.meta;
     this.outbox.nextSeq = stored.meta.nextSeq;
     for (const rows of stored.rows.values()) this.#observe(rows.values());
-    const standing = new Set(stored.outbox.map(({ id }) => id));
-    const held = this.outbox.events.map(({ id }) => id);
-    // A write that is on its way to the storage, or that it refused, is not there and not gone.
-    const gone = new Set(held.filter((id) => !standing.has(id) && this.outbox.isStored(id)));
     const patch = new Map<string, Map<string, Row | null>>();
-    for (const domain of this.domains) {
+    for (const domain of hasBase ? [] : this.domains) {
       const rows = new Map<string, Row | null>(stored.rows.get(domain));
       for (const [key, row] of this.replica.baseRows(domain)) {
         const now = rows.get(key);
@@ -528,11 +527,12 @@ export class SpaceSession implements SyncedSpace {
       }
       patch.set(domain, rows);
     }
-    this.outbox.removeAll(gone);
     for (const event of stored.outbox) {
+      gone.delete(event.id);
       this.outbox.replace(event);
       this.#join(event);
     }
+    this.outbox.removeAll(gone);
     const remove = new Set(this.replica.pending.map(({ id }) => id));
     await this.replica.step({ patch, remove, add: this.#shownEvents });
     // What was kept aside is of the base that stood before; what is stored says whether a recovery is under way.

@@ -37,29 +37,36 @@ export const emptyMeta: ReplicaMeta = { cursors: {}, nextSeq: 1, revision: 0 };
 
 /** Everything that is stored of a space. */
 export interface StoredSpace {
+  /** `emptyMeta` itself where the storage does not know the space. */
   readonly meta: ReplicaMeta;
   readonly rows: Map<string, Map<string, Row>>;
   readonly local: Map<string, Map<string, Row>>;
   readonly outbox: readonly PendingEvent[];
   readonly inbox: readonly InboxItem[];
-  readonly known: boolean;
 }
 
-export async function loadSpace(storage: ClientStorage, space: string): Promise<StoredSpace> {
+export const loadMeta = (storage: ClientStorage, space: string): Promise<ReplicaMeta | undefined> =>
+  storage.get("meta", space, "replica") as Promise<ReplicaMeta | undefined>;
+
+/** @param hasBase whether the rows are held already, and need not be read. */
+export async function loadSpace(
+  storage: ClientStorage,
+  space: string,
+  hasBase = false,
+): Promise<StoredSpace> {
   const [meta, rows, local, outbox, inbox] = await Promise.all([
-    storage.get("meta", space, "replica"),
-    storage.entries("rows", space),
+    loadMeta(storage, space),
+    hasBase ? [] : storage.entries("rows", space),
     storage.entries("local", space),
     storage.entries("outbox", space),
     storage.entries("inbox", space),
   ]);
   return {
-    meta: (meta as ReplicaMeta | undefined) ?? emptyMeta,
+    meta: meta ?? emptyMeta,
     rows: byDomain(rows),
     local: byDomain(local),
     outbox: outbox.map((entry) => entry.value as PendingEvent),
     inbox: inbox.map((entry) => entry.value as InboxItem),
-    known: meta !== undefined,
   };
 }
 
