@@ -27,4 +27,53 @@ export const deviceFaults: readonly Fault[] = [
     },
     why: "Who writes in a tab that has read the storage anew loses to what they saw there.",
   },
+  {
+    name: "signing-out-looks-first",
+    rule: "rule 8",
+    file: "packages/client/src/client.ts",
+    find: "await storage.destroy(may).catch",
+    replace:
+      'await (async () => may((await Promise.all((await storage.spaces()).map((space) => storage.entries("outbox", space)))).flat()) && storage.destroy(() => true))().catch',
+    test: {
+      file: "tests/sync/signing-out.test.ts",
+      title: "is refused where another tab saves a write at the last moment, and all go on",
+    },
+    why: "A write that another tab has called saved goes with the storage, and nobody is told.",
+  },
+  {
+    name: "writes-go-on-while-signing-out",
+    rule: "rule 8",
+    file: "packages/client/src/space/space-session.ts",
+    find: "if (this.context.leaving())",
+    replace: "if (false as boolean)",
+    test: {
+      file: "tests/sync/account.test.ts",
+      title: "what is written while somebody signs out is refused, and not called saved and then dropped",
+    },
+    why: "What is written while somebody signs out shows as if it were kept, and is gone with the rest.",
+  },
+  {
+    name: "emptied-storage-takes-writes",
+    rule: "rule 8",
+    file: "packages/client/src/storage/indexeddb.ts",
+    find: 'if (mark.result !== undefined) throw lostStorage("deleted");',
+    replace: "",
+    test: {
+      file: "packages/client/src/storage/indexeddb.test.ts",
+      title: "rule 8: a commit behind a destroy is refused, although the database is not deleted yet",
+    },
+    why: "What a tab writes while another one signs out is called saved, and is gone a moment later.",
+  },
+  {
+    name: "guest-is-destroyed-unseen",
+    rule: "rule 8",
+    file: "packages/client/src/adopt.ts",
+    find: "outbox.every(isAdopted)",
+    replace: "outbox.every(isAdopted) || true",
+    test: {
+      file: "tests/sync/signing-out.test.ts",
+      title: "what another tab writes as a guest while this one signs in is adopted too",
+    },
+    why: "What is written in a second tab while the first signs in is lost.",
+  },
 ];

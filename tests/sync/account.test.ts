@@ -95,7 +95,8 @@ describe("data made before signing in", () => {
       await device.client.close();
       who.user = "ann";
       const cutShort = () => Promise.reject(new StorageError("failed", "The app ended."));
-      device = place.device({ storage: { ...storage, destroy: cutShort }, client: { firstSync } });
+      const open = async (name: string) => ({ ...(await storage.open(name)), destroy: cutShort });
+      device = place.device({ storage: { ...storage, open }, client: { firstSync } });
       await expect(device.open()).rejects.toThrow("The app ended.");
       device = start({ client: { firstSync } });
       site = await device.open();

@@ -31,7 +31,6 @@ function watched(inner: ClientStorageFactory): { factory: ClientStorageFactory; 
         names.add(name);
         return inner.open(name);
       },
-      destroy: (name) => inner.destroy(name),
     },
   };
 }

@@ -174,7 +174,8 @@ describe("a storage that is gone at the next start", () => {
     for (let i = 0; i < unsynced; i++) await probe(site, `unsynced ${i}`).saved;
     await expect.poll(() => notes.read("landfall:landfall.account.ann")).toContain(`"pending":${unsynced}`);
     await device.client.close();
-    await sqliteStorage(join(folder, "app.db")).destroy("landfall.account.ann");
+    const gone = await sqliteStorage(join(folder, "app.db")).open("landfall.account.ann");
+    await gone.destroy(() => true);
 
     device = start();
     site = await device.open();

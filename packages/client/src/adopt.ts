@@ -2,7 +2,7 @@ import type { Stamp } from "@landfall/protocol";
 import type { PendingEvent, PendingExpectation } from "./replica/pending-event.js";
 import { rejectedItems } from "./space/settlement.js";
 import { emptyMeta, loadMeta, putEntry, putEvent, putItem, putMeta } from "./space/space-store.js";
-import type { ClientStorage, StorageChange } from "./storage/port.js";
+import { type ClientStorage, type StorageChange, type StorageEntry, isLost } from "./storage/port.js";
 
 /**
  * What becomes of data that was made before signing in (DESIGN §8). `merge`: it is sent with the stamps that
@@ -14,13 +14,34 @@ export type FirstSync = "merge" | "server" | "local";
 /** The `a` of the `meta` entries that say which stamp each of a guest's events is adopted under. */
 const adoptedAs = "adoptedAs";
 
-/** Moves a guest's unsynced data into an account's storage, in one transaction there; nothing is lost whatever the choice. */
+/** Moves a guest's unsynced data into an account's storage; nothing is lost whatever the choice. */
 export async function adoptGuest(
   guest: ClientStorage,
   account: ClientStorage,
   how: FirstSync,
   nextStamp: () => Stamp,
-): Promise<readonly string[]> {
+): Promise<void> {
+  try {
+    let adopted: ReadonlySet<string> | undefined;
+    const isAdopted = ({ space, a }: StorageEntry): boolean => space === "" || adopted?.has(a) === true;
+    // What another tab writes meanwhile, as a guest still, is taken over too.
+    do adopted = await takeOver(guest, account, how, nextStamp);
+    while (adopted && !(await guest.destroy((outbox) => outbox.every(isAdopted))));
+  } catch (error) {
+    // Another tab has adopted it.
+    if (!isLost(error)) throw error;
+  }
+  await guest.close();
+}
+
+/** Copies what a guest has, in one transaction there. @returns the events; undefined where there is nothing at all. */
+async function takeOver(
+  guest: ClientStorage,
+  account: ClientStorage,
+  how: FirstSync,
+  nextStamp: () => Stamp,
+): Promise<ReadonlySet<string> | undefined> {
+  const events = new Set<string>();
   const spaces = (await guest.spaces()).filter((space) => space !== "");
   const changes: StorageChange[] = [];
   for (const space of spaces) {
@@ -41,7 +62,8 @@ export async function adoptGuest(
           )
         : new Map<string, Stamp>();
     if (!ours) changes.push(putMeta(space, { ...emptyMeta, ...(theirs?.create ? { create: true } : {}) }));
-    for (const { value } of outbox) {
+    for (const { a, value } of outbox) {
+      events.add(a);
       const { seq: _seq, was: _was, ...event } = value as PendingEvent;
       if (how === "server") {
         const reason = "Written before signing in, and the account's data was chosen.";
@@ -53,7 +75,7 @@ export async function adoptGuest(
     for (const { a, b, value } of inbox) changes.push(putEntry("inbox", space, a, b, value));
   }
   if (changes.length > 0) await account.commit(changes);
-  return spaces;
+  return spaces.length > 0 ? events : undefined;
 }
 
 /**

@@ -18,7 +18,6 @@ export interface AccountStorage {
   readonly account: string;
   readonly name: string;
   readonly storage: ClientStorage;
-  readonly factory: ClientStorageFactory;
   readonly device: string;
   /** No stamp at or below this may be issued (DESIGN §5.1). */
   readonly floorMs: number;
@@ -92,25 +91,22 @@ export async function openAccount(options: {
 }): Promise<AccountStorage> {
   const { app, account, random, notes } = options;
   const name = storageName(app, account);
-  let { factory } = options;
   let problem: string | null = null;
   let refusal: StorageError | undefined;
   let opened: Installation;
   try {
-    opened = await openInstallation(factory, name, random);
+    opened = await openInstallation(options.factory, name, random);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     refusal = error;
     problem = `${error.message} Until that is mended, data is kept in memory only and ends with this page.`;
-    factory = memoryStorage();
-    opened = await openInstallation(factory, name, random);
+    opened = await openInstallation(memoryStorage(), name, random);
   }
   const { gone, ...installation } = opened;
   const loss = installation.storage.persistent ? lossOf(gone, notedPending(notes, name)) : noLoss;
   return {
     account,
     name,
-    factory,
     ...installation,
     ...loss,
     problem: problem ?? loss.problem,

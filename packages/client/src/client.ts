@@ -40,7 +40,13 @@ import type { ClientStatus } from "./status.js";
 import { StatusKeeper } from "./status-keeper.js";
 import { indexedDbStorage } from "./storage/indexeddb.js";
 import { memoryStorage } from "./storage/memory.js";
-import { type ClientStorageFactory, type StorageChange, StorageError } from "./storage/port.js";
+import {
+  type ClientStorageFactory,
+  type StorageChange,
+  type StorageEntry,
+  StorageError,
+  isLost,
+} from "./storage/port.js";
 import { type TabChannel, type TabMessage, openTabChannel } from "./tabs/channel.js";
 import { type Leadership, seekLead } from "./tabs/leader.js";
 import { type LeaderWatch, watchLeader } from "./tabs/leader-watch.js";
@@ -127,7 +133,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #tabs: TabChannel | undefined;
   #watch: LeaderWatch | undefined;
   #closed = false;
-  /** Somebody signs out: what was written now would be forgotten with the rest. */
+  /** Somebody signs out, or has in another tab: what was written now would be forgotten with the rest. */
   #leaving = false;
 
   constructor(options: ClientOptions<S>) {
@@ -198,7 +204,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     writeLastAccount(notes, this.#app, account === guestAccount ? null : account);
     this.#status.storage(
       { kind: opened.storage.kind, persistent: opened.storage.persistent, problem: opened.problem },
-      (pending) => noteStorage(notes, this.#opened, pending),
+      (pending) => this.#leaving || noteStorage(notes, this.#opened, pending),
     );
     if (opened.problem && !opened.unsyncedLost) this.#report("storage", opened.problem);
     const isOther = before !== undefined && before.account !== guestAccount;
@@ -220,14 +226,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   /** Data made before signing in goes into the account's (DESIGN §8). */
   async #adopt(guest: AccountStorage, into: AccountStorage): Promise<void> {
-    const spaces = await adoptGuest(
-      guest.storage,
-      into.storage,
-      this.#options.firstSync ?? "merge",
-      (): Stamp => this.#stamps.next(),
+    await adoptGuest(guest.storage, into.storage, this.#options.firstSync ?? "merge", (): Stamp =>
+      this.#stamps.next(),
     );
-    await guest.storage.close();
-    if (spaces.length > 0) await guest.factory.destroy(guest.name);
   }
 
   // --- tabs and the lead --------------------------------------------------------------------------------
@@ -305,6 +306,10 @@ class LandfallClient<S extends Schema> implements Client<S> {
       case "synced":
         this.#owed.delete(message.id);
         this.#settleSync(message.id, message.error);
+        return;
+      case "left":
+        this.#leaving = true;
+        void this.#leaveTabs();
         return;
       default:
         // It is taken in by and by; nobody waits for it who could hear that it failed.
@@ -406,7 +411,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   }
 
   #unstored(error: unknown): boolean {
-    if (!(error instanceof StorageError)) return false;
+    if (!(error instanceof StorageError) || this.#leaving) return false;
     this.#status.storageProblem(error.message);
     return error.code === "full";
   }
@@ -508,12 +513,13 @@ class LandfallClient<S extends Schema> implements Client<S> {
   async signIn(): Promise<void> {
     await this.#ready;
     const account = this.#accountFor(await this.#session.ask());
-    if (account !== undefined && account !== this.#opened.account) {
+    if (account !== undefined && (account !== this.#opened.account || this.#leaving)) {
       const before = this.#opened;
       await this.#leaveTabs();
       // What is on its way to the storage belongs to the account that it was written under.
       await this.#allSaved();
       await this.#openAccount(account);
+      this.#leaving = false;
       if (before.account !== guestAccount) await before.storage.close();
     }
     this.#loop.signIn();
@@ -526,16 +532,25 @@ class LandfallClient<S extends Schema> implements Client<S> {
     try {
       await this.#ready;
       await this.#allSaved();
-      const writes = await unsyncedWrites(this.#opened.storage, this.#sessions.values());
-      if (writes.length > 0 && unsynced === "block") {
+      let writes: readonly UnsyncedWrite[] = [];
+      const may = (outbox: readonly StorageEntry[]): boolean => {
+        writes = unsyncedWrites(outbox, this.#sessions.values());
+        return writes.length === 0 || unsynced !== "block";
+      };
+      const { storage, name } = this.#opened;
+      const isGone = await storage.destroy(may).catch((error: unknown) => {
+        // Another tab has signed out.
+        if (isLost(error)) return may([]);
+        throw error;
+      });
+      if (!isGone) {
         throw new SyncError(
           "unsynced",
           `${writes.length} writes have not reached the server. Sync first, or sign out with unsynced: "export" or "discard".`,
         );
       }
-      const { factory, name } = this.#opened;
+      this.#tabs?.post({ type: "left" });
       await this.close();
-      await factory.destroy(name);
       forgetStorage(this.#ports.notes, name);
       writeLastAccount(this.#ports.notes, this.#app, null);
       return unsynced === "discard" ? [] : writes;

@@ -29,7 +29,7 @@ export class StatusKeeper {
   readonly #listeners = new Set<() => void>();
   #loop: LoopStatus = idle;
   #storage: StorageStatus = { kind: "memory", persistent: false, problem: null };
-  #onPending: (count: number) => void = () => undefined;
+  #onPending: (count: number) => unknown = () => undefined;
   #noted = -1;
   #current: ClientStatus | undefined;
   /** What the listeners know of; whoever asks in between may have seen a newer one. */
@@ -47,7 +47,7 @@ export class StatusKeeper {
     this.changed();
   }
 
-  storage(status: StorageStatus, onPending: (count: number) => void): void {
+  storage(status: StorageStatus, onPending: (count: number) => unknown): void {
     this.#storage = status;
     this.#onPending = onPending;
     this.#noted = -1;

@@ -1,6 +1,6 @@
 import type { PendingEvent } from "./replica/pending-event.js";
 import type { SpaceSession } from "./space/space-session.js";
-import type { ClientStorage } from "./storage/port.js";
+import type { StorageEntry } from "./storage/port.js";
 
 /** An unsynced write, as `signOut` exports it. */
 export interface UnsyncedWrite {
@@ -9,17 +9,14 @@ export interface UnsyncedWrite {
 }
 
 /** Writes that the server has not settled: what is stored, and what the storage would not take. */
-export async function unsyncedWrites(
-  storage: ClientStorage,
+export function unsyncedWrites(
+  outbox: readonly StorageEntry[],
   sessions: Iterable<SpaceSession>,
-): Promise<readonly UnsyncedWrite[]> {
+): readonly UnsyncedWrite[] {
   const found = new Map<string, UnsyncedWrite>();
-  for (const space of await storage.spaces()) {
-    // What is of no space is the account's own.
-    if (space === "") continue;
-    for (const { a, value } of await storage.entries("outbox", space))
-      found.set(`${space} ${a}`, { space, event: value as PendingEvent });
-  }
+  // What is of no space is the account's own.
+  for (const { space, a, value } of outbox)
+    if (space) found.set(`${space} ${a}`, { space, event: value as PendingEvent });
   for (const { space, outbox } of sessions)
     for (const event of outbox.events) found.set(`${space} ${event.id}`, { space, event });
   return [...found.values()];

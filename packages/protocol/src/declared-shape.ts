@@ -1,5 +1,5 @@
 import type { Decoder, Form } from "./decode.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 
 /** What a decoder takes, in one line: the hash of all of them is pinned to the protocol's version. */
 export function shapeOf({ form }: Decoder<unknown>): string {

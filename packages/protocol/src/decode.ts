@@ -1,6 +1,6 @@
 import { isIdentifier, isFieldName, isSafeMember } from "./identifier.js";
 import type { Json } from "./json.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import { type Stamp, isStamp } from "./stamp.js";
 
 /**

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Decoded, decode } from "./decode.js";
 import { isPlainWrite } from "./event-check.js";
 import { eventDecoder } from "./event-decoder.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import type { WireEvent } from "./op.js";
 
 const stamp = "018f0000-0000-7000-8000-000000000001";

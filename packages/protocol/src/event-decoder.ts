@@ -22,7 +22,7 @@ import {
 } from "./decode.js";
 import { isPlainWrite } from "./event-check.js";
 import type { Json } from "./json.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import type { Expectation, ExpectedVersion, OfferOp, Op, WireEvent } from "./op.js";
 
 const fields: Decoder<{ readonly [field: string]: Json }> = map(fieldName, json, limits.maxFields);

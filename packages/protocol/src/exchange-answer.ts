@@ -20,7 +20,7 @@ import {
   text,
   uint,
 } from "./decode.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import type { Row } from "./row.js";
 import { isPlainRecord } from "./row-check.js";
 

@@ -15,7 +15,7 @@ import {
   uint,
 } from "./decode.js";
 import { eventDecoder } from "./event-decoder.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 
 /** Events are decoded one by one, so that a malformed one is rejected alone and its neighbours go on (DESIGN §6). */
 const undecodedEvent: Decoder<unknown> = { form: eventDecoder.form, read: (value) => value };

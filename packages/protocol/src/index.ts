@@ -18,7 +18,7 @@ export * from "./exchange-request.js";
 export * from "./identifier.js";
 export * from "./info.js";
 export * from "./json.js";
-export * from "./limits.js";
+export * as limits from "./limits.js";
 export * from "./merge.js";
 export * from "./op.js";
 export * from "./ops-conflict.js";

@@ -11,7 +11,7 @@ import {
   uint,
 } from "./decode.js";
 import type { Role } from "./exchange-request.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 
 const role = oneOf<Role>("owner", "writer", "reader");
 

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Fields, Json } from "./json.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import { type FieldKind, type FieldKinds, type MergeState, anyFieldKind, mergeRecord } from "./merge.js";
 import type { OfferOp, RecordOp, SetMember } from "./op.js";
 

@@ -1,5 +1,5 @@
 import { type Fields, type Json, canonicalJson } from "./json.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import type { OfferOp, OfferRecordOp, RecordOp, SetMember } from "./op.js";
 import type { Stamps } from "./row.js";
 import { type Stamp, stampReading } from "./stamp.js";

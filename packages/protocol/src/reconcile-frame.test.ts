@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import { type FrameRange, decodeFrame, encodeFrame } from "./reconcile-frame.js";
 
 const digest = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n });

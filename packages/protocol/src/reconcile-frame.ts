@@ -1,5 +1,5 @@
 import type { Bound } from "./reconcile-items.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 
 /** What one side says of a range. */
 type RangeWord =

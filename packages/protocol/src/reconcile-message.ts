@@ -1,6 +1,6 @@
 import { type Infer, array, base64url, boolean, identifier, openObject, optional, uint } from "./decode.js";
 import { rowDecoder } from "./exchange-answer.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 
 /** What answers a `reconcileRequest`. */
 export const reconcileAnswer = openObject({

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { toBase64Url } from "./base64url.js";
 import { elementHash, portableSha256 } from "./digest.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import { Reconciliation, answerFrame, fingerprint } from "./reconcile.js";
 import { decodeFrame } from "./reconcile-frame.js";
 import { type ReconcileItem, ReconcileItems } from "./reconcile-items.js";

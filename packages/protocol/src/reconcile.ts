@@ -1,5 +1,5 @@
 import type { Sha256 } from "./digest.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import { type FrameRange, decodeFrame, encodeFrame, maxBytesOf } from "./reconcile-frame.js";
 import type { Bound, ReconcileItem, ReconcileItems } from "./reconcile-items.js";
 

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decode } from "./decode.js";
 import { rowDecoder } from "./exchange-answer.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import { isPlainRecord } from "./row-check.js";
 
 const stamp = "018f0000-0000-7000-8000-000000000001";

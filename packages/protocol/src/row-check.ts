@@ -1,6 +1,6 @@
 import { json } from "./decode.js";
 import { isIdentifier } from "./identifier.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import { isStamp } from "./stamp.js";
 
 /** Field names that were found sound before: the rows of a domain repeat theirs. */

@@ -13,7 +13,7 @@ import {
   uint,
 } from "./decode.js";
 import { rowDecoder, streamLine } from "./exchange-answer.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 
 /** The WebSocket subprotocol (DESIGN §6.1). */
 export const socketProtocol = "landfall.v1";

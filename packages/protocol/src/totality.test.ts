@@ -6,7 +6,7 @@ import { countReads, mostReads } from "./counted-reads.fixture.js";
 import { decode, decodeText } from "./decode.js";
 import { shapeOf } from "./declared-shape.js";
 import { decoders } from "./declared-decoders.fixture.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 import { type Shape, parseShape } from "./shape.fixture.js";
 import { deepList, generator, junk, never, stamps, valueOf } from "./shaped-values.fixture.js";
 

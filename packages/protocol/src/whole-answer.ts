@@ -10,7 +10,7 @@ import {
   uint,
 } from "./decode.js";
 import { answerParts, rowDecoder } from "./exchange-answer.js";
-import { limits } from "./limits.js";
+import * as limits from "./limits.js";
 
 // Answers as one JSON text, for those who read no stream.
 

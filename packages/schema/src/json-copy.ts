@@ -1,4 +1,5 @@
-import { type Json, isSafeMember, limits } from "@landfall/protocol";
+import { type Json, isSafeMember } from "@landfall/protocol";
+import * as limits from "@landfall/protocol/limits";
 import { type Invalid, invalid } from "./validation.js";
 
 type Path = readonly (string | number)[];

@@ -1,11 +1,5 @@
-import {
-  type FieldKind,
-  type Fields,
-  type Json,
-  type SetMember,
-  isFieldName,
-  limits,
-} from "@landfall/protocol";
+import { type FieldKind, type Fields, type Json, type SetMember, isFieldName } from "@landfall/protocol";
+import * as limits from "@landfall/protocol/limits";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { copyJson } from "./json-copy.js";
 import { type Invalid, invalid, runValidator } from "./validation.js";

@@ -1,4 +1,5 @@
-import { type Info, limits } from "@landfall/protocol";
+import { type Info } from "@landfall/protocol";
+import * as limits from "@landfall/protocol/limits";
 import type { Budget } from "./port.js";
 
 /** After so many answers in a row, a batch that was halved is doubled again. */

@@ -1,4 +1,5 @@
-import { type SpaceRequest, limits, protocolVersion } from "@landfall/protocol";
+import { type SpaceRequest, protocolVersion } from "@landfall/protocol";
+import * as limits from "@landfall/protocol/limits";
 import { type AnswerSink, type Remote, RemoteError, type RemoteFailure } from "../remote/port.js";
 import { followUp, sendAhead } from "./ahead.js";
 import type { BatchBudget } from "./budget.js";

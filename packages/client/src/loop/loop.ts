@@ -1,4 +1,5 @@
-import { type DeltaMessage, type ServerMessage, limits } from "@landfall/protocol";
+import { type DeltaMessage, type ServerMessage } from "@landfall/protocol";
+import * as limits from "@landfall/protocol/limits";
 import { createBudget } from "./budget.js";
 import { runExchange } from "./exchange.js";
 import { type LifeEvent, firstLife, step } from "./life.js";

@@ -1,4 +1,5 @@
-import { type ServerMessage, limits } from "@landfall/protocol";
+import { type ServerMessage } from "@landfall/protocol";
+import * as limits from "@landfall/protocol/limits";
 import type { PokeChannel, PokeListener } from "../remote/port.js";
 import { backoffMs } from "./pace.js";
 import type { TrackedSpace } from "./tracked-space.js";

@@ -3,11 +3,11 @@ import {
   type StreamLine,
   type TimerPort,
   decodeText,
-  limits,
   serverMessage,
   socketCloseCodes,
   socketProtocol,
 } from "@landfall/protocol";
+import * as limits from "@landfall/protocol/limits";
 import type { SocketLike } from "../ports.js";
 import type { PokeChannel, PokeListener } from "./port.js";
 

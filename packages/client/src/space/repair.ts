@@ -6,11 +6,11 @@ import {
   Reconciliation,
   type Row,
   fromBase64Url,
-  limits,
   protocolVersion,
   rowElement,
   toBase64Url,
 } from "@landfall/protocol";
+import * as limits from "@landfall/protocol/limits";
 import { RemoteError } from "../remote/port.js";
 import type { SessionContext } from "./session-context.js";
 

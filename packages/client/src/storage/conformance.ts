@@ -1,4 +1,5 @@
 import { checkClears, checkCommits, checkConcurrentCommits } from "./conformance/commits.js";
+import { checkEnds } from "./conformance/ends.js";
 import { checkFences, checkLeaders } from "./conformance/fences.js";
 import { checkHandles, checkLife } from "./conformance/handles.js";
 import { checkLosses } from "./conformance/losses.js";
@@ -61,6 +62,7 @@ export function clientStorageConformance(
     checkLeaders(check, expect);
     checkHandles(check, expect);
     checkLife(check, expect);
+    checkEnds(check, expect);
     checkLosses(check, expect);
   });
 }

@@ -39,11 +39,9 @@ describe("indexeddb storage: where it cannot be used", () => {
   it("touches nothing until it is opened, and is `unavailable` where there is no IndexedDB", async () => {
     vi.stubGlobal("indexedDB", undefined);
     const factory = indexedDbStorage();
-    for (const call of [() => factory.open("ann"), () => factory.destroy("ann")]) {
-      const { name, code, message } = await failure(call());
-      expect([name, code]).toEqual(["StorageError", "unavailable"]);
-      expect(message).toContain("there is none");
-    }
+    const { name, code, message } = await failure(factory.open("ann"));
+    expect([name, code]).toEqual(["StorageError", "unavailable"]);
+    expect(message).toContain("there is none");
   });
 
   it("uses the global at the time of opening", async () => {
@@ -128,17 +126,51 @@ function observed(): IDBFactory {
   return factory;
 }
 
+describe("indexeddb storage: destroy", () => {
+  it("rule 8: a commit behind a destroy is refused, although the database is not deleted yet", async () => {
+    const indexedDB = new FakeFactory();
+    const factory = indexedDbStorage({ indexedDB });
+    const [leaving, writing] = [await factory.open("ann"), await factory.open("ann")];
+    await leaving.commit([row]);
+    let late: Promise<{ code: string }> | undefined;
+    const gone = leaving.destroy(() => {
+      late = failure(writing.commit([{ ...row, table: "outbox" }]));
+      return true;
+    });
+    expect(await gone).toBe(true);
+    expect((await late)?.code).toBe("lost");
+    expect(await indexedDB.databases()).toEqual([]);
+  });
+
+  it("rule 8: what was emptied and not deleted, because the page ended there, is deleted and made anew", async () => {
+    const indexedDB = new FakeFactory();
+    const factory = indexedDbStorage({ indexedDB });
+    const leaving = await factory.open("ann");
+    await leaving.commit([row]);
+    const deleteDatabase = indexedDB.deleteDatabase.bind(indexedDB);
+    indexedDB.deleteDatabase = () => {
+      throw new Error("the page has ended");
+    };
+    expect((await failure(leaving.destroy(() => true))).message).toContain("the page has ended");
+    indexedDB.deleteDatabase = deleteDatabase;
+    const anew = await factory.open("ann");
+    expect(await anew.spaces()).toEqual([]);
+    await anew.commit([row]);
+    expect(await anew.get("rows", "s", "a", "b")).toBe(1);
+  });
+});
+
 describe("indexeddb storage: commits", () => {
   it("asks for strict durability, and for another one when told", async () => {
     const storage = await indexedDbStorage({ indexedDB: observed() }).open("ann");
     const transaction = vi.spyOn(opened.at(-1)!, "transaction");
     await storage.commit([row]);
-    expect(transaction.mock.lastCall).toEqual([["rows"], "readwrite", { durability: "strict" }]);
+    expect(transaction.mock.lastCall).toEqual([["meta", "rows"], "readwrite", { durability: "strict" }]);
     const relaxed = await indexedDbStorage({ indexedDB: observed(), durability: "relaxed" }).open("ann");
     const relaxedTransaction = vi.spyOn(opened.at(-1)!, "transaction");
     await relaxed.commit([row], { space: "s", term: 1 });
     expect(relaxedTransaction.mock.lastCall).toEqual([
-      ["rows", "meta"],
+      ["meta", "rows"],
       "readwrite",
       { durability: "relaxed" },
     ]);
@@ -167,7 +199,7 @@ describe("indexeddb storage: commits", () => {
     },
   );
 
-  it("is one transaction of as many requests as changes, whatever is stored already", async () => {
+  it("is one transaction of a request for each change and one more, whatever is stored already", async () => {
     const storage = await indexedDbStorage({ indexedDB: observed() }).open("ann");
     const many = Array.from({ length: 2_000 }, (_, i): StorageChange => ({
       type: "put",
@@ -183,6 +215,6 @@ describe("indexeddb storage: commits", () => {
       "_execRequestAsync",
     );
     await storage.commit([{ ...row, table: "outbox" }]);
-    expect(requests).toHaveBeenCalledTimes(1);
+    expect(requests).toHaveBeenCalledTimes(2);
   });
 });

@@ -2,6 +2,7 @@ import { checkFence } from "./fence.js";
 import {
   FencedError,
   StorageError,
+  lostStorage,
   storageTables,
   termName,
   type ClientStorage,
@@ -46,23 +47,33 @@ export function indexedDbStorage({
   return {
     kind: "indexeddb",
     async open(name) {
-      return handleOn(
-        await request((factory) => {
-          const asked = factory.open(`landfall:${name}`, 1);
+      const database = `landfall:${name}`;
+      const remove = (): Promise<unknown> => request((factory) => factory.deleteDatabase(database));
+      for (;;) {
+        const db = await request((factory) => {
+          const asked = factory.open(database, 1);
           asked.onupgradeneeded = () =>
             storageTables.forEach((table) => asked.result.createObjectStore(table));
           return asked;
-        }),
-        durability,
-      );
-    },
-    async destroy(name) {
-      await request((factory) => factory.deleteDatabase(`landfall:${name}`));
+        });
+        const mark = await opening(() => answer(db.transaction("meta").objectStore("meta").get(endMark)));
+        if (mark === undefined) return handleOn(db, durability, remove);
+        // Whoever has emptied it has not come to deleting it, or never will.
+        db.close();
+        await remove();
+      }
     },
   };
 }
 
-function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): ClientStorage {
+/** The key in `meta` that says that the account was destroyed; every other one is an array. */
+const endMark = 0;
+
+function handleOn(
+  db: IDBDatabase,
+  durability: IDBTransactionDurability,
+  remove: () => Promise<unknown>,
+): ClientStorage {
   let ended = "";
   const end = (why: string): void => {
     ended ||= why;
@@ -78,7 +89,7 @@ function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): Client
     work: (tx: IDBTransaction) => Promise<T>,
   ): Promise<T> => {
     try {
-      if (ended) throw new StorageError("lost", `The storage was ${ended}. Open it again.`);
+      if (ended) throw lostStorage(ended);
       return await work(db.transaction(tables, mode, { durability }));
     } catch (error) {
       throw storageError(error);
@@ -98,9 +109,8 @@ function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): Client
         valueOf(await answer(tx.objectStore(table).get([space, a, b]))),
       ),
     commit: (changes, fence) => {
-      const tables = new Set(changes.map((change) => change.table));
-      // A transaction must have a table; without changes and fence, asking it of `meta` only checks the connection.
-      if (fence || tables.size === 0) tables.add("meta");
+      const tables = new Set<StorageTable>(["meta"]);
+      for (const { table } of changes) tables.add(table);
       return transact([...tables], "readwrite", (tx) => write(tx, changes, fence));
     },
     spaces: () =>
@@ -108,6 +118,15 @@ function handleOn(db: IDBDatabase, durability: IDBTransactionDurability): Client
         const spaces = await Promise.all(storageTables.map((table) => spacesIn(tx.objectStore(table))));
         return [...new Set(spaces.flat())].sort();
       }),
+    async destroy(may) {
+      const isEmptied = await transact(storageTables, "readwrite", (tx) => empty(tx, may));
+      // Who has deleted it meanwhile may have begun anew.
+      if (isEmptied && !ended) {
+        end("deleted");
+        await remove();
+      }
+      return isEmptied;
+    },
     close: async () => end("closed"),
   };
 }
@@ -139,16 +158,35 @@ function write(
     tx.oncomplete = () => resolve();
     tx.onabort = () => reject(refusal ?? tx.error);
     attempt(() => {
+      const meta = tx.objectStore("meta");
       // The term is read before the changes and compared while they wait: nothing of them is committed by then.
-      const term = fence && tx.objectStore("meta").get([fence.space, termName, ""]);
+      const term = fence && meta.get([fence.space, termName, ""]);
+      const mark = meta.get(endMark);
       for (const change of changes) ask(tx.objectStore(change.table), change);
-      if (!term) return tx.commit();
-      term.onsuccess = () =>
+      mark.onsuccess = () =>
         attempt(() => {
-          checkFence(fence, valueOf(term.result));
+          if (mark.result !== undefined) throw lostStorage("deleted");
+          if (term) checkFence(fence, valueOf(term.result));
           tx.commit();
         });
     });
+  });
+}
+
+/** Takes everything away, and says so to whoever comes before the database itself is gone. */
+async function empty(tx: IDBTransaction, may: Parameters<ClientStorage["destroy"]>[0]): Promise<boolean> {
+  const outbox = tx.objectStore("outbox");
+  const [keys, values] = await Promise.all([answer(outbox.getAllKeys()), answer(outbox.getAll())]);
+  const entries = keys.map((key, at) => {
+    const [space, a, b] = key as [string, string, string];
+    return { space, a, b, value: valueOf(values[at] as string) };
+  });
+  if (!may(entries)) return false;
+  for (const table of storageTables) tx.objectStore(table).clear();
+  tx.objectStore("meta").put("", endMark);
+  return new Promise((resolve, reject) => {
+    tx.oncomplete = () => resolve(true);
+    tx.onabort = () => reject(tx.error);
   });
 }
 
@@ -206,11 +244,7 @@ function storageError(error: unknown): StorageError | FencedError {
   }
   // A transaction that neither we nor an error aborted was aborted by the browser, closing the connection.
   if (!error || name === "AbortError" || name === "InvalidStateError" || name === "NotFoundError") {
-    return new StorageError(
-      "lost",
-      `The storage was closed (${textOf(error ?? "aborted")}). Open it again.`,
-      { cause: error },
-    );
+    return lostStorage(`closed (${textOf(error ?? "aborted")})`, { cause: error });
   }
   return new StorageError("failed", `Nothing was written: ${textOf(error)}.`, {
     cause: error,

@@ -2,6 +2,7 @@ import { checkFence } from "./fence.js";
 import {
   FencedError,
   StorageError,
+  lostStorage,
   storageTables,
   termName,
   type ClientStorage,
@@ -41,12 +42,7 @@ export function memoryStorage(): ClientStorageFactory {
         account = emptyAccount();
         accounts.set(name, account);
       }
-      return handleOn(account);
-    },
-    async destroy(name) {
-      const account = accounts.get(name);
-      if (account !== undefined) account.destroyed = true;
-      accounts.delete(name);
+      return handleOn(account, () => accounts.delete(name));
     },
   };
 }
@@ -56,11 +52,10 @@ function emptyAccount(): Account {
   return { tables: tables as Account["tables"], destroyed: false };
 }
 
-function handleOn(account: Account): ClientStorage {
+function handleOn(account: Account, forget: () => void): ClientStorage {
   let closed = false;
   const tables = (): Account["tables"] => {
-    if (closed || account.destroyed)
-      throw new StorageError("lost", `The storage was ${closed ? "closed" : "deleted"}. Open it again.`);
+    if (closed || account.destroyed) throw lostStorage(closed ? "closed" : "deleted");
     return account.tables;
   };
   return {
@@ -78,6 +73,13 @@ function handleOn(account: Account): ClientStorage {
     async spaces() {
       const target = tables();
       return [...new Set(storageTables.flatMap((table) => [...target[table].keys()]))].sort();
+    },
+    async destroy(may) {
+      const { outbox } = tables();
+      if (!may([...outbox].flatMap(([space, events]) => sortedEntries(space, events)))) return false;
+      account.destroyed = true;
+      forget();
+      return true;
     },
     async close() {
       closed = true;

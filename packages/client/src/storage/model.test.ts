@@ -203,8 +203,8 @@ async function follow(
       expect(await handles[1]!.get(in_, ...parts)).toEqual(stored);
     }
   } finally {
+    await handles[0]!.destroy(() => true);
     await Promise.all(handles.map((handle) => handle.close()));
-    await factory.destroy(name);
   }
 }
 

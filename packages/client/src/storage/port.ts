@@ -99,6 +99,13 @@ export class StorageError extends Error {
   }
 }
 
+/** The error of a handle whose data is not there any more. @param how it came to that, as in "closed". */
+export const lostStorage = (how: string, options?: { cause: unknown }): StorageError =>
+  new StorageError("lost", `The storage was ${how}. Open it again.`, options);
+
+/** Whether an error says that the data went under the handle on it. */
+export const isLost = (error: unknown): boolean => error instanceof StorageError && error.code === "lost";
+
 /**
  * One handle on the storage of an account. Handles of the same name see the same data. Every call
  * after `close`, or after the data was destroyed, throws `StorageError` `lost`.
@@ -120,6 +127,13 @@ export interface ClientStorage {
   commit(changes: readonly StorageChange[], fence?: Fence): Promise<void>;
   /** Spaces that hold at least one entry of any table, sorted. */
   spaces(): Promise<string[]>;
+  /**
+   * Deletes all data of the account if `may` says so of what lies in the outbox table, of all spaces, and answers whether
+   * it did. No commit comes between the two: one that was asked for before is among what `may` is shown, and one that
+   * comes after it, through whichever handle, is refused as `lost`.
+   * @throws StorageError when the data is held elsewhere or cannot be deleted.
+   */
+  destroy(may: (outbox: readonly StorageEntry[]) => boolean): Promise<boolean>;
   /** Waits for nothing but its own work; closing twice is closing once. */
   close(): Promise<void>;
 }
@@ -129,9 +143,4 @@ export interface ClientStorageFactory {
   readonly kind: ClientStorage["kind"];
   /** @throws StorageError `unavailable` when it cannot be opened, `full` when there is no room to. */
   open(name: string): Promise<ClientStorage>;
-  /**
-   * Deletes all data of that account; resolves when it is gone. Open handles on it become `lost`.
-   * @throws StorageError when the data is held elsewhere or cannot be deleted.
-   */
-  destroy(name: string): Promise<void>;
 }

@@ -38,21 +38,23 @@ export function sqliteStorage(file: string, { maxBytes }: SqliteStorageOptions =
       }
       shared.handles += 1;
       const { file } = shared;
-      return handleOn(shared, () => {
+      const closeFile = (reason: string): void => {
         if (open.get(name)?.file === file) open.delete(name);
-        file.end("was closed");
+        file.end(reason);
+      };
+      return handleOn(shared, closeFile, () => {
+        closeFile("was deleted");
+        removeFile(pathOf(name), driver);
       });
-    },
-    async destroy(name) {
-      const driver = await loadSqlite();
-      open.get(name)?.file.end("was destroyed");
-      open.delete(name);
-      removeFile(pathOf(name), driver);
     },
   };
 }
 
-function handleOn(shared: Shared, closeFile: () => void): ClientStorage {
+function handleOn(
+  shared: Shared,
+  closeFile: (reason: string) => void,
+  deleteFile: () => void,
+): ClientStorage {
   let closed = false;
   const file = (): SqliteFile => {
     if (closed) throw new StorageError("lost", "The SQLite storage was closed. Open it again.");
@@ -73,11 +75,20 @@ function handleOn(shared: Shared, closeFile: () => void): ClientStorage {
     async spaces() {
       return file().spaces();
     },
+    async destroy(may) {
+      const { file: from } = shared;
+      const outbox = file()
+        .spaces()
+        .flatMap((space) => from.entries("outbox", space));
+      if (!may(outbox)) return false;
+      deleteFile();
+      return true;
+    },
     async close() {
       if (closed) return;
       closed = true;
       shared.handles -= 1;
-      if (shared.handles === 0) closeFile();
+      if (shared.handles === 0) closeFile("was closed");
     },
   };
 }

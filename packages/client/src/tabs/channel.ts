@@ -22,6 +22,8 @@ export type TabMessage =
       readonly id: string;
       readonly error: { readonly code: string; readonly message: string } | null;
     }
+  /** The account was signed out, and its storage is gone. */
+  | { readonly type: "left" }
   /** How the leader's loop is. */
   | { readonly type: "status"; readonly payload: unknown };
 
@@ -41,6 +43,7 @@ function isTabMessage(value: unknown): value is TabMessage {
   const { type, space, id } = value as { [member: string]: unknown };
   switch (type) {
     case "hello":
+    case "left":
     case "status":
       return true;
     case "write":

@@ -1,19 +1,19 @@
 import type { ChannelPort, LockPort } from "../ports.js";
 
-/** Web Locks as the specification has them: a queue, and a steal that leaves the callback of the robbed running. */
+/** Web Locks as the specification has them: a queue for each name, and a steal that leaves the callback of the robbed running. */
 export function createLocks(): LockPort & { asked: number } {
   type Request = { readonly held: () => Promise<void>; resolve(): void; reject(error: unknown): void };
-  let holder: Request | undefined;
-  let queue: Request[] = [];
-  const grant = (): void => {
-    const next = queue.shift();
+  type Lock = { holder: Request | undefined; queue: Request[] };
+  const locks = new Map<string, Lock>();
+  const grant = (lock: Lock): void => {
+    const next = lock.queue.shift();
     if (!next) return;
-    holder = next;
+    lock.holder = next;
     const over = (settle: () => void): void => {
-      if (holder !== next) return;
-      holder = undefined;
+      if (lock.holder !== next) return;
+      lock.holder = undefined;
       settle();
-      grant();
+      grant(lock);
     };
     void next.held().then(
       () => over(next.resolve),
@@ -22,21 +22,23 @@ export function createLocks(): LockPort & { asked: number } {
   };
   return {
     asked: 0,
-    request(_name, { signal, steal }, held) {
+    request(name, { signal, steal }, held) {
       this.asked += 1;
+      const lock = locks.get(name) ?? { holder: undefined, queue: [] };
+      locks.set(name, lock);
       return new Promise<void>((resolve, reject) => {
         const request: Request = { held, resolve, reject };
         signal?.addEventListener("abort", () => {
-          if (!queue.includes(request)) return;
-          queue = queue.filter((waiting) => waiting !== request);
+          if (!lock.queue.includes(request)) return;
+          lock.queue = lock.queue.filter((waiting) => waiting !== request);
           reject(new DOMException("aborted", "AbortError"));
         });
         if (steal) {
-          queue.unshift(request);
-          holder?.reject(new DOMException("stolen", "AbortError"));
-          holder = undefined;
-        } else queue.push(request);
-        if (!holder) grant();
+          lock.queue.unshift(request);
+          lock.holder?.reject(new DOMException("stolen", "AbortError"));
+          lock.holder = undefined;
+        } else lock.queue.push(request);
+        if (!lock.holder) grant(lock);
       });
     },
   };

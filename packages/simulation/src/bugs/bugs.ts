@@ -212,14 +212,6 @@ export const bugs: readonly Bug[] = [
     why: "A person works for days on a device that keeps nothing, and is not told.",
   },
   {
-    name: "writes-go-on-while-signing-out",
-    rule: "rule 8",
-    file: session,
-    find: "if (this.context.leaving())",
-    replace: "if (false as boolean)",
-    why: "What was called safe while somebody signed out is forgotten with the rest.",
-  },
-  {
     name: "outdated-for-a-day",
     rule: "§8",
     file: "packages/client/src/loop/pace.ts",

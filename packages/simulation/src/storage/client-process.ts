@@ -66,8 +66,7 @@ export class ClientProcess {
     this.#gate = new CallGate(ports, disk.calls, () => ended(this.#tail));
     this.factory = {
       kind: "indexeddb",
-      open: (name) => this.#alone("open", () => (disk.isTorn ? refusals.open.fail() : this.#handle(name))),
-      destroy: (name) => this.#alone("destroy", () => disk.remove(name)),
+      open: (name) => this.#open(() => (disk.isTorn ? refusals.open.fail() : this.#handle(name))),
     };
   }
 
@@ -102,9 +101,9 @@ export class ClientProcess {
     });
   }
 
-  /** A call that waits for no other. */
-  #alone<T>(kind: "open" | "destroy", run: () => T): Promise<T> {
-    return this.#send<T>(kind, (answer) => give(answer, this.#gate.pass(kind, run, refusals[kind])));
+  /** Opening waits for no other call. */
+  #open<T>(run: () => T): Promise<T> {
+    return this.#send<T>("open", (answer) => give(answer, this.#gate.pass("open", run, refusals.open)));
   }
 
   #handle(name: string): ClientStorage {
@@ -142,6 +141,16 @@ export class ClientProcess {
             commit: { changes, fence },
           };
           add("commit", on, (data) => data.commit(changes, fence), answer);
+        }),
+      destroy: (may) =>
+        this.#send<boolean>("destroy", (answer) => {
+          const run = (data: ClientData): boolean => {
+            const outbox = data.spaces().flatMap((space) => data.entries("outbox", space));
+            if (!may(outbox.map((entry) => ({ ...entry, value: disk.hold(entry.value) })))) return false;
+            disk.remove(name);
+            return true;
+          };
+          add("destroy", { reads: everyTable, writes: everyTable }, run, answer);
         }),
       close: () =>
         this.#send<void>("close", ({ gives }) => {

@@ -1,0 +1,147 @@
+import type { ClientStorageFactory } from "@landfall/client";
+import { memoryStorage } from "@landfall/client/storage/memory";
+import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { notebook } from "./storages.js";
+import { type Device, type NoteSpace, type Place, openPlace } from "./world.js";
+
+let place: Place;
+beforeEach(() => {
+  place = openPlace();
+});
+afterEach(() => place.close());
+
+interface Tab {
+  readonly device: Device;
+  readonly site: NoteSpace;
+  /** From here on it does not hear what the others tell. */
+  deafen(): void;
+}
+
+/** Tabs of one browser, and what happens at the moment at which one of them destroys the storage. */
+function openBrowser() {
+  const inner = memoryStorage();
+  const late = { write: async (): Promise<void> => undefined };
+  const storage: ClientStorageFactory = {
+    ...inner,
+    async open(name) {
+      const handle = await inner.open(name);
+      return {
+        ...handle,
+        async destroy(may) {
+          await late.write();
+          return handle.destroy(may);
+        },
+      };
+    },
+  };
+  const [locks, hub, notes] = [createLocks(), createHub(), notebook()];
+  const who: { user: string | null } = { user: "ann" };
+  return {
+    who,
+    late,
+    notes,
+    async open(): Promise<Tab> {
+      let isDeaf = false;
+      const device = place.device({
+        storage,
+        ports: {
+          locks,
+          notes,
+          channel: (name, receive) => hub(name, (message) => isDeaf || receive(message)),
+        },
+        client: { credentials: () => who.user && `dev:${who.user}` },
+      });
+      return { device, site: await device.open(), deafen: () => void (isDeaf = true) };
+    },
+  };
+}
+
+describe("signing out with several tabs", () => {
+  it("rule 8: is refused where another tab saves a write at the last moment, and all go on", async () => {
+    const { open, late } = openBrowser();
+    const [leaving, other] = [await open(), await open()];
+    await leaving.device.client.sync();
+    const receipts: { settled: Promise<unknown> }[] = [];
+    late.write = async () => {
+      const receipt = other.site.note.create({ text: "late" }, { key: "n1" });
+      receipts.push(receipt);
+      leaving.device.offline();
+      await receipt.saved;
+    };
+    await expect(leaving.device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
+    late.write = async () => undefined;
+    await leaving.site.note.create({ text: "goes on" }, { key: "n2" }).saved;
+    leaving.device.online();
+    await other.device.client.sync();
+    expect(await receipts[0]?.settled).toMatchObject({ status: "applied" });
+    expect(other.site.note.all().map(({ text }) => text)).toEqual(["late", "goes on"]);
+    expect([...leaving.device.reports, ...other.device.reports]).toEqual([]);
+    expect(await leaving.device.client.signOut()).toEqual([]);
+  });
+
+  it("rule 8: gives back also what another tab saves at the last moment", async () => {
+    const { open, late } = openBrowser();
+    const [leaving, other] = [await open(), await open()];
+    await leaving.device.client.sync();
+    leaving.device.offline();
+    let id = "";
+    late.write = async () => {
+      const receipt = other.site.note.create({ text: "late" });
+      ({ id } = receipt);
+      await receipt.saved;
+    };
+    const given = await leaving.device.client.signOut({ unsynced: "export" });
+    expect(given.map(({ event }) => event.id)).toEqual([id]);
+  });
+
+  it("rule 8: no other tab takes a write from then on, whether it has heard or not", async () => {
+    const { open, notes } = openBrowser();
+    const [leaving, other, deaf] = [await open(), await open(), await open()];
+    await leaving.device.client.sync();
+    deaf.deafen();
+    await leaving.device.client.signOut();
+    expect(() => other.site.note.create({ text: "too late" })).toThrow("signed out");
+    await expect(other.device.client.sync()).rejects.toMatchObject({ code: "stopped" });
+    await expect(deaf.site.note.create({ text: "too late" }).saved).rejects.toMatchObject({ code: "lost" });
+    expect([...other.device.reports, ...deaf.device.reports]).toEqual(["storage"]);
+    await other.device.client.signOut();
+    expect(notes.read("landfall:landfall.account.ann")).toBe(null);
+  });
+
+  it("rule 8: a tab that was left behind does not keep one from syncing that signs in again, and can sign in too", async () => {
+    const { open } = openBrowser();
+    // The first of them leads.
+    const [behind, leaving] = [await open(), await open()];
+    await behind.device.client.sync();
+    await leaving.device.client.signOut();
+    const again = await open();
+    again.site.note.create({ text: "again" }, { key: "n1" });
+    await again.device.client.sync();
+    await behind.device.client.signIn();
+    await behind.device.client.sync();
+    expect(behind.site.note.get("n1")?.text).toBe("again");
+    behind.site.note.update("n1", { text: "by the one behind" });
+    await behind.device.client.sync();
+    await again.device.client.sync();
+    expect(again.site.note.get("n1")?.text).toBe("by the one behind");
+  });
+
+  it("rule 8: what another tab writes as a guest while this one signs in is adopted too", async () => {
+    const { open, late, who } = openBrowser();
+    who.user = null;
+    const [tab, other] = [await open(), await open()];
+    await tab.site.note.create({ text: "first" }, { key: "n1" }).saved;
+    who.user = "ann";
+    late.write = async () => {
+      late.write = async () => undefined;
+      await other.site.note.create({ text: "late" }, { key: "n2" }).saved;
+    };
+    await tab.device.client.signIn();
+    await tab.device.client.sync();
+    expect(tab.site.note.all().map(({ text }) => text)).toEqual(["first", "late"]);
+    await expect(other.site.note.create({ text: "too late" }).saved).rejects.toMatchObject({ code: "lost" });
+    await other.device.client.signIn();
+    expect(other.site.note.get("n2")?.text).toBe("late");
+  });
+});
