@@ -26,7 +26,7 @@ export default defineConfig({
     // measures time: how fast something is, `bench/` measures.
     testTimeout: 240_000,
     hookTimeout: 120_000,
-    expect: { poll: { timeout: 30_000 } },
+    expect: { poll: { timeout: 120_000 } },
     pool: "forks",
     // A process of its own for each file costs as much as a third of all tests: they leave nothing behind instead.
     isolate: false,

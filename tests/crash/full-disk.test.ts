@@ -57,5 +57,4 @@ it.skipIf(!limitable)(
     expect(problems).toEqual([]);
     expect(acknowledged).toBeGreaterThan(40);
   },
-  120_000,
 );

@@ -40,7 +40,7 @@ export interface Ended {
 }
 
 /** How long a program may take before it counts as one that does not end. */
-const patienceMs = 60_000;
+const patienceMs = 200_000;
 
 /** Runs a program in a process of its own, in an empty folder, until it ends by itself. */
 export async function runProgram(program: Program, programs: readonly Program[]): Promise<Ended> {

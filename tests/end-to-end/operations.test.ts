@@ -157,7 +157,7 @@ test("a day of an operator: back up while people write, lose the server, restore
   const doctor = await run(["doctor", "--url", url, "--token", "dev:ann", "--storage", `sqlite:${data}`]);
   expect(doctor.out).toMatch(/ok {4}data .*1 of them restored.*\nok {4}backup/);
   expect(doctor.code).toBe(0);
-}, 120_000);
+});
 
 test("a damaged file is found, said by name, and not restored", async () => {
   await start();
@@ -176,7 +176,7 @@ test("a damaged file is found, said by name, and not restored", async () => {
   const refused = await run(["restore", "--from", copy, "--storage", `sqlite:${join(folder, "new.db")}`]);
   expect(refused).toMatchObject({ code: 1, said: expect.stringContaining("is damaged") as string });
   expect(existsSync(join(folder, "new.db"))).toBe(false);
-}, 120_000);
+});
 
 test("data moves to another server, and Ctrl-C in the middle costs nothing", async () => {
   await start();
@@ -199,7 +199,7 @@ test("data moves to another server, and Ctrl-C in the middle costs nothing", asy
       records: number;
     };
   expect(await sums(other)).toMatchObject({ ok: true, records: 20_000 });
-}, 180_000);
+});
 
 test.each([
   "dev",

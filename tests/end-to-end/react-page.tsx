@@ -43,6 +43,8 @@ export interface ReactPage {
   readonly disturb: () => void;
   /** Shows another space in the switcher. */
   readonly show: (space: string) => void;
+  /** Resolves when the client has told its listeners everything, and all that they render is on the screen. */
+  readonly atRest: () => Promise<void>;
 }
 
 const renders: { [component: string]: number } = {};
@@ -138,7 +140,30 @@ function Switcher({ client }: { readonly client: Client<Schema> }): ReactNode {
   );
 }
 
+/** The platform's timers, and which of them are to go off soon: a client waits a moment before it tells its status. */
+function watchedTimers() {
+  const real = platformPorts().timers;
+  const soon = new Set<object>();
+  const after = (delayMs: number, run: () => void): (() => void) => {
+    const timer = {};
+    if (delayMs < 100) soon.add(timer);
+    const cancel = real.after(delayMs, () => {
+      soon.delete(timer);
+      run();
+    });
+    return () => {
+      soon.delete(timer);
+      cancel();
+    };
+  };
+  return { soon, timers: { after } };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+const frame = (): Promise<number> => new Promise((resolve) => requestAnimationFrame(resolve));
+
 async function start(): Promise<void> {
+  const { soon, timers } = watchedTimers();
   const client = createClient({
     schema,
     url: location.origin,
@@ -146,6 +171,7 @@ async function start(): Promise<void> {
     storage: memoryStorage(),
     ports: {
       ...platformPorts(),
+      timers,
       net: { fetch: () => Promise.reject(new TypeError("The page has no network.")) },
       locks: undefined,
       channel: undefined,
@@ -181,6 +207,12 @@ async function start(): Promise<void> {
     run: (text) => handed.run?.(text),
     disturb: () => handed.disturb?.(),
     show: (id) => handed.show?.(id),
+    async atRest() {
+      // What is done now may set the next timer, and what a timer has told is rendered by the next frame but one.
+      for (let quiet = 0; quiet < 3; quiet = soon.size > 0 ? 0 : quiet + 1) await turn();
+      await frame();
+      await frame();
+    },
   };
   Object.assign(globalThis, { page });
 }

@@ -76,10 +76,10 @@ needs("chromium")("React in a browser", () => {
 
   /** How often components render because of what is done, once everything has come to rest. */
   async function rendersOf(act: () => unknown): Promise<{ [component: string]: number }> {
-    await tab.waitForTimeout(100);
+    await tab.evaluate(() => page.atRest());
     const before = await tab.evaluate(() => ({ ...page.renders }));
     await tab.evaluate(act);
-    await tab.waitForTimeout(100);
+    await tab.evaluate(() => page.atRest());
     const after = await tab.evaluate(() => ({ ...page.renders }));
     const more = Object.entries(after).map(([name, times]) => [name, times - (before[name] ?? 0)] as const);
     return Object.fromEntries(more.filter(([, times]) => times > 0));
@@ -143,10 +143,10 @@ needs("chromium")("React in a browser", () => {
           const shown = document.getElementById("switcher") as HTMLElement;
           new MutationObserver(() => {
             texts.push((shown.textContent ?? "").trim());
+            if (texts.at(-1)?.includes("Text of")) page.show("two");
             if (texts.at(-1)?.includes("Elsewhere")) resolve(texts);
           }).observe(shown, { characterData: true, childList: true, subtree: true });
           page.show("one");
-          setTimeout(() => page.show("two"), 100);
         }),
     );
     const texts = await seen;

@@ -10,6 +10,9 @@ import { findProgram, isExecutable } from "./programs.js";
 
 const cacheFolder = fileURLToPath(new URL("../../node_modules/.cache/landfall/", import.meta.url));
 
+/** How long a page may take before it counts as one that hangs; how fast it is, `bench/` measures. */
+const hangMs = 120_000;
+
 type LaunchOptions = NonNullable<Parameters<typeof chromium.launchPersistentContext>[1]>;
 
 /** A program to start with what it needs in its environment. */
@@ -46,8 +49,9 @@ export function whereIsChromium(): string | undefined {
  */
 export async function launchChromium(profile: string, options: LaunchOptions = {}): Promise<BrowserContext> {
   const { path, env } = await findBrowser();
-  return chromium.launchPersistentContext(profile, {
+  const browser = await chromium.launchPersistentContext(profile, {
     headless: true,
+    timeout: hangMs,
     ...options,
     executablePath: path,
     env: { ...definedEnv(), ...env },
@@ -62,6 +66,8 @@ export async function launchChromium(profile: string, options: LaunchOptions = {
       ...(options.args ?? []),
     ],
   });
+  browser.setDefaultTimeout(hangMs);
+  return browser;
 }
 
 /** Makes an empty profile folder; the caller removes it. */

@@ -1,3 +1,4 @@
+import type { ClockPort } from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
 import { type Client, type ClientOptions, createClient } from "./client.js";
 import { platformPorts } from "./platform.js";
@@ -38,14 +39,17 @@ const serverUrl = "http://landfall.test";
  *
  * @param options.token what a user signs in with; development tokens unless said.
  * @param options.storage makes the storage of each client; memory unless said.
+ * @param options.clock the clock of all clients, which is to be the server's too; the platform's unless said. Where a
+ *   test moves it, what is written after that is later, however slow the machine is.
  */
 export function createTestWorld<S extends Schema>(options: {
   readonly schema: S;
   readonly server: TestServer;
   readonly token?: (user: string) => string;
   readonly storage?: () => ClientStorageFactory;
+  readonly clock?: ClockPort;
 }): TestWorld<S> {
-  const { schema, server, token = (user: string) => `dev:${user}`, storage = memoryStorage } = options;
+  const { schema, server, token = (user: string) => `dev:${user}`, storage = memoryStorage, clock } = options;
   const clients: { readonly client: Client<S>; isOnline(): boolean }[] = [];
   return {
     client(user, overrides = {}) {
@@ -54,6 +58,7 @@ export function createTestWorld<S extends Schema>(options: {
       const platform = platformPorts();
       const ports: ClientPorts = {
         ...platform,
+        clock: clock ?? platform.clock,
         net: {
           async fetch(url, init) {
             if (!online) throw new TypeError("The test client is offline.");
