@@ -28,6 +28,18 @@ export const deviceFaults: readonly Fault[] = [
     why: "Who writes in a tab that has read the storage anew loses to what they saw there.",
   },
   {
+    name: "pending-of-no-history",
+    rule: "rule 12",
+    file: "packages/client/src/space/space-session.ts",
+    find: "return generation === undefined ? made : { ...made, generation };",
+    replace: "return made;",
+    test: {
+      file: "tests/sync/generation.test.ts",
+      title: "parks what is pending on a device whose storage lost a part meanwhile, and sends nothing of it",
+    },
+    why: "What was written before a wipe comes back after it, from a device whose storage was evicted in part.",
+  },
+  {
     name: "signing-out-looks-first",
     rule: "rule 8",
     file: "packages/client/src/client.ts",

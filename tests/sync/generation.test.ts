@@ -5,7 +5,7 @@ import { memoryStorage } from "@landfall/client/storage/memory";
 import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
 import { sqlite } from "@landfall/server/storage/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fullStorage } from "./storages.js";
+import { fullStorage, notebook } from "./storages.js";
 import { type Place, bytesOf, makeProbe, openPlace, probe, probed, settle, space } from "./world.js";
 
 let place: Place;
@@ -55,6 +55,77 @@ describe("a space that is wiped", () => {
     expect(bytesOf(sites[0])).toBe(bytesOf(sites[1]));
     expect(place.clashes).toEqual([]);
   });
+
+  it("rules 8 and 12: and wiped again while a device was away, parks what that has pending, once, and sends nothing of it", async () => {
+    const devices = [place.device(), place.device()] as const;
+    const [away, other] = devices;
+    await makeProbe(other);
+    const sites = [await away.open(), await other.open()] as const;
+    await settle(...devices);
+    away.deafen();
+    probe(sites[0], "sent");
+    await expect(away.client.sync()).rejects.toThrow();
+    away.offline();
+    const waiting = sites[0].note.create({ text: "not sent" }, { key: "n1" });
+    await waiting.saved;
+    for (const text of ["after one", "after two"]) {
+      expect((await ask("DELETE", `/v1/spaces/${space}`)).status).toBeLessThan(300);
+      sites[1].note.create({ text }, { key: "n1" });
+      await other.client.sync().catch(() => other.client.sync());
+    }
+    away.online();
+    await settle(...devices);
+    expect(away.reports).toEqual(["wiped"]);
+    expect(sites[0].inbox.current.map(({ kind, code, key }) => `${kind} ${code} ${key}`)).toEqual([
+      "parked wiped count",
+      "parked wiped log",
+      "parked wiped n1",
+    ]);
+    expect(await waiting.settled).toMatchObject({ status: "rejected", code: "wiped" });
+    expect(bytesOf(sites[0])).toBe(bytesOf(sites[1]));
+    expect(place.clashes).toEqual([]);
+  });
+
+  it.each([
+    ["what it knew of the space", ["meta"]],
+    ["that and its rows", ["meta", "rows"]],
+  ] as const)(
+    "rules 8 and 12: parks what is pending on a device whose storage lost a part meanwhile, and sends nothing of it: %s",
+    async (_what, tables) => {
+      const [storage, notes] = [memoryStorage(), notebook()];
+      let away = place.device({ storage, ports: { notes } });
+      const other = place.device();
+      await makeProbe(other);
+      let site = await away.open();
+      await settle(away, other);
+      away.deafen();
+      probe(site, "sent");
+      await expect(away.client.sync()).rejects.toThrow();
+      away.offline();
+      await site.note.create({ text: "not sent" }, { key: "n1" }).saved;
+      await away.client.close();
+      const handle = await storage.open("landfall.account.ann");
+      for (const each of await handle.spaces())
+        await handle.commit(tables.map((table) => ({ type: "clear", table, space: each })));
+      await handle.close();
+      expect((await ask("DELETE", `/v1/spaces/${space}`)).status).toBeLessThan(300);
+
+      away = place.device({ storage, ports: { notes } });
+      site = await away.open();
+      expect(probed(site).names).toEqual([]);
+      await away.client.sync();
+      expect(site.note.all()).toEqual([]);
+      expect(site.inbox.current.map(({ kind, code, key }) => `${kind} ${code} ${key}`)).toEqual([
+        "parked wiped count",
+        "parked wiped log",
+        "parked wiped n1",
+      ]);
+      expect(away.client.status.pending.count).toBe(0);
+      const read = await other.open();
+      await other.client.sync();
+      expect(read.note.all()).toEqual([]);
+    },
+  );
 
   it("rules 8 and 12: what a full storage has not taken is parked in every tab, and pending in none", async () => {
     const { disk, storage } = fullStorage();
@@ -114,6 +185,38 @@ describe("a space that is restored", () => {
     expect(followed.inbox.current.map(({ kind, key }) => `${kind} ${key}`)).toEqual(["lost n2"]);
     expect(followed.note.all().map(({ key }) => key)).toEqual(["n1"]);
     expect(follower.reports).toEqual(["recovered"]);
+  });
+
+  it("rules 8 and 12: while a device was away whose storage lost what it knew of the space: what it has pending is there once", async () => {
+    const [storage, notes] = [memoryStorage(), notebook()];
+    let device = place.device({ storage, ports: { notes } });
+    await makeProbe(device);
+    let site = await device.open();
+    probe(site, "kept");
+    await device.client.sync();
+    const [summary] = await device.client.spaces().list();
+    await place.storage.backup(join(folder, "backup.db"));
+    device.deafen();
+    probe(site, "sent");
+    await expect(device.client.sync()).rejects.toThrow();
+    device.offline();
+    await probe(site, "not sent").saved;
+    await device.client.close();
+    const handle = await storage.open("landfall.account.ann");
+    for (const each of await handle.spaces())
+      await handle.commit([{ type: "clear", table: "meta", space: each }]);
+    await handle.close();
+    const backup = sqlite(join(folder, "backup.db"));
+    await backup.setGeneration(space, { generation: "g2", reason: "restored", at: summary?.head ?? 0 });
+    await place.replaceServer(backup);
+
+    device = place.device({ storage, ports: { notes } });
+    site = await device.open();
+    await settle(device);
+    await settle(device);
+    expect(probed(site)).toEqual({ names: ["kept", "not sent", "sent"], count: 3 });
+    expect([device.client.status.pending.count, site.inbox.current]).toEqual([0, []]);
+    expect(device.reports).toContain("restored");
   });
 
   it("rule 12: and wiped before that has been dealt with, offers nothing back", async () => {

@@ -1,6 +1,6 @@
 import { type RandomPort, randomUuid } from "@landfall/protocol";
 import { type PendingEvent, renumbered } from "./replica/pending-event.js";
-import { type ReplicaMeta, loadMeta, putAccount, putEvent, putMeta } from "./space/space-store.js";
+import { type ReplicaMeta, emptyMeta, loadMeta, putAccount, putEvent, putMeta } from "./space/space-store.js";
 import {
   type ClientStorage,
   type ClientStorageFactory,
@@ -108,11 +108,14 @@ export async function giveSpace(
     isBaseGone,
   }: { readonly device: string; readonly before: string; readonly isBaseGone: boolean },
 ): Promise<StorageChange[]> {
-  const meta = await loadMeta(storage, space);
-  const changes = meta ? [putMeta(space, mendedMeta(meta, device, isBaseGone))] : [];
+  const stored = await loadMeta(storage, space);
   const events = (await storage.entries("outbox", space)).map(({ value }) => value as PendingEvent);
-  const from = meta?.device ?? before;
-  const numbered = from === device ? events : renumbered(events, from, meta?.nextSeq ?? 1);
+  const generation = events.at(-1)?.generation;
+  // What is pending is of the history that it names: whatever became of that, the server is to say (DESIGN rule 12).
+  const meta = stored ?? (generation === undefined ? undefined : { ...emptyMeta, device, generation });
+  const changes = meta ? [putMeta(space, mendedMeta(meta, device, isBaseGone))] : [];
+  const from = stored?.device ?? before;
+  const numbered = from === device ? events : renumbered(events, from, stored?.nextSeq ?? 1);
   for (const event of numbered) changes.push(putEvent(space, isBaseGone ? unconfirmed(event) : event));
   return changes;
 }

@@ -198,13 +198,10 @@ export class SpaceSession implements SyncedSpace {
 
   /** An event as it joins the outbox. */
   newEvent(input: NewEvent, id: Stamp): PendingEvent {
-    const { schemaVersion } = this.context;
-    return {
-      id,
-      madeAt: this.context.wall.now(),
-      ...(schemaVersion === undefined ? {} : { schema: schemaVersion }),
-      ...input,
-    };
+    const { schemaVersion: schema, wall } = this.context;
+    const { generation } = this.meta;
+    const made = { id, madeAt: wall.now(), ...(schema === undefined ? {} : { schema }), ...input };
+    return generation === undefined ? made : { ...made, generation };
   }
 
   // --- the loop's side ----------------------------------------------------------------------------------

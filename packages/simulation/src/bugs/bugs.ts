@@ -191,7 +191,7 @@ export const bugs: readonly Bug[] = [
     name: "gone-device-sends-as-if-for-the-first-time",
     rule: "rule 3",
     file: installation,
-    find: "const numbered = from === device ? events : renumbered(events, from, meta?.nextSeq ?? 1);",
+    find: "const numbered = from === device ? events : renumbered(events, from, stored?.nextSeq ?? 1);",
     replace: "const numbered = events.map(({ seq: _seq, ...event }) => event);",
     why: "What reached the server before the device lost its id is refused, and lies in the inbox as a conflict.",
   },

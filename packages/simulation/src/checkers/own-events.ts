@@ -38,9 +38,9 @@ interface Line {
   readonly tab: string;
   readonly branch: Branch;
   readonly begun: ReadonlySet<EventStory>;
-  /** Where the process began, and where its device heard of a wipe last. */
+  /** Where the process began, and where its device heard of wipes. */
   readonly begunAt: number;
-  readonly wipedAt: number;
+  readonly wipes: readonly number[];
   /** All events of the device in the space, and how many of them were looked at. */
   readonly written: readonly EventStory[];
   read: number;
@@ -124,9 +124,9 @@ export class OwnEvents {
   #begin(view: View, tab: string, branch: Branch): Line {
     const { events, position: begunAt } = this.#stories.begun(tab, view.space);
     const begun = new Set(events);
-    const wipedAt = this.#stories.heardOfWipeAt(view);
+    const wipes = this.#stories.heardOfWipes(view);
     const written = this.#stories.written(view);
-    const line: Line = { tab, branch, begun, begunAt, wipedAt, written, read: 0, open: [] };
+    const line: Line = { tab, branch, begun, begunAt, wipes, written, read: 0, open: [] };
     line.open = [...begun].map((story) => this.#opened(line, story, view));
     return line;
   }
@@ -194,7 +194,7 @@ const mayReturn = ({ isShared, settledAt, boxedAt }: Open, position: number): bo
   isShared && settledAt >= position && boxedAt >= position;
 
 function standingOf(
-  { branch, wipedAt }: Line,
+  { branch, wipes }: Line,
   { story, applied, decision, settledAt, boxedAt }: Open,
   position: number,
   index: number,
@@ -208,7 +208,7 @@ function standingOf(
   if (!decision && settledAt < position) return "gone";
   const { givenUpAt, position: issuedAt } = story;
   // A device that hears of a wipe parks what it has pending in the inbox (rule 12), in the step that empties the view.
-  if (issuedAt < wipedAt && wipedAt < position) return "perhaps";
+  if (wipes.some((at) => issuedAt < at && at < position)) return "perhaps";
   if (givenUpAt < never) return givenUpAt > position ? "pending" : "perhaps";
   if (decision) return "perhaps";
   if (story.isOffer) return branch === story.writtenTo ? "pending" : "perhaps";

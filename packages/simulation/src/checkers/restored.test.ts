@@ -51,6 +51,18 @@ describe("rule 12: what is seen of a space that has another history", () => {
     expect(texts(tale, "rebase")).toBe("");
   });
 
+  it("is nothing of what was written before each of two wipes was heard of", () => {
+    const tale = folders(1, "d1");
+    for (const [round, name] of ["g2", "g3"].entries()) {
+      begin(tale, "wiped", 1, name);
+      const ops: Op[] = [{ op: "create", domain: "folder", key: `f${round}`, set: { name: "late" } }];
+      tale.write("d1", stampOf(1_900_300 + round, 1), ops);
+      told(tale, "d1", "wiped").view("d1", new Map());
+    }
+    expect(texts(tale, "rebase")).toBe("");
+    expect(texts(tale, "consistent-cut")).toBe("");
+  });
+
   it("is never a part of what the restored server has", () => {
     const tale = folders(5);
     const before = tale.stateAt(2);

@@ -58,8 +58,8 @@ export class Stories {
   readonly #refusedCreates = new Map<string, { readonly position: number; readonly by: EventStory }>();
   /** Events written on each device in each space, in order. */
   readonly #written = new Map<string, EventStory[]>();
-  /** Where each device was told last that a space was wiped, by device and space. */
-  readonly #heardOfWipe = new Map<string, number>();
+  /** Where each device was told that a space was wiped, by device and space. */
+  readonly #heardOfWipes = new Map<string, number[]>();
 
   constructor(
     { entries }: History,
@@ -88,8 +88,8 @@ export class Stories {
     return this.#ended.get(tab) ?? never;
   }
 
-  heardOfWipeAt({ device, space }: View): number {
-    return this.#heardOfWipe.get(`${device} ${space}`) ?? never;
+  heardOfWipes({ device, space }: View): readonly number[] {
+    return this.#heardOfWipes.get(`${device} ${space}`) ?? [];
   }
 
   #take(entry: Entry, position: number): void {
@@ -108,8 +108,10 @@ export class Stories {
         if (entry.code === "device_forked") this.shared.forked(entry.device, position);
         if (entry.code === "wiped")
           for (const space of this.lineage.branches.keys())
-            if (entry.message.includes(` ${space} `))
-              this.#heardOfWipe.set(`${entry.device} ${space}`, position);
+            if (entry.message.includes(` ${space} `)) {
+              const name = `${entry.device} ${space}`;
+              this.#heardOfWipes.set(name, [...(this.#heardOfWipes.get(name) ?? []), position]);
+            }
         return;
       case "started":
         for (const [space, events] of Object.entries(entry.outbox))
