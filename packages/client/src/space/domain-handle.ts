@@ -19,7 +19,7 @@ import type {
   UnsetOf,
 } from "@landfall/schema";
 import type { RecordMeta, ViewRecord } from "../replica/view-record.js";
-import { WriteError, domainWrites } from "./domain-writes.js";
+import { WriteError, checkedSweep, domainWrites } from "./domain-writes.js";
 import { type LiveQuery, liveQuery } from "./live-query.js";
 import { type NewEvent, type Receipt, shownAtOnce } from "./receipt.js";
 import type { SettledOutcome } from "./settlement.js";
@@ -182,11 +182,7 @@ export function domainHandle(
     create: (input: unknown, options: { readonly key?: string } = {}) =>
       writes.create(options.key ?? randomIdentifier(random), input),
     deleteMany: (which: readonly string[] | { readonly upTo: number }) =>
-      submit({
-        op: "deleteMany",
-        domain: name,
-        ...("upTo" in which ? { upTo: which.upTo } : { keys: which }),
-      }),
+      submit({ op: "deleteMany", domain: name, ...checkedSweep(name, which) }),
   };
   // The handle's types are the schema's; at run time every domain has the same one.
   return handle as unknown as DomainHandle;

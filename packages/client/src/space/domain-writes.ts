@@ -1,4 +1,5 @@
-import type { Fields, Json, RecordOp, SetMember } from "@landfall/protocol";
+import { type Fields, type Json, type RecordOp, type SetMember, isIdentifier } from "@landfall/protocol";
+import * as limits from "@landfall/protocol/limits";
 import { type Domain, type Invalid, describeIssues } from "@landfall/schema";
 
 /** A write that cannot stand as it was asked for; nothing was written. `code` is one of the protocol's. */
@@ -12,6 +13,31 @@ export class WriteError extends Error {
   }
 }
 
+const refuse = (what: string, why: string): never => {
+  throw new WriteError("invalid", `${what}: ${why}`);
+};
+
+/** Refuses a key that no server takes. */
+function checkKey(domain: string, key: string): void {
+  if (!isIdentifier(key))
+    refuse(domain, `${JSON.stringify(key)} is no key: 1–128 characters of A–Z a–z 0–9 . _ ~ : -.`);
+}
+
+/** What a `deleteMany` takes, unless no server would. @throws WriteError */
+export function checkedSweep(
+  domain: string,
+  which: readonly string[] | { readonly upTo: number },
+): { readonly keys: readonly string[] } | { readonly upTo: number } {
+  if ("upTo" in which) {
+    const { upTo } = which;
+    return Number.isSafeInteger(upTo) && upTo >= 0 ? { upTo } : refuse(domain, `${upTo} is no version.`);
+  }
+  if (which.length > limits.maxKeysPerOp)
+    refuse(domain, `${which.length} keys, and ${limits.maxKeysPerOp} at most go at once.`);
+  for (const key of which) checkKey(domain, key);
+  return { keys: which };
+}
+
 type Given = { readonly [field: string]: unknown };
 type Members = { readonly [field: string]: readonly SetMember[] | undefined };
 
@@ -19,27 +45,29 @@ const given = (values: Given): Given =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
 /**
- * The writes of one domain as an app calls them, each validated against the schema before `submit` gets its op.
+ * The writes of one domain as an app calls them, each validated against the schema before `write` gets its op.
  * They throw WriteError, with nothing written.
  *
  * @param fields the record's fields as they show now; undefined where there is none.
- * @param submit gets the options of the call too.
+ * @param write gets the options of the call too.
  */
 export function domainWrites<R, O extends object>(
   domain: Domain,
   fields: (key: string) => Fields | undefined,
-  submit: (op: RecordOp, options?: O) => R,
+  write: (op: RecordOp, options?: O) => R,
 ) {
   const { name, fieldKind } = domain;
-  const refuse = (key: string, why: string): never => {
-    throw new WriteError("invalid", `${name} ${key}: ${why}`);
+  const submit = (op: RecordOp, options?: O): R => {
+    checkKey(name, op.key);
+    return write(op, options);
   };
+  const refused = (key: string, why: string): never => refuse(`${name} ${key}`, why);
   const valid = <C extends { readonly ok: true }>(key: string, checked: C | Invalid): C =>
-    checked.ok ? checked : refuse(key, describeIssues(checked.issues));
+    checked.ok ? checked : refused(key, describeIssues(checked.issues));
   const members = (op: "add" | "remove", key: string, changes: Members): R => {
     const values = given(changes) as { [field: string]: readonly SetMember[] };
     for (const field of Object.keys(values))
-      if (fieldKind(field) !== "set") refuse(key, `${field} is no set.`);
+      if (fieldKind(field) !== "set") refused(key, `${field} is no set.`);
     return submit({ op, domain: name, key, values });
   };
   return {
@@ -63,7 +91,7 @@ export function domainWrites<R, O extends object>(
       const amounts = given(by) as { [field: string]: number };
       for (const [field, amount] of Object.entries(amounts)) {
         if (fieldKind(field) !== "counter" || !Number.isFinite(amount))
-          refuse(key, `${field} is no counter, or ${amount} no number.`);
+          refused(key, `${field} is no counter, or ${amount} no number.`);
       }
       return submit({ op: "increment", domain: name, key, by: amounts });
     },
@@ -87,6 +115,5 @@ export function actionArgs(
 ): Json {
   if (!action) throw new WriteError("unknown_action", `The schema has no action ${name}.`);
   const checked = action.validate(args);
-  if (!checked.ok) throw new WriteError("invalid", `${name}: ${describeIssues(checked.issues)}`);
-  return checked.args;
+  return checked.ok ? checked.args : refuse(name, describeIssues(checked.issues));
 }

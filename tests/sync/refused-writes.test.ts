@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Place, openPlace } from "./world.js";
+
+let place: Place;
+beforeEach(() => {
+  place = openPlace();
+});
+afterEach(() => place.close());
+
+/** What no server takes, and every one takes. */
+const keys = {
+  bad: ["", "a/b", "a b", "é", "__proto__", "x".repeat(129)],
+  good: ["a", "A-z_0.9~:", "x".repeat(128)],
+};
+
+describe("a write that no server would take", () => {
+  it.each(keys.bad)("rule 9: of the key %j is refused at once, and nothing is written", async (key) => {
+    const device = place.device({ online: false });
+    const { note } = await device.open();
+    for (const write of [
+      () => note.create({ text: "a" }, { key }),
+      () => note.put(key, { text: "a" }),
+      () => note.restore(key, { text: "a" }),
+      () => note.deleteMany([key]),
+      () => note.deleteMany(["a", key]),
+    ])
+      expect(write).toThrow(`${JSON.stringify(key)} is no key: 1–128 characters of A–Z a–z 0–9 . _ ~ : -.`);
+    expect(device.client.status.pending.count).toBe(0);
+    expect(note.all()).toEqual([]);
+  });
+
+  it("rule 9: a deleteMany of too many keys, or up to what is no version, is refused at once", async () => {
+    const device = place.device({ online: false });
+    const { note } = await device.open();
+    const many = Array.from({ length: 1_001 }, (_, at) => `k${at}`);
+    expect(() => note.deleteMany(many)).toThrow("note: 1001 keys, and 1000 at most go at once.");
+    for (const upTo of [-1, 1.5, Number.NaN, 2 ** 53])
+      expect(() => note.deleteMany({ upTo })).toThrow(`note: ${upTo} is no version.`);
+    expect(device.client.status.pending.count).toBe(0);
+  });
+
+  it("rule 9: everything that is taken here the server takes", async () => {
+    const device = place.device();
+    const { note } = await device.open();
+    const receipts = [
+      ...keys.good.map((key) => note.put(key, { text: "a" })),
+      note.deleteMany(keys.good),
+      note.deleteMany([]),
+      note.deleteMany({ upTo: 0 }),
+      note.deleteMany(Array.from({ length: 1_000 }, (_, at) => `k${at}`)),
+    ];
+    await device.client.sync();
+    for (const { settled } of receipts) expect(await settled).toMatchObject({ status: "applied" });
+  });
+});
