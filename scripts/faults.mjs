@@ -10,8 +10,11 @@ A fault counts as passed when that test turns red, and is green without the faul
 The last line is "N passed, N failed, N skipped".
 `;
 
-/** How long one test may run with a fault in the code; a loop that never ends is a fault caught as well. */
-const patienceMs = 120_000;
+/**
+ * How much longer one test may run with a fault in the code than all of them do without, on this machine; a loop that
+ * never ends is a fault caught as well.
+ */
+const patienceMs = 60_000;
 
 /** @typedef {import("../tests/faults/fault.js").Fault} Fault */
 /** @typedef {{ fault: Fault, caught: boolean, note: string, seconds: number }} Verdict */
@@ -63,7 +66,9 @@ async function loadFaults() {
 /** @param {readonly Fault[]} faults @returns {Promise<Verdict[]>} */
 async function judge(faults) {
   const files = [...new Set(faults.map((fault) => fault.test.file))];
+  const begun = performance.now();
   const sound = await runTests("sound", files, {});
+  const mostMs = performance.now() - begun + patienceMs;
   /** @type {(Verdict | undefined)[]} */
   const verdicts = faults.map(() => undefined);
   let next = 0;
@@ -78,7 +83,7 @@ async function judge(faults) {
               caught: false,
               note: `without the fault the test ${green.length === 0 ? "does not exist" : "is not green"}`,
             }
-          : await judgeOne(fault);
+          : await judgeOne(fault, mostMs);
       verdicts[at] = { fault, ...outcome, seconds: (performance.now() - started) / 1000 };
     }
   };
@@ -87,9 +92,9 @@ async function judge(faults) {
   return /** @type {Verdict[]} */ (verdicts);
 }
 
-/** @param {Fault} fault */
-async function judgeOne(fault) {
-  const run = await runTests(fault.name, [fault.test.file], { fault });
+/** @param {Fault} fault @param {number} mostMs */
+async function judgeOne(fault, mostMs) {
+  const run = await runTests(fault.name, [fault.test.file], { fault, mostMs });
   const tests = run.tests.filter((test) => isOf(fault, test));
   if (run.timedOut) return { caught: true, note: "the test did not end" };
   if (tests.length === 0) return { caught: false, note: `the test did not run: ${run.problem}` };
@@ -105,11 +110,11 @@ function isOf(fault, { fullName, file }) {
 /**
  * @param {string} name of the run
  * @param {readonly string[]} files
- * @param {{ fault?: Fault }} options
+ * @param {{ fault?: Fault, mostMs?: number }} options without `mostMs` it may take as long as it likes
  * @returns {Promise<{ tests: { fullName: string, status: string, file: string }[], problem: string, timedOut: boolean }>}
  *   `problem` is what kept a file's tests from running
  */
-async function runTests(name, files, { fault }) {
+async function runTests(name, files, { fault, mostMs }) {
   const reportFile = `${cacheFolder}/fault-${name}.json`;
   mkdirSync(cacheFolder, { recursive: true });
   rmSync(reportFile, { force: true });
@@ -125,6 +130,7 @@ async function runTests(name, files, { fault }) {
       `--outputFile.json=${reportFile}`,
     ],
     { ...process.env, LANDFALL_FAULT: fault?.name ?? "" },
+    mostMs,
   );
   /** @type {any} */
   let report = { testResults: [] };
@@ -145,10 +151,10 @@ async function runTests(name, files, { fault }) {
  * Runs vitest in a process group of its own: a worker in a loop without an end hears nothing, and must be
  * ended together with the process that started it.
  *
- * @param {readonly string[]} args @param {NodeJS.ProcessEnv} env
+ * @param {readonly string[]} args @param {NodeJS.ProcessEnv} env @param {number | undefined} mostMs
  * @returns {Promise<{ output: string, timedOut: boolean }>}
  */
-function runPatiently(args, env) {
+function runPatiently(args, env, mostMs) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [`${root}/node_modules/vitest/vitest.mjs`, ...args], {
       cwd: root,
@@ -158,10 +164,11 @@ function runPatiently(args, env) {
     });
     let output = "";
     let timedOut = false;
-    const timer = setTimeout(() => {
+    const end = () => {
       timedOut = true;
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-    }, patienceMs);
+    };
+    const timer = mostMs === undefined ? undefined : setTimeout(end, mostMs);
     child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
     child.stderr.setEncoding("utf8").on("data", (text) => (output += text));
     child.on("error", reject);
