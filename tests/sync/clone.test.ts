@@ -123,6 +123,29 @@ describe("a cloned installation", () => {
       for (const site of sites) expect(probed(site)).toEqual({ names: ["of one", "of two"], count: 2 });
   });
 
+  it("rule 5: what the same answer settles of another space counts once in the view of a copy that finds itself out", async () => {
+    const ids = ["site-7", "site-8"] as const;
+    const original = installed("one");
+    for (const id of ids) await makeProbe(original, id);
+    await original.client.close();
+    clone("one", "two");
+    const first = installed("one");
+    probe(await first.open("site-7"), "of the first");
+    await first.client.sync();
+
+    const second = installed("two");
+    const [here, there] = [await second.open("site-7"), await second.open("site-8")];
+    const shown: unknown[] = [];
+    there.note.live().subscribe(() => shown.push(probed(there).count));
+    second.offline();
+    await Promise.all([here, there].map((site) => probe(site, "of the second").saved));
+    second.online();
+    await settle(second);
+    expect(second.reports).toEqual(["device_forked"]);
+    expect([...new Set(shown)]).toEqual([1]);
+    expect(probed(here)).toEqual({ names: ["of the first", "of the second"], count: 2 });
+  });
+
   it("rules 3 and 8: whatever three copies do and in whatever order, with answers lost and restarts, nothing is lost and nothing doubled", async () => {
     const doing = fc.constantFrom(
       "write" as const,

@@ -1,5 +1,6 @@
 import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
-import type { ClientStorageFactory } from "@landfall/client";
+import { type ClientStorageFactory, StorageError } from "@landfall/client";
+import type { PendingEvent } from "@landfall/client/replica/pending-event";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { storageTables } from "@landfall/client/storage/port";
 import { type VirtualTime, createVirtualTime } from "@landfall/client/testing";
@@ -134,6 +135,39 @@ function busyStorage() {
 const isSettled = ({ device }: Tab): boolean => device.client.status.pending.count === 0;
 const names = (tab: Tab): string => probed(tab.site).names.join();
 
+/** A storage that stores the seqs of events, and says so only when it is let: the tab that gave them freezes there. */
+function silentStorage() {
+  const inner = memoryStorage();
+  const silence = { isOn: false, kept: [] as (() => void)[] };
+  const storage: ClientStorageFactory = {
+    ...inner,
+    async open(name) {
+      const handle = await inner.open(name);
+      return {
+        ...handle,
+        async commit(changes, fence) {
+          await handle.commit(changes, fence);
+          const isNumbered = changes.some(
+            (change) =>
+              change.type === "put" &&
+              change.table === "outbox" &&
+              (change.value as PendingEvent).seq !== undefined,
+          );
+          if (!silence.isOn || !isNumbered) return;
+          await new Promise<void>((tell) => silence.kept.push(tell));
+        },
+      };
+    },
+  };
+  return { storage, silence };
+}
+
+/** A storage that nobody can open. */
+const tornStorage = (): ClientStorageFactory => ({
+  ...memoryStorage(),
+  open: () => Promise.reject(new StorageError("unavailable", "The file is damaged.")),
+});
+
 describe("several tabs", () => {
   it("rules 1, 5 and 9: a tab that never leads writes, reads, syncs and learns every outcome", async () => {
     const browser = openBrowser();
@@ -199,6 +233,43 @@ describe("several tabs", () => {
     await browser.until(() => names(follower) === "heard,later,missed");
     expect(bytesOf(follower.site)).toBe(bytesOf(leader.site));
     expect([...leader.device.reports, ...follower.device.reports]).toEqual([]);
+  });
+
+  it("rule 8: where each has only its own memory in place of a storage, each reaches the server by itself", async () => {
+    const browser = openBrowser(tornStorage());
+    const [one, other] = [await browser.open(), await browser.open()];
+    await makeProbe(one.device);
+    await other.device.client.sync();
+    const receipts = [probe(one.site, "by the one"), probe(other.site, "by the other")];
+    await browser.until(() => isSettled(one) && isSettled(other));
+    for (const { settled } of receipts) expect(await settled).toMatchObject({ status: "applied" });
+    await Promise.all([one, other].map(({ device }) => device.client.sync()));
+    expect([names(one), bytesOf(one.site)]).toEqual(["by the one,by the other", bytesOf(other.site)]);
+    expect([place.clashes, place.senders.size]).toEqual([[], 2]);
+  });
+
+  it("rule 5: a leader that froze before it told of the seqs it gave leaves no other order of writes behind", async () => {
+    const { storage, silence } = silentStorage();
+    const browser = openBrowser(storage);
+    const leader = await browser.open();
+    await makeProbe(leader.device);
+    const [next, follower] = [await browser.open(), await browser.open()];
+    silence.isOn = true;
+    await next.site.note.create({ text: "made" }, { key: "n1" }).saved;
+    await browser.until(() => silence.kept.length > 0);
+    leader.freeze();
+    silence.isOn = false;
+    next.device.deafen();
+    await next.site.note.delete("n1").saved;
+    const shown: unknown[] = [];
+    next.device.client.sync().catch(() => undefined);
+    await browser.until(() => next.device.exchanges > 0);
+    follower.site.note.live().subscribe(() => shown.push(follower.site.note.get("n1")));
+    // What it has heard until then is shown by then.
+    await probe(follower.site, "last").shown;
+    expect([follower.site.note.get("n1"), ...new Set(shown)]).toEqual([undefined, undefined]);
+    leader.thaw();
+    for (const tell of silence.kept) tell();
   });
 
   it("rules 3 and 8: the second takes over when the leader closes, with its writes and its seqs", async () => {

@@ -234,11 +234,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
   // --- tabs and the lead --------------------------------------------------------------------------------
 
   #joinTabs(opened: AccountStorage): void {
-    // Only tabs that share a storage are tabs of one account; elsewhere this one stands alone.
-    const shared = opened.storage.kind === "indexeddb" || this.#options.ports !== undefined;
-    const ports: ClientPorts = shared
-      ? this.#ports
-      : { ...this.#ports, locks: undefined, channel: undefined };
+    // Only tabs that share a storage are tabs of one account; elsewhere, and on memory that stands in, this one stands alone.
+    const { kind } = opened.storage;
+    const { timers } = this.#ports;
+    const ports: Pick<ClientPorts, "timers" | "locks" | "channel"> =
+      kind === "indexeddb" || (this.#options.ports && !opened.refusal) ? this.#ports : { timers };
     this.#tabs = openTabChannel(ports, opened.name, (message) => this.#hear(message));
     this.#lead = seekLead(ports, {
       name: opened.name,
@@ -246,7 +246,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       onLost: (reason) => this.#endLead(reason),
     });
     this.#watch = watchLeader(
-      ports.timers,
+      timers,
       () => this.#tabs?.post({ type: "hello" }),
       () => this.#lead?.takeOver(),
     );

@@ -204,13 +204,28 @@ describe("rebase", () => {
     await replica.step({ add: [newer, older, newest] });
     expect(replica.pending.map(({ id }) => id)).toEqual([older.id, newer.id, newest.id]);
     const sent = { ...newer, seq: 1 };
-    await replica.sent(sent);
+    await replica.sent([sent]);
     expect(replica.pending).toEqual([sent, older, newest]);
     expect(replica.get("d", "a")).toMatchObject(
       fromScratch(new Map(), replica.pending)["d/a"] as Record<string, unknown>,
     );
-    await replica.sent({ ...older, seq: 2 });
+    await replica.sent([{ ...older, seq: 2 }]);
     expect(replica.pending.map(({ seq }) => seq)).toEqual([1, 2, undefined]);
+  });
+
+  it("rule 5: what one request of another tab took along moves in one step", async () => {
+    const replica = new Replica(rules);
+    const put = (ms: number): PendingEvent => ({
+      id: stampAt(ms),
+      madeAt: 0,
+      ops: [{ op: "put", domain: "d", key: "a", set: { n: ms } }],
+    });
+    await replica.step({ add: [10, 20, 30, 40].map(put) });
+    const shown: unknown[] = [];
+    replica.subscribe(() => shown.push(replica.get("d", "a")?.["n"]));
+    await replica.sent([30, 40].map((ms, at) => ({ ...put(ms), seq: at + 1 })));
+    expect(replica.pending.map(({ id }) => id)).toEqual([30, 40, 10, 20].map((ms) => stampAt(ms)));
+    expect(shown).toEqual([40]);
   });
 
   it("costs what was touched: of 1,000 pending events only those of the records that moved run again", async () => {

@@ -128,16 +128,19 @@ export class Replica {
   }
 
   /**
-   * Takes in that an event was sent. Where it was sent before another that was written earlier, as in another tab,
-   * it now comes before that one here too.
+   * Takes in that events were sent, in that order. One that was sent before another that was written earlier, as in
+   * another tab, now comes before that one here too; all of them move in one step (DESIGN rule 5).
    */
-  sent(event: PendingEvent): void | Promise<void> {
-    const entry = this.#events.byId(event.id);
-    if (!entry) return;
+  sent(events: readonly PendingEvent[]): void | Promise<void> {
     const { entries } = this.#events;
-    const previous = entries[entries.indexOf(entry) - 1];
-    if (!previous || comesBefore(previous.event, event)) return this.update(event);
-    return this.step({ remove: new Set([event.id]), add: [event] });
+    const moved = events.filter((event) => {
+      // What is not pending has no place, and nothing before it.
+      const previous = entries[entries.indexOf(this.#events.byId(event.id) as PendingEntry) - 1];
+      if (previous && !comesBefore(previous.event, event)) return true;
+      this.update(event);
+      return false;
+    });
+    return this.step({ remove: new Set(moved.map(({ id }) => id)), add: moved });
   }
 
   /** What ops would do if they were written now. */

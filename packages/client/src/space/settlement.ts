@@ -219,6 +219,13 @@ export function settle(
     }
   };
   for (const event of outbox.sent) look(event);
-  if (refusedKeys.size > 0 || cut.reset.length > 0 || outbox.hasOpenExpectations) outbox.unsent.forEach(look);
+  // An installation that found itself copied while the answer came has taken the seqs back of what that settles.
+  if (
+    cut.outcomes.size > settled.size ||
+    refusedKeys.size > 0 ||
+    cut.reset.length > 0 ||
+    outbox.hasOpenExpectations
+  )
+    outbox.unsent.forEach(look);
   return { settled, changed, items };
 }

@@ -167,9 +167,7 @@ export class SpaceSession implements SyncedSpace {
 
   /**
    * Writes a pending event (DESIGN rule 1). Built-in ops show before this returns; an action shows as soon as
-   * its function has run.
-   *
-   * @param tried what built-in ops do in the view as it is.
+   * its function has run. @param tried what built-in ops do in the view as it is.
    */
   write(input: NewEvent, id = this.context.stamps.next(), tried?: Effects): Receipt {
     if (this.context.leaving())
@@ -430,11 +428,8 @@ export class SpaceSession implements SyncedSpace {
         case "write":
           return this.#takeIn(heard.splice(0));
         case "sent":
-          for (const event of news.events) {
-            this.outbox.replace(event);
-            await this.replica.sent(event);
-          }
-          return;
+          for (const event of news.events) this.outbox.replace(event);
+          return this.replica.sent(news.events);
         case "cut":
           // It was read from the storage already; after a gap the storage is read again.
           if (news.revision <= this.meta.revision) return;
@@ -479,10 +474,17 @@ export class SpaceSession implements SyncedSpace {
     this.context.wake();
   }
 
-  /** Takes the replica from the storage again, telling listeners only of what differs. @param leads nobody else moves base. */
+  /**
+   * Takes the replica from the storage again, telling listeners only of what differs. What a leader had not told of the
+   * seqs that it gave, others hear of by this tab. @param leads nobody else moves base.
+   */
   reload(leads = false): Promise<void> {
     this.#heard = [];
-    return this.#serial.run(() => (this.stopped ? undefined : this.#reload(undefined, leads)));
+    return this.#serial.run(async () => {
+      if (this.stopped) return;
+      await this.#reload(undefined, leads);
+      this.context.publish(this.space, { type: "sent", events: this.outbox.sent });
+    });
   }
 
   /** Takes the replica from another account's storage; nothing that was only in memory may come along (DESIGN §8). */
