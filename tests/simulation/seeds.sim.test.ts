@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type Plan, isOperation } from "@landfall/simulation/plan";
 import { makePlan, run } from "./world.js";
-import { objectors, openSeeds, said, soundSeeds, wrongIn } from "./seeds.js";
+import { said, soundSeeds, wrongIn } from "./seeds.js";
 
 const regressions = fileURLToPath(new URL("../../packages/simulation/regressions/", import.meta.url));
 
@@ -26,10 +26,6 @@ describe("the world", () => {
   test.each(soundSeeds(1, 250))(
     "rules 1, 2, 3, 4, 5, 6, 7, 8, 9 and 10: seeds $first to $last come to rest, and no checker objects",
     async ({ seeds }) => expect(await wrongIn(seeds)).toEqual([]),
-  );
-
-  test.each(openSeeds(1, 250))("seed $seed fails in $check still: $why", async ({ seed, check }) =>
-    expect(await objectors(seed)).toEqual([check]),
   );
 });
 

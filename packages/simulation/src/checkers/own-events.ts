@@ -11,6 +11,8 @@ export interface Candidate {
   readonly sure: boolean;
   /** It is decided, and the device may not know: all like it that are sent before it have left the outbox before it does. */
   readonly inTurn?: true;
+  /** It is in what is confirmed already, and the device may not know. */
+  readonly isOver?: true;
   /** The step that made it, where it is doubtful whether the process has heard of that: of all that it made, or of nothing. */
   readonly madeIn?: string;
 }
@@ -38,7 +40,8 @@ interface Line {
   readonly tab: string;
   readonly branch: Branch;
   readonly begun: ReadonlySet<EventStory>;
-  /** Where the process began, and where its device heard of wipes. */
+  /** Before where the process cannot have been there, where it began, and where its device heard of wipes. */
+  readonly launchedAt: number;
   readonly begunAt: number;
   readonly wipes: readonly number[];
   /** All events of the device in the space, and how many of them were looked at. */
@@ -49,6 +52,8 @@ interface Line {
 }
 
 const never = Number.POSITIVE_INFINITY;
+/** So many requests of other tabs may be on their way to the tab that looks. */
+const maxOrders = 20;
 
 /** Which events the view of each process is made of, as one checker finds out view by view. */
 export class OwnEvents {
@@ -76,14 +81,37 @@ export class OwnEvents {
       const certain = this.#isKnown(line, open, view, position);
       if (certain === undefined) continue;
       const standing = standingOf(line, open, position, index);
-      if (standing === "pending" && certain && this.#mayPassForKnown(story, view.device, position))
+      if (standing === "pending" && certain && this.#stories.passesForKnown(story, view.device, position))
         candidates.push({ story, sure: true, inTurn: true });
       else if (standing === "pending" && !certain && story.isOffer)
         candidates.push({ story, sure: false, madeIn: `${story.writer} ${story.issue.at}` });
+      else if ((standing === "gone" || standing === "elsewhere") && certain && mayReturn(open, position))
+        candidates.push({ story, sure: true, inTurn: true, ...(standing === "gone" && { isOver: true }) });
       else if (standing !== "gone") candidates.push({ story, sure: certain && standing === "pending" });
-      else if (certain && mayReturn(open, position)) candidates.push({ story, sure: true, inTurn: true });
     }
-    return candidates.length > 1 ? inOrder(candidates, view, position, branch) : candidates;
+    return inOrder(candidates, { shown, position, branch, toldUpTo: position });
+  }
+
+  /** The orders in which candidates may stand: what another tab has just sent may not be known to be sent yet. */
+  *orders(
+    candidates: readonly Candidate[],
+    shown: ShownView,
+    position: number,
+    branch: Branch,
+  ): Generator<readonly Candidate[]> {
+    yield candidates;
+    const sentAt = new Set<number>();
+    for (const { story } of candidates)
+      for (const send of story.sends)
+        if (send.tab !== shown.tab && send.position <= position) sentAt.add(send.position);
+    const newestFirst = [...sentAt].toSorted((a, b) => b - a).slice(0, maxOrders);
+    let before = candidates;
+    for (const at of newestFirst) {
+      const ordered = inOrder(candidates, { shown, position, branch, toldUpTo: at - 1 });
+      if (ordered.every((candidate, place) => candidate === before[place])) continue;
+      yield ordered;
+      before = ordered;
+    }
   }
 
   /** Remembers what a view turned out to show of other tabs. */
@@ -116,7 +144,8 @@ export class OwnEvents {
     const { written } = line;
     for (let story = written[line.read]; story && story.position <= position; story = written[line.read]) {
       line.read += 1;
-      if (!line.begun.has(story)) line.open.push(this.#opened(line, story, view));
+      if (!line.begun.has(story) && !this.#wasOver(line, story, view))
+        line.open.push(this.#opened(line, story, view));
     }
     return line;
   }
@@ -126,9 +155,15 @@ export class OwnEvents {
     const begun = new Set(events);
     const wipes = this.#stories.heardOfWipes(view);
     const written = this.#stories.written(view);
-    const line: Line = { tab, branch, begun, begunAt, wipes, written, read: 0, open: [] };
+    const launchedAt = this.#stories.endOfRunBefore(view);
+    const line: Line = { tab, branch, begun, launchedAt, begunAt, wipes, written, read: 0, open: [] };
     line.open = [...begun].map((story) => this.#opened(line, story, view));
     return line;
+  }
+
+  /** Whether somebody was told of its outcome before the process was there: that has never had it pending. */
+  #wasOver({ launchedAt }: Line, { issue, toldAt }: EventStory, { device }: View): boolean {
+    return toldAt < launchedAt && !this.#stories.shared.has(device, issue.event);
   }
 
   #opened({ tab, branch, begun, begunAt }: Line, story: EventStory, view: View): Open {
@@ -167,14 +202,6 @@ export class OwnEvents {
     return this.#stories.endOf(writer) < begunAt && sends.length === 0;
   }
 
-  /** Whether it was sent under a seq that another life of the device may have used for another event. */
-  #mayPassForKnown({ sends }: EventStory, device: string, position: number): boolean {
-    return (
-      this.#stories.shared.isUndecided(device, position) &&
-      sends.some((send) => send.device === device && send.position < position)
-    );
-  }
-
   /** Whether a tab that outlived the start of this one shows an event: it stores it when the disk has room again. */
   #isHeardByAnother(own: string, device: string, event: Stamp, begunAt: number): boolean {
     for (const [tab, heard] of this.#heard)
@@ -195,10 +222,10 @@ const mayReturn = ({ isShared, settledAt, boxedAt }: Open, position: number): bo
 
 function standingOf(
   { branch, wipes }: Line,
-  { story, applied, decision, settledAt, boxedAt }: Open,
+  { story, isShared, applied, decision, settledAt, boxedAt }: Open,
   position: number,
   index: number,
-): "pending" | "perhaps" | "gone" {
+): "pending" | "perhaps" | "elsewhere" | "gone" {
   if (applied !== undefined) return applied <= index ? "gone" : "pending";
   if (boxedAt < position) return "gone";
   if (decision?.decided.status === "rejected" && decision.decided.code !== "depends_on") {
@@ -208,28 +235,37 @@ function standingOf(
   if (!decision && settledAt < position) return "gone";
   const { givenUpAt, position: issuedAt } = story;
   // A device that hears of a wipe parks what it has pending in the inbox (rule 12), in the step that empties the view.
-  if (wipes.some((at) => issuedAt < at && at < position)) return "perhaps";
+  const wipedAt = wipes.findLast((at) => issuedAt < at && at < position);
+  if (wipedAt !== undefined)
+    return branch.reason === "wiped" && !isShared && story.toldAt < wipedAt ? "gone" : "perhaps";
   if (givenUpAt < never) return givenUpAt > position ? "pending" : "perhaps";
   if (decision) return "perhaps";
   if (story.isOffer) return branch === story.writtenTo ? "pending" : "perhaps";
-  // Decided in a history that is cut off, given up by the device, or not decided yet.
-  const isOpen = story.boxedAt >= position && story.decidedAt >= position;
-  return isOpen && (issuedAt >= branch.since || branch.reason === "restored") ? "pending" : "perhaps";
+  // Decided in a history that is cut off, or given up by the device.
+  if (story.boxedAt < position || story.decidedAt < position) return "elsewhere";
+  return issuedAt >= branch.since || branch.reason === "restored" ? "pending" : "perhaps";
+}
+
+/** Where a view stands, and up to where its tab has heard what others have sent. */
+interface Ordering {
+  readonly shown: ShownView;
+  readonly position: number;
+  readonly branch: Branch;
+  readonly toldUpTo: number;
 }
 
 /** Sent ones by seq, then offers, then the others by stamp. */
 function inOrder(
   candidates: readonly Candidate[],
-  view: View,
-  position: number,
-  { generation }: Branch,
+  { shown: { view, tab }, position, branch: { generation }, toldUpTo }: Ordering,
 ): Candidate[] {
+  if (candidates.length < 2) return [...candidates];
   const seqs = new Map(
     candidates.map((candidate) => [
       candidate,
       candidate.story.sends.findLast(
         (send) =>
-          send.position <= position &&
+          send.position <= (send.tab === tab ? position : toldUpTo) &&
           send.device === view.device &&
           // Seqs begin anew with a generation; before the first contact none is known.
           (send.generation ?? generation) === generation,

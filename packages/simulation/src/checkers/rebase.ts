@@ -55,12 +55,52 @@ interface Case {
   readonly position: number;
 }
 
+/** A place at which a view may stand, with what may be pending there. */
+interface Place {
+  readonly cut: Cut;
+  readonly candidates: readonly Candidate[];
+}
+
+/** Whether a view is explained by none of the writes that are in doubt, or by any of them. */
+type Explaining = (candidates: readonly Candidate[]) => Iterable<readonly EventStory[]>;
+
 function judge(run: Run, { standing, own, replay, shown, position }: Case): string | undefined {
   const { space } = shown.view;
   let closest: Difference | undefined;
+  const explains = ({ cut, candidates }: Place, explaining: Explaining): boolean => {
+    for (const base of bases(replay, cut, candidates)) {
+      for (const events of explaining(candidates)) {
+        const difference = differenceOf(run, shown, replay.fromScratch(base, events));
+        if (difference === undefined) {
+          standing.settle(shown, cut);
+          own.settle(shown, position, cut);
+          own.hear(shown, events);
+          return true;
+        }
+        closest ??= () =>
+          `shows something else than index ${cut.index} of ${space} with ${describe(events)} on it: ${difference()}`;
+      }
+    }
+    return false;
+  };
+  const places: Place[] = [];
+  // What an index tells by itself needs no write of another tab at an index before it.
+  for (const place of placesOf(run, { standing, own, replay, shown, position })) {
+    if (explains(place, least)) return undefined;
+    places.push(place);
+  }
+  for (const { cut, candidates } of places)
+    for (const ordered of own.orders(candidates, shown, position, cut.branch))
+      if (explains({ cut, candidates: ordered }, waysInTurn)) return undefined;
+  // Where no index fits even what is confirmed, the checker of cuts says it better.
+  return closest?.();
+}
+
+/** Where what is confirmed is what a view shows, oldest first. */
+function* placesOf(run: Run, { standing, own, shown, position }: Case): Generator<Place> {
   const cuts = function* (): Generator<Cut> {
     yield* standing.from(shown, position);
-    const first = run.lineage.branches.get(space)?.[0];
+    const first = run.lineage.branches.get(shown.view.space)?.[0];
     // Before the first contact there is only what the device itself has written.
     if (first && !standing.lastOf(shown)) yield { branch: first, index: 0 };
   };
@@ -72,24 +112,8 @@ function judge(run: Run, { standing, own, replay, shown, position }: Case): stri
     // Of many indexes that change nothing in a row, most show something that was deleted in the end.
     if (differenceAt(run, own, { shown, position }, cut) !== undefined) continue;
     looked.set(branch, count + 1);
-    const candidates = own.pendingAt(shown, position, branch, index);
-    for (const base of bases(replay, cut, candidates)) {
-      for (const events of waysInTurn(candidates)) {
-        const state = replay.fromScratch(base, events);
-        const difference = differenceOf(run, shown, state);
-        if (difference === undefined) {
-          standing.settle(shown, cut);
-          own.settle(shown, position, cut);
-          own.hear(shown, events);
-          return undefined;
-        }
-        closest ??= () =>
-          `shows something else than index ${index} of ${space} with ${describe(events)} on it: ${difference()}`;
-      }
-    }
+    yield { cut, candidates: own.pendingAt(shown, position, branch, index) };
   }
-  // Where no index fits even what is confirmed, the checker of cuts says it better.
-  return closest?.();
 }
 
 const describe = (events: readonly EventStory[]): string =>
@@ -129,14 +153,24 @@ function* namedBy({ issue: { ops, args } }: EventStory): Generator<readonly [dom
   for (const value of Object.values(args ?? {})) if (typeof value === "string") yield ["purse", value];
 }
 
+/** Nothing but what is there for sure, or leaves in turn. */
+const least: Explaining = (candidates) =>
+  inTurn(candidates, function* (left) {
+    yield left.flatMap(({ sure, story }) => (sure ? [story] : []));
+  });
+
+/** That, and any of what is in doubt. */
+const waysInTurn: Explaining = (candidates) => inTurn(candidates, ways);
+
 /** Those of a shared outbox leave it one after another: none is there any more, or the last one, or the last two. */
-function* waysInTurn(candidates: readonly Candidate[]): Generator<readonly EventStory[]> {
-  if (candidates.length === 0) return yield [];
-  const inTurn = candidates.filter((candidate) => candidate.inTurn);
-  if (inTurn.length === 0) return yield* ways(candidates);
-  for (let kept = 0; kept <= inTurn.length; kept++) {
-    const gone = new Set(inTurn.slice(0, inTurn.length - kept));
-    yield* ways(candidates.filter((candidate) => !gone.has(candidate)));
+function* inTurn(candidates: readonly Candidate[], waysOf: Explaining): Generator<readonly EventStory[]> {
+  // What is in base already was sent before what is not.
+  const leaving = [true, undefined].flatMap((isOver) =>
+    candidates.filter((candidate) => candidate.inTurn && candidate.isOver === isOver),
+  );
+  for (let kept = 0; kept <= leaving.length; kept++) {
+    const gone = new Set(leaving.slice(0, leaving.length - kept));
+    yield* waysOf(gone.size === 0 ? candidates : candidates.filter((candidate) => !gone.has(candidate)));
   }
 }
 

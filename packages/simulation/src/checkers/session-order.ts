@@ -143,21 +143,35 @@ function versionsFallBack(run: Run): Finding[] {
   return findings;
 }
 
-function appliedOutOfOrder({ lineage, entries }: Run): Finding[] {
-  const order = new Map<Stamp, number>();
+/** Where each event was written, and what says that nobody could keep the order of some. */
+interface Order {
+  readonly written: ReadonlyMap<Stamp, number>;
+  readonly torn: ReadonlySet<string>;
+  /** What a device was told to forget, and another that is a copy of it has. */
+  readonly left: ReadonlySet<Stamp>;
+}
+
+function appliedOutOfOrder({ lineage, entries, stories }: Run): Finding[] {
+  const written = new Map<Stamp, number>();
   const torn = new Set<string>();
-  for (const [position, { event }] of entries.of("issue")) order.set(event, position);
-  for (const [, fault] of entries.of("storageFault")) if (fault.how === "torn") torn.add(fault.device);
+  const left = new Set<Stamp>();
+  for (const [position, { event }] of entries.of("issue")) written.set(event, position);
+  for (const [, { how, device, lostEvents }] of entries.of("storageFault")) {
+    if (how === "torn") torn.add(device);
+    if (how === "signedOut")
+      for (const event of lostEvents) if (stories.shared.has(device, event)) left.add(event);
+  }
   const findings: Finding[] = [];
   for (const branches of lineage.branches.values())
-    for (const branch of branches) findings.push(...outOfOrderIn(branch, lineage.issues, { order, torn }));
+    for (const branch of branches)
+      findings.push(...outOfOrderIn(branch, lineage.issues, { written, torn, left }));
   return findings;
 }
 
 function outOfOrderIn(
   branch: Branch,
   issues: ReadonlyMap<Stamp, Issue>,
-  { order, torn }: { readonly order: ReadonlyMap<Stamp, number>; readonly torn: ReadonlySet<string> },
+  { written, torn, left }: Order,
 ): Finding[] {
   const findings: Finding[] = [];
   const newest = new Map<string, { readonly position: number; readonly event: Stamp }>();
@@ -165,11 +179,13 @@ function outOfOrderIn(
     const placed = branch.events.get(index);
     const issue = placed?.applied.event === undefined ? undefined : issues.get(placed.applied.event);
     // What is offered back goes before what was written (rule 3).
-    const position = issue && order.get(issue.event);
+    const position = issue && written.get(issue.event);
     if (!placed || !issue || position === undefined) continue;
     // Tabs of one device write side by side; what one tab wrote keeps its order.
     // Without its disk a device does not know what it had written before.
-    const writer = torn.has(issue.device) ? tabOf(issue) : issue.tab;
+    const device = torn.has(issue.device) ? tabOf(issue) : issue.tab;
+    // What only a copy has still comes when that does.
+    const writer = left.has(issue.event) ? `copy of ${device}` : device;
     const before = newest.get(writer);
     if (before && before.position > position)
       findings.push({

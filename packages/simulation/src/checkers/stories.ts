@@ -1,5 +1,5 @@
 import type { Stamp } from "@landfall/protocol";
-import type { Commit, Entry, History, Issue, View } from "../history.js";
+import type { Commit, Entry, History, Issue, Request, View } from "../history.js";
 import type { Branch, Lineage } from "../model/lineage.js";
 import { tabOf } from "./checker.js";
 import { SharedOutboxes } from "./shared-outboxes.js";
@@ -12,11 +12,14 @@ export interface EventStory {
   readonly position: number;
   /** The process that wrote it. */
   readonly writer: string;
-  /** Seqs under which a device has sent it, each from where in the entries on. */
+  /** Seqs under which a process has sent it, each from where in the entries on. */
   readonly sends: {
     readonly position: number;
     readonly seq: number;
     readonly device: string;
+    readonly tab: string;
+    /** The seq as the server knows it. */
+    readonly as: string;
     readonly generation: string | undefined;
   }[];
   /** Where each process was told of its outcome, by tab and run. */
@@ -24,6 +27,8 @@ export interface EventStory {
   /** Where each process's inbox first told of it, by tab and run; and where the first of all did. */
   readonly boxed: Map<string, number>;
   boxedAt: number;
+  /** Where the first process of all was told of its outcome, by a receipt or by its inbox. */
+  toldAt: number;
   shownAt: number;
   /** Where a server first decided it, in any history. */
   decidedAt: number;
@@ -43,10 +48,6 @@ export interface Begun {
   readonly events: readonly EventStory[];
 }
 
-/** Whether anybody was told of the outcome of an event before that. */
-const toldBefore = ({ settled, boxed }: EventStory, position: number): boolean =>
-  [...settled.values(), ...boxed.values()].some((toldAt) => toldAt < position);
-
 /** What a run tells of all its events, and of who may know of them. */
 export class Stories {
   readonly shared = new SharedOutboxes();
@@ -54,6 +55,8 @@ export class Stories {
   /** By tab, run and space. */
   readonly #begun = new Map<string, { readonly position: number; readonly events: readonly Stamp[] }>();
   readonly #ended = new Map<string, number>();
+  /** Events that were sent under one seq, each from where in the entries on. */
+  readonly #sentAs = new Map<string, Map<Stamp, number>>();
   /** Where a create was refused first, by device, space and record. */
   readonly #refusedCreates = new Map<string, { readonly position: number; readonly by: EventStory }>();
   /** Events written on each device in each space, in order. */
@@ -68,9 +71,10 @@ export class Stories {
     for (const [position, entry] of entries.entries()) this.#take(entry, position);
     for (const story of this.#stories.values()) {
       story.boxedAt = Math.min(never, ...story.boxed.values());
+      story.toldAt = Math.min(story.boxedAt, ...story.settled.values());
       story.decidedAt = this.#decidedAt(story.issue);
-      story.givenUpAt = this.#givenUpAt(story);
     }
+    for (const story of this.#stories.values()) story.givenUpAt = this.#givenUpAt(story);
   }
 
   begun(tab: string, space: string): Begun {
@@ -83,6 +87,18 @@ export class Stories {
     return this.#written.get(`${device} ${space}`) ?? [];
   }
 
+  /**
+   * Whether an event was sent last under a seq that had been used for another one. Until the server has said so (rule 3)
+   * it passes for known.
+   */
+  passesForKnown({ issue, sends }: EventStory, device: string, position: number): boolean {
+    const last = sends.findLast((send) => send.device === device && send.position < position);
+    if (!last) return false;
+    for (const [event, at] of this.#sentAs.get(last.as) ?? [])
+      if (event !== issue.event && at < position) return true;
+    return false;
+  }
+
   /** Where a process ended. */
   endOf(tab: string): number {
     return this.#ended.get(tab) ?? never;
@@ -90,6 +106,11 @@ export class Stories {
 
   heardOfWipes({ device, space }: View): readonly number[] {
     return this.#heardOfWipes.get(`${device} ${space}`) ?? [];
+  }
+
+  /** Where the run of a tab before this one ended; 0 where there was none. */
+  endOfRunBefore({ tab, run }: View): number {
+    return this.#ended.get(tabOf({ tab, run: run - 1 })) ?? 0;
   }
 
   #take(entry: Entry, position: number): void {
@@ -100,12 +121,11 @@ export class Stories {
         if (!this.#stories.has(entry.event)) this.#issue({ ...entry, type: "issue" }, position);
         return;
       case "cloned":
-        return this.shared.copied(entry, position);
+        return this.shared.copied(entry);
       case "storageFault":
-        if (entry.how === "older") this.shared.fellBack(entry.device, position);
+        if (entry.how === "older") this.shared.fellBack(entry.device);
         return;
       case "report":
-        if (entry.code === "device_forked") this.shared.forked(entry.device, position);
         if (entry.code === "wiped")
           for (const space of this.lineage.branches.keys())
             if (entry.message.includes(` ${space} `)) {
@@ -137,11 +157,22 @@ export class Stories {
         }
         return;
       case "request":
-        for (const { events, generation } of entry.spaces)
-          for (const { id, seq } of events)
-            this.#stories.get(id)?.sends.push({ position, seq, device: entry.device, generation });
-        return;
+        return this.#request(entry, position);
       default:
+    }
+  }
+
+  #request(request: Request, position: number): void {
+    const { device, deviceId } = request;
+    for (const { space, events, generation } of request.spaces) {
+      const history = generation ?? this.lineage.branches.get(space)?.[0]?.generation;
+      for (const { id, seq } of events) {
+        const as = `${deviceId} ${space} ${history} ${seq}`;
+        this.#stories.get(id)?.sends.push({ position, seq, device, tab: tabOf(request), as, generation });
+        let sent = this.#sentAs.get(as);
+        if (!sent) this.#sentAs.set(as, (sent = new Map()));
+        if (!sent.has(id)) sent.set(id, position);
+      }
     }
   }
 
@@ -154,6 +185,7 @@ export class Stories {
       settled: new Map(),
       boxed: new Map(),
       boxedAt: never,
+      toldAt: never,
       shownAt: never,
       decidedAt: never,
       givenUpAt: never,
@@ -194,7 +226,7 @@ export class Stories {
     for (const op of ops) {
       for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) {
         const refusal = this.#refusedCreates.get(`${device} ${space} ${op.domain}/${key}`);
-        if (refusal && !toldBefore(refusal.by, position)) first = Math.min(first, refusal.position);
+        if (refusal && refusal.by.toldAt >= position) first = Math.min(first, refusal.position);
       }
     }
     return first;

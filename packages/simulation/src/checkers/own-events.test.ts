@@ -1,0 +1,198 @@
+import type { Op, Stamp } from "@landfall/protocol";
+import { describe, expect, it } from "vitest";
+import { Tale, applied, generation, space, stampOf, verdict, who } from "../history.fixture.js";
+
+const texts = (tale: Tale, name = "rebase"): string =>
+  verdict(tale.history(), name)
+    .map(({ at, message }) => `${at}: ${message}`)
+    .join("\n");
+
+const beside = { device: "d1", tab: "d1.b", run: 1 };
+const create = (key: string): Op => ({ op: "create", domain: "folder", key, set: { name: "F" } });
+const [first, second, third] = [stampOf(1_900_001, 1), stampOf(1_900_002, 1), stampOf(1_900_003, 1)];
+
+/** A tab of `d1` stands beside another one, which writes what is given. */
+function twoTabs(): { readonly tale: Tale; readonly writes: (event: Stamp, ops: readonly Op[]) => void } {
+  const tale = new Tale();
+  tale
+    .start("d1")
+    .start("d2")
+    .add({ type: "started", ...beside, outbox: { [space]: [] } });
+  const writes = (event: Stamp, ops: readonly Op[]): void =>
+    void tale.add({ type: "issue", ...beside, space, event, ops });
+  return { tale, writes };
+}
+
+/** The space has another history from here on. */
+const begin = (tale: Tale, reason: "restored" | "wiped", forkedAt: number): Tale =>
+  tale.add({ type: "generation", space, generation: "g2", parent: generation, reason, forkedAt });
+
+const commitTo = (tale: Tale, name: string, ...decided: readonly object[]): Tale =>
+  tale.add({ type: "commit", space, generation: name, decided });
+
+const request = (tale: Tale, tab: object, deviceId: string, event: Stamp, seq: number): Tale =>
+  tale.add({
+    type: "request",
+    ...tab,
+    exchange: tale.now,
+    deviceId,
+    spaces: [{ space, generation, acked: 0, cursors: {}, events: [{ id: event, seq }] }],
+  });
+
+describe("rule 5: what another tab has written", () => {
+  it("is not taken for the reason of what an index shows by itself", () => {
+    const { tale, writes } = twoTabs();
+    const none = tale.stateAt(0);
+    tale.write("d2", first, [create("f1")]).commit(applied(1, first, "d2", 1));
+    tale.view("d1", tale.stateAt(1));
+    writes(stampOf(1_900_009, 1), [{ op: "delete", domain: "folder", key: "f1" }]);
+    tale.write("d2", second, [{ op: "delete", domain: "folder", key: "f1" }]);
+    tale.commit(applied(2, second, "d2", 2));
+    tale.view("d1", none);
+    tale.write("d2", third, [{ op: "restore", domain: "folder", key: "f1", set: { name: "again" } }]);
+    tale.commit(applied(3, third, "d2", 3)).view("d1", tale.stateAt(3));
+    expect(texts(tale)).toBe("");
+    tale.view("d1", none);
+    expect(texts(tale)).toBe("");
+    // What has been heard of stays.
+    tale.view("d1", tale.stateAt(3));
+    expect(texts(tale)).toContain("folder/f1 is shown, and should not be there");
+  });
+
+  it("is sent before or after what the tab itself has written, until it hears of that", () => {
+    const { tale, writes } = twoTabs();
+    tale.write("d1", first, [create("f1")]);
+    writes(second, [{ op: "update", domain: "folder", key: "f1", set: { name: "G" } }]);
+    request(tale, beside, "d1", second, 1);
+    const none = tale.stateAt(0);
+    tale.view("d1", none, "listener", { "folder/f1": { name: "G" } });
+    tale.view("d1", none, "listener", { "folder/f1": { name: "F" } });
+    expect(texts(tale)).toBe("");
+  });
+
+  it("stands behind what the tab itself has sent before", () => {
+    const { tale, writes } = twoTabs();
+    writes(first, [create("f1")]);
+    tale.write("d1", second, [{ op: "update", domain: "folder", key: "f1", set: { name: "G" } }]);
+    const none = tale.stateAt(0);
+    tale.view("d1", none, "listener", { "folder/f1": { name: "G" } });
+    expect(texts(tale)).toBe("");
+    request(tale, who("d1"), "d1", second, 1);
+    tale.view("d1", none, "listener", { "folder/f1": { name: "G" } });
+    expect(texts(tale)).toContain('folder/f1 is {"name":"G"}, and should be {"name":"F"}');
+  });
+
+  it("is not there for a process that began when it was over", () => {
+    const { tale, writes } = twoTabs();
+    writes(first, [create("f1")]);
+    tale.commit(applied(1, first, "d1", 1));
+    tale.add({ type: "settled", ...beside, space, event: first, outcome: { status: "applied", index: 1 } });
+    tale.add({ type: "ended", ...who("d1"), how: "closed" });
+    const none = begin(tale, "restored", 0).stateAt(0);
+    tale.start("d1", [], 2).view("d1", none, "opened", { "folder/f1": { name: "F" } }, 2);
+    expect(texts(tale)).toContain("folder/f1 is shown, and should not be there");
+  });
+});
+
+describe("rule 12: what was over before a wipe", () => {
+  it("is not shown again after it", () => {
+    const { tale, writes } = twoTabs();
+    writes(first, [create("f1")]);
+    tale.commit(applied(1, first, "d1", 1));
+    tale.add({ type: "settled", ...beside, space, event: first, outcome: { status: "applied", index: 1 } });
+    begin(tale, "wiped", 1).write("d2", second, [create("f2")]);
+    const now = commitTo(tale, "g2", applied(2, second, "d2", 1)).stateAt(2);
+    const wiped = { code: "wiped", message: `The space ${space} was wiped.` };
+    tale.add({ type: "report", ...beside, ...wiped }).view("d1", now);
+    expect(texts(tale)).toBe("");
+    tale.view("d1", now, "listener", { "folder/f1": { name: "F" } });
+    expect(texts(tale)).toContain("folder/f1 is shown, and should not be there");
+  });
+
+  it("may be what a tab has pending when it is told, though another one is told later", () => {
+    const { tale, writes } = twoTabs();
+    tale.write("d1", first, [create("f1")]);
+    writes(second, [create("f2")]);
+    begin(tale, "wiped", 0);
+    const wiped = { code: "wiped", message: `The space ${space} was wiped.` };
+    tale.add({ type: "report", ...who("d1"), ...wiped }).view("d1", tale.stateAt(0));
+    tale.add({ type: "report", ...beside, ...wiped });
+    expect(texts(tale)).toBe("");
+  });
+});
+
+describe("rule 3: an outbox of which there was another", () => {
+  const all = { "folder/f1": { name: "F" }, "folder/f2": { name: "F" }, "folder/f3": { name: "F" } };
+  const { "folder/f1": _first, ...last } = all;
+  const { "folder/f2": _second, ...torn } = all;
+
+  /** The disk of `d1` falls back to where three writes waited that a restored server has. */
+  function fallenBack(): Tale {
+    const tale = new Tale();
+    const events = [first, second, third];
+    tale.start("d1");
+    for (const [at, event] of events.entries()) tale.write("d1", event, [create(`f${at + 1}`)]);
+    begin(tale, "restored", 0);
+    commitTo(tale, "g2", ...events.map((event, at) => applied(at + 1, event, "d1", at + 1)));
+    tale.add({ type: "ended", ...who("d1"), how: "closed" });
+    tale.add({ type: "storageFault", device: "d1", how: "older", lostEvents: [], lostItems: [] });
+    return tale.start("d1", events, 2);
+  }
+
+  it("is all there where the other history is not known yet, and leaves in turn", () => {
+    const tale = fallenBack();
+    const none = new Map();
+    tale.view("d1", none, "opened", all, 2).view("d1", none, "listener", last, 2);
+    expect(texts(tale)).toBe("");
+    tale.view("d1", none, "listener", torn, 2);
+    expect(texts(tale)).toContain("d1.a#2 shows something else than index 0 of site");
+  });
+
+  it("leaves before what was written since and passes for known, under a seq that was used before", () => {
+    const taleOf = (isClashing: boolean): Tale => {
+      const tale = new Tale();
+      tale.start("d1").write("d1", first, [create("f1")]);
+      request(tale, who("d1"), "d1", first, 1);
+      if (isClashing) request(tale.write("d1", third, [create("f3")]), who("d1"), "d1", third, 2);
+      tale.commit(applied(1, first, "d1", 1));
+      tale.add({ type: "ended", ...who("d1"), how: "closed" });
+      tale.add({ type: "storageFault", device: "d1", how: "older", lostEvents: [third], lostItems: [] });
+      tale.start("d1", [first], 2).write("d1", second, [create("f2")], undefined, 2);
+      request(tale, who("d1", 2), "d1", second, 2);
+      const pending = { "folder/f2": { name: "F" } };
+      tale.view("d1", tale.stateAt(1), "opened", pending, 2).view("d1", tale.stateAt(1), "listener", {}, 2);
+      return tale;
+    };
+    expect(texts(taleOf(true))).toBe("");
+    expect(texts(taleOf(false))).toContain("folder/f2 is not shown");
+  });
+});
+
+describe("rule 1: the order in which a tab has written", () => {
+  /** `d1` signs out with a write that waits; `d1` writes again, and then that is applied. */
+  function left(isCopied: boolean): Tale {
+    const tale = new Tale();
+    tale
+      .start("d1")
+      .write("d1", first, [create("f1")])
+      .write("d1", second, [create("f2")]);
+    if (isCopied) tale.add({ type: "cloned", device: "d3", from: "d1" }).start("d3", [first, second]);
+    tale.add({ type: "ended", ...who("d1"), how: "closed" });
+    const lost = { lostEvents: [first, second], lostItems: [] };
+    tale.add({ type: "storageFault", device: "d1", how: "signedOut", ...lost });
+    tale.start("d1", [], 2).write("d1", third, [create("f3")], undefined, 2);
+    return tale.commit(applied(1, third, "d4", 1));
+  }
+
+  it("is not kept by a copy that has what the tab was told to forget", () => {
+    const tale = left(true).commit(applied(2, first, "d1", 1), applied(3, second, "d1", 2));
+    expect(texts(tale, "session-order")).toBe("");
+  });
+
+  it("is kept by the copy itself, and where there is none", () => {
+    const turned = left(true).commit(applied(2, second, "d1", 1), applied(3, first, "d1", 2));
+    expect(texts(turned, "session-order")).toContain(`${first} of d1.a was applied at 3, after ${second}`);
+    const alone = left(false).commit(applied(2, first, "d1", 1));
+    expect(texts(alone, "session-order")).toContain(`${first} of d1.a was applied at 2, after ${third}`);
+  });
+});
