@@ -1,6 +1,7 @@
 import type { Fault } from "./fault.js";
 
 const session = "packages/client/src/space/space-session.ts";
+const store = "packages/client/src/space/space-store.ts";
 const deltaCut = "packages/client/src/space/delta-cut.ts";
 const lostRows = "packages/client/src/space/lost-rows.ts";
 const settlement = "packages/client/src/space/settlement.ts";
@@ -90,8 +91,8 @@ export const clientFaults: readonly Fault[] = [
     name: "delta-moves-one-of-two-domains",
     rule: "rule 5",
     file: deltaCut,
-    find: "Object.fromEntries(domains.map((domain) => [domain, message.index]))",
-    replace: "Object.fromEntries(message.rows.map(({ domain }) => [domain, message.index]))",
+    find: "for (const domain of domains) moved",
+    replace: "for (const { domain } of message.rows) moved",
     test: world,
     why: "The domains of a replica stand at different indexes, and a cut is none.",
   },
@@ -145,10 +146,9 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "confirmed-forgotten-with-the-process",
     rule: "rule 5",
-    file: session,
-    find: "...settlement.changed.map((event) => putEvent(this.space, event)),",
-    replace:
-      "...settlement.changed.flatMap((event) => (event.confirmed ? [] : [putEvent(this.space, event)])),",
+    file: store,
+    find: "for (const event of changed) changes.push",
+    replace: "for (const event of changed) if (!event.confirmed) changes.push",
     test: world,
     why: "After a restart offline a write whose outcome was lost counts twice.",
   },
@@ -191,9 +191,9 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "reset-keeps-old-rows",
     rule: "rule 7",
-    file: session,
-    find: "if (!rows.has(key)) rows.set(key, null); patch.set(domain, rows);",
-    replace: "patch.set(domain, rows);",
+    file: "packages/client/src/space/base-patch.ts",
+    find: "for (const key of baseRows(domain).keys()) if (!now.has(key)) now.set(key, null);",
+    replace: "",
     test: world,
     why: "What was deleted while the device was away stays on it.",
   },
@@ -396,8 +396,8 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "inbox-kept-in-memory-only",
     rule: "rule 9",
-    file: session,
-    find: "...items.map((item) => putItem(this.space, item)),",
+    file: store,
+    find: "for (const item of items) changes.push(putItem(space, item));",
     replace: "",
     test: world,
     why: "What was refused is forgotten with the next start.",
@@ -470,8 +470,8 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "offers-in-memory-only",
     rule: "rule 12",
-    file: session,
-    find: "...made.map((event) => putEvent(this.space, event)),",
+    file: store,
+    find: "for (const event of made) changes.push(putEvent(space, event));",
     replace: "",
     test: recovered(
       "a crash between what has come and what is offered loses nothing; the view shows it all the while",

@@ -100,4 +100,7 @@ test("the storage's note of what is pending is kept whether anybody listens or n
   keeperOf.changed();
   pass();
   expect(noted).toEqual([2, 0]);
+  // There is nobody to tell and nothing to note, so that no timer is set.
+  keeperOf.changed();
+  expect(due.length).toBe(0);
 });

@@ -61,14 +61,20 @@ export class StatusKeeper {
     this.changed();
   }
 
+  get #pending(): number {
+    let pending = 0;
+    for (const { outbox } of this.#sessions()) pending += outbox.count;
+    return pending;
+  }
+
   changed(): void {
     this.#dirty = true;
-    this.#cancel ??= this.#timers.after(coalesceMs, () => {
+    // It is put together for whoever asks or listens: a timer for every change would be for nobody.
+    if (this.#cancel || (this.#listeners.size === 0 && this.#pending === this.#noted)) return;
+    this.#cancel = this.#timers.after(coalesceMs, () => {
       this.#cancel = undefined;
-      let pending = 0;
-      for (const { outbox } of this.#sessions()) pending += outbox.count;
+      const pending = this.#pending;
       if (pending !== this.#noted) this.#onPending((this.#noted = pending));
-      // It is put together for whoever asks or listens.
       if (this.#listeners.size === 0) return;
       const { current } = this;
       if (current === this.#told) return;

@@ -2,6 +2,8 @@ import type { DeltaMessage, Row } from "@landfall/protocol";
 import type { Cut } from "../replica/cut.js";
 import { submap } from "../submap.js";
 
+const none: Cut["outcomes"] = new Map();
+
 /**
  * The cut that a delta makes of base as it stands (DESIGN §6.1): undefined where it does not fit, and the space is to
  * be fetched; "known" where base has it already.
@@ -26,14 +28,15 @@ export function deltaCut(
     const standing = baseRow(row.domain, row.key);
     if (!standing || standing.version < row.version) submap(rows, row.domain).set(row.key, row);
   }
-  const moved = Object.fromEntries(domains.map((domain) => [domain, message.index]));
+  const moved = { ...cursors };
+  for (const domain of domains) moved[domain] = message.index;
   return {
     generation: message.generation,
     lastSeq: message.lastSeq,
-    cursors: { ...cursors, ...moved },
+    cursors: moved,
     reset: [],
     rows,
-    outcomes: new Map(),
+    outcomes: none,
     digests: {},
   };
 }

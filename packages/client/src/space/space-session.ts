@@ -16,6 +16,7 @@ import { type PendingEvent } from "../replica/pending-event.js";
 import { Replica } from "../replica/replica.js";
 import { Staging } from "../replica/staging.js";
 import { FencedError, type StorageChange } from "../storage/port.js";
+import { basePatch } from "./base-patch.js";
 import { deltaCut } from "./delta-cut.js";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
@@ -33,14 +34,12 @@ import { type Settlement, settle } from "./settlement.js";
 import type { SpaceNews, WriteNews } from "./space-news.js";
 import {
   type ReplicaMeta,
-  dropEvent,
+  cutChanges,
   emptyMeta,
   loadMeta,
   loadSpace,
   putEvent,
-  putItem,
   putMeta,
-  rowChanges,
 } from "./space-store.js";
 
 /** Rows of a cut that other tabs are told; more are read from the storage. */
@@ -353,9 +352,14 @@ export class SpaceSession implements SyncedSpace {
       (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
     const settlement = settle(cut, this.outbox, rowOf, (domain, key) => this.replica.baseRow(domain, key));
     const recovered = endRecovery(this, cut, rowOf);
-    const items = [...settlement.items, ...(recovered?.items ?? []), ...more];
-    const made = recovered?.made ?? [];
-    const clock = made.length > 0 ? this.context.clockChange() : undefined;
+    const { made = [] } = recovered ?? {};
+    // Put together member by member: spreading over what is there already is slow, and a delta is to be fast.
+    const told: Settlement = {
+      settled: settlement.settled,
+      changed: settlement.changed,
+      items: [...settlement.items, ...(recovered?.items ?? []), ...more],
+      made,
+    };
     const next: { -readonly [M in keyof ReplicaMeta]: ReplicaMeta[M] } = {
       ...this.meta,
       generation: cut.generation,
@@ -364,20 +368,15 @@ export class SpaceSession implements SyncedSpace {
       revision: this.meta.revision + 1,
       syncedAt: this.context.wall.now(),
     };
-    delete next.create;
+    if (next.create) delete next.create;
     if (recovered) delete next.recovering;
-    await this.commit([
-      ...rowChanges(this.space, cut),
-      ...Array.from(settlement.settled.keys(), (id) => dropEvent(this.space, id)),
-      ...settlement.changed.map((event) => putEvent(this.space, event)),
-      ...made.map((event) => putEvent(this.space, event)),
-      ...items.map((item) => putItem(this.space, item)),
-      ...(clock ? [clock] : []),
-      putMeta(this.space, next),
-    ]);
+    const changes = cutChanges(this.space, cut, told);
+    const clock = made.length > 0 ? this.context.clockChange() : undefined;
+    if (clock) changes.push(clock);
+    changes.push(putMeta(this.space, next));
+    await this.commit(changes);
     this.meta = next;
     if (recovered) this.aside = undefined;
-    const told: Settlement = { ...settlement, items, made };
     const showing = this.#show(cut, told);
     if (showing) await showing;
     recovered?.tell();
@@ -392,24 +391,18 @@ export class SpaceSession implements SyncedSpace {
   }
 
   #show(cut: Cut, settlement: Settlement): void | Promise<void> {
-    const patch = new Map<string, ReadonlyMap<string, Row | null>>(cut.rows);
-    for (const domain of cut.reset) {
-      const rows = new Map<string, Row | null>(cut.rows.get(domain));
-      for (const key of this.replica.baseRows(domain).keys()) if (!rows.has(key)) rows.set(key, null);
-      patch.set(domain, rows);
-    }
-    for (const [domain, keys] of cut.gone ?? [])
-      patch.set(domain, new Map([...(patch.get(domain) ?? []), ...keys.map((key) => [key, null] as const)]));
-    const remove = new Set(settlement.settled.keys());
-    for (const { id } of settlement.changed) remove.add(id);
-    const { made = [] } = settlement;
+    const patch = basePatch(cut, (domain) => this.replica.baseRows(domain));
+    const { settled, changed, items, made = [] } = settlement;
+    const remove = new Set<string>();
+    for (const id of settled.keys()) remove.add(id);
+    for (const { id } of changed) remove.add(id);
     for (const event of made) this.#join(event);
-    const add = [...settlement.changed.filter((event) => !event.void && !event.confirmed), ...made];
-    this.outbox.removeAll(settlement.settled);
-    for (const event of settlement.changed) this.outbox.replace(event);
+    const add = [...changed.filter((event) => !event.void && !event.confirmed), ...made];
+    this.outbox.removeAll(settled);
+    for (const event of changed) this.outbox.replace(event);
     const tellRest = (): void => {
-      if (settlement.items.length > 0) this.changeInbox(settlement.items, []);
-      for (const [id, outcome] of settlement.settled) this.receipts.settle(id, outcome);
+      if (items.length > 0) this.changeInbox(items, []);
+      for (const [id, outcome] of settled) this.receipts.settle(id, outcome);
     };
     const stepping = this.replica.step({ patch, remove, add });
     return stepping ? stepping.then(tellRest) : tellRest();

@@ -3,6 +3,7 @@ import type { Cut } from "../replica/cut.js";
 import type { PendingEvent } from "../replica/pending-event.js";
 import type { ClientStorage, StorageChange, StorageTable } from "../storage/port.js";
 import type { InboxItem } from "./inbox-item.js";
+import type { Settlement } from "./settlement.js";
 import { submap } from "../submap.js";
 
 /** What a replica knows of itself beside its rows. */
@@ -116,16 +117,19 @@ export const putLocal = (space: string, row: Row): StorageChange =>
 export const dropLocal = (space: string, domain: string, key: string): StorageChange =>
   dropEntry("local", space, domain, key);
 
-/** The rows of a cut, as changes of the storage. */
-export function rowChanges(space: string, cut: Pick<Cut, "reset" | "rows" | "gone">): StorageChange[] {
-  const changes: StorageChange[] = cut.reset.map((domain) => ({
-    type: "clear",
-    table: "rows",
-    space,
-    a: domain,
-  }));
-  for (const [a, values] of cut.rows) changes.push({ type: "putAll", table: "rows", space, a, values });
-  for (const [domain, keys] of cut.gone ?? [])
-    for (const key of keys) changes.push({ type: "delete", table: "rows", space, a: domain, b: key });
+/** A cut and what it settles, as changes of the storage. */
+export function cutChanges(
+  space: string,
+  { reset, rows, gone }: Cut,
+  { settled, changed, made = [], items }: Settlement,
+): StorageChange[] {
+  const changes: StorageChange[] = [];
+  for (const a of reset) changes.push({ type: "clear", table: "rows", space, a });
+  for (const [a, values] of rows) changes.push({ type: "putAll", table: "rows", space, a, values });
+  for (const [a, keys] of gone ?? []) for (const key of keys) changes.push(dropEntry("rows", space, a, key));
+  for (const id of settled.keys()) changes.push(dropEvent(space, id));
+  for (const event of changed) changes.push(putEvent(space, event));
+  for (const event of made) changes.push(putEvent(space, event));
+  for (const item of items) changes.push(putItem(space, item));
   return changes;
 }

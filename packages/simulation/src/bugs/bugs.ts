@@ -107,18 +107,17 @@ export const bugs: readonly Bug[] = [
     name: "cursor-before-its-rows",
     rule: "rule 5",
     file: session,
-    find: "await this.commit([ ...rowChanges(this.space, cut),",
-    replace:
-      "await this.commit([putMeta(this.space, next)]); await this.commit([ ...rowChanges(this.space, cut),",
+    find: "await this.commit(changes);",
+    replace: "await this.commit([putMeta(this.space, next)]); await this.commit(changes);",
     why: "A crash between the two leaves a replica that never asks for what it lacks.",
   },
   {
     name: "outbox-dropped-before-the-cut",
     rule: "rule 8",
     file: session,
-    find: "await this.commit([ ...rowChanges(this.space, cut),",
+    find: "await this.commit(changes);",
     replace:
-      "await this.commit([...settlement.settled.keys()].map((id) => dropEvent(this.space, id))); await this.commit([ ...rowChanges(this.space, cut),",
+      'await this.commit(changes.filter((change) => change.type === "delete" && change.table === "outbox")); await this.commit(changes);',
     why: "A crash between the two takes a refused edit with it, and nobody is told.",
   },
   {
@@ -133,8 +132,8 @@ export const bugs: readonly Bug[] = [
   {
     name: "settled-events-stay-on-the-disk",
     rule: "§13",
-    file: session,
-    find: "...Array.from(settlement.settled.keys(), (id) => dropEvent(this.space, id)),",
+    file: "packages/client/src/space/space-store.ts",
+    find: "for (const id of settled.keys()) changes.push(dropEvent(space, id));",
     replace: "",
     why: "The outbox grows for ever, and all of it is sent again after every start.",
   },
@@ -142,7 +141,7 @@ export const bugs: readonly Bug[] = [
     name: "receipts-never-settle",
     rule: "rule 9",
     file: session,
-    find: "for (const [id, outcome] of settlement.settled) this.receipts.settle(id, outcome);",
+    find: "for (const [id, outcome] of settled) this.receipts.settle(id, outcome);",
     replace: "",
     why: "An app waits for ever to hear what became of a write.",
   },
