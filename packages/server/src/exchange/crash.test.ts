@@ -54,6 +54,7 @@ async function bundle(place: string): Promise<string> {
     external: ["@photostructure/sqlite"],
     define: { "import.meta.url": JSON.stringify(import.meta.url) },
     alias: {
+      "@landfall/protocol/limits": `${packages}protocol/src/limits.ts`,
       "@landfall/protocol": `${packages}protocol/src/index.ts`,
       "@landfall/schema": `${packages}schema/src/index.ts`,
     },
