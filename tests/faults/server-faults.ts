@@ -32,6 +32,19 @@ const socketExchange = (title: string): Fault["test"] => ({
 
 export const serverFaults: readonly Fault[] = [
   {
+    name: "first-device-of-a-fork-not-kept",
+    rule: "rule 3",
+    file: "packages/server/src/exchange/handle-events.ts",
+    find: "[known.device, known.was].some(",
+    replace: "[known.device].some(",
+    test: {
+      file: "packages/server/src/exchange/idempotency.test.ts",
+      title:
+        "a copy that was found forked twice gets its outcome, whichever of its devices the event was known under",
+    },
+    why: "What a person wrote stands in the space, and lies in their inbox as refused for good.",
+  },
+  {
     name: "pages-split-a-version",
     rule: "rule 5",
     file: snapshot,
@@ -174,8 +187,8 @@ export const serverFaults: readonly Fault[] = [
     name: "was-not-compared",
     rule: "rule 3",
     file: handleEvents,
-    find: "known.device === this.#device.device || known.device === was?.device",
-    replace: "known.device === this.#device.device || was !== undefined",
+    find: "device === this.#device.device || device === was?.device",
+    replace: "device === this.#device.device || was !== undefined",
     test: once(
       "a known id under another device counts only where `was` names the one that sent it, and is loud elsewhere",
     ),

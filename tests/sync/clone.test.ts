@@ -53,6 +53,47 @@ const effectOf = (outcome: SettledOutcome): string =>
   `${outcome.id} ${outcome.status === "duplicate" ? outcome.of : outcome.status}`;
 
 describe("a cloned installation", () => {
+  it("rules 3 and 8: found forked twice, with the answer lost in between: every write is there once, and none is refused", async () => {
+    const first = installed("one");
+    await makeProbe(first);
+    await first.client.close();
+    clone("one", "two");
+    const one = installed("one");
+    probe(await one.open(), "of the first");
+    await one.client.sync();
+
+    // It becomes a device of its own, and never hears what became of what it then sends.
+    const two: Device = place.device({
+      storage: stored("two"),
+      online: false,
+      client: { onReport: (code) => code === "device_forked" && two.deafen() },
+    });
+    const there = await two.open();
+    await probe(there, "of the second").saved;
+    two.online();
+    await expect(two.client.sync()).rejects.toThrow();
+    two.offline();
+    await two.client.close();
+    clone("two", "three");
+    const three = installed("three");
+    probe(await three.open(), "of the third");
+    await three.client.sync();
+
+    const again = installed("two", false);
+    const site = await again.open();
+    const receipts = [probe(site, "of the second, later"), probe(site, "and again")];
+    await Promise.all(receipts.map(({ saved }) => saved));
+    again.online();
+    await settle(again, three, one, again);
+    expect(again.reports).toEqual(["device_forked"]);
+    for (const { settled } of receipts) expect(await settled).toMatchObject({ status: "applied" });
+    expect(probed(site)).toEqual({
+      names: ["and again", "of the first", "of the second", "of the second, later", "of the third"],
+      count: 5,
+    });
+    expect([site.inbox.current, again.client.status.pending.count]).toEqual([[], 0]);
+  });
+
   it("rules 3 and 8: both copies write on; the second to come becomes a device of its own, and every write of both is there once, under its id", async () => {
     const original = installed("one");
     for (const id of ["site-7", "site-8"]) await makeProbe(original, id);

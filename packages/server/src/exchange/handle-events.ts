@@ -211,8 +211,8 @@ class Handling {
   readonly #outcomes: EventOutcome[] = [];
   readonly #recorded = new Map<number, Recorded>();
   readonly #stored: { readonly id: string; readonly seq: number; readonly body: string }[] = [];
-  /** The seqs of ids that the space has not seen before. */
-  readonly #fresh = new Map<string, number>();
+  /** Ids that the space has not seen before, with their seqs and the devices that they had been of. */
+  readonly #fresh = new Map<string, Pick<KnownEvent, "seq" | "was">>();
   /** The first event that had to wait: what comes after it in the space waits too (DESIGN rule 3). */
   #waiting: { readonly seq: number; readonly deferred: Deferred } | undefined;
   readonly #rejectedCreates: RejectedCreate[];
@@ -305,19 +305,23 @@ class Handling {
     return chain(runEvent(this.#batch, this.#sender, decoded, event), (run) => {
       if ("deferred" in run) return this.#defer(event, run.deferred);
       this.#noteCreates(event, run.recorded.status === "rejected");
-      this.#fresh.set(event.id, event.seq);
+      const was = decoded.ok ? decoded.value.was?.device : undefined;
+      this.#fresh.set(event.id, { seq: event.seq, was });
       return this.#record(event, run.recorded, false, run);
     });
   }
 
   /**
    * The outcome of an event that the space has seen under another seq, where the same device had sent it, or the one that
-   * it names with `was`: no writer session gives an id twice, so it is the same event. A device whose disk fell back to
-   * an older copy does not know under which seq that was, and after a restore seqs start anew (rules 3 and 12).
+   * it names with `was`, or that which the event named when it was seen first: no writer session gives an id twice, so it
+   * is the same event. A device whose disk fell back to an older copy does not know under which seq that was, one that has
+   * forked twice names the first device, and after a restore seqs start anew (rules 3 and 12).
    */
   #original(event: Identified, known: KnownEvent): MaybePromise<Recorded> {
     const { was } = event.raw as { was?: { device?: unknown } };
-    const isOwn = known.device === this.#device.device || known.device === was?.device;
+    const isOwn = [known.device, known.was].some(
+      (device) => device !== undefined && (device === this.#device.device || device === was?.device),
+    );
     // A device is one only together with its user: nobody learns the outcome of another's event.
     if (!isOwn || known.user !== this.#device.user) {
       return {
@@ -334,10 +338,8 @@ class Handling {
   }
 
   #ofThisRequest(id: string): KnownEvent | undefined {
-    const seq = this.#fresh.get(id);
-    return seq === undefined
-      ? undefined
-      : { ...this.#device, id, seq, generation: this.opened.state.generation };
+    const fresh = this.#fresh.get(id);
+    return fresh && { ...this.#device, ...fresh, id, generation: this.opened.state.generation };
   }
 
   #record(
@@ -394,7 +396,10 @@ class Handling {
       last &&
       this.#batch.save({
         writer: this.#writer(last.seq),
-        outcomes: { outcomes: this.#stored, fresh: [...this.#fresh].map(([id, seq]) => ({ id, seq })) },
+        outcomes: {
+          outcomes: this.#stored,
+          fresh: [...this.#fresh].map(([id, known]) => ({ id, ...known })),
+        },
       })
     );
   }

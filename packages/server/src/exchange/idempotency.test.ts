@@ -126,6 +126,28 @@ describe("a write happens once", () => {
     );
   });
 
+  test("rule 3: a copy that was found forked twice gets its outcome, whichever of its devices the event was known under", async () => {
+    const device = new TestDevice(await world());
+    const made = device.event([create("p1", { votes: 0 })]);
+    const counted = device.event([{ op: "increment", domain: "project", key: "p1", by: { votes: 1 } }]);
+    await device.send([made]);
+    // The answer to the first fork's send was lost: what it sent is known under that fork, of which the next says nothing.
+    const was = { device: device.device, seq: 2 };
+    const [first, second] = [new TestDevice(device.world), new TestDevice(device.world)];
+    await first.send([{ ...counted, seq: 1, was }]);
+    const { outcomes } = await second.send([{ ...counted, seq: 1, was }]);
+    expect(outcomes).toMatchObject([{ status: "duplicate", of: "applied", index: 2 }]);
+    // Nor does the one that stayed what it was, and has the event still.
+    const stayed = await device.send([counted]);
+    expect(stayed.outcomes).toMatchObject([{ status: "duplicate", of: "applied", index: 2 }]);
+    expect(await device.rows("project")).toContainEqual(
+      expect.objectContaining({ key: "p1", fields: { votes: 1 } }),
+    );
+    const stranger = new TestDevice(device.world);
+    const claimed = await stranger.send([{ ...counted, seq: 1 }]);
+    expect(claimed.outcomes).toMatchObject([{ status: "rejected", code: "id_conflict" }]);
+  });
+
   test("rule 3: a known id from another device that says nothing, or something wrong, of where it was is a conflict, loudly", async () => {
     const device = new TestDevice(await world());
     const event = device.event([create("p1")]);

@@ -229,15 +229,13 @@ describe("a restore", () => {
     expect(backup({ overwrite: true }).spaces).toMatchObject([{ head: 3 }]);
   });
 
-  test("§7: takes a backup of an older format", async () => {
+  test("§7: refuses a backup of an older format, and puts nothing in its place", async () => {
     backup();
     const database = new (loadSqlite())(to);
-    database.exec(
-      "ALTER TABLE generations DROP COLUMN started_at; DROP INDEX tombstones; PRAGMA user_version=1",
-    );
+    database.exec("PRAGMA user_version=2");
     database.close();
     const fresh = join(folder, "new.db");
-    expect((await restore({ file: fresh })).spaces).toMatchObject([{ at: 3 }]);
-    expect((await verifyFile(fresh)).ok).toBe(true);
+    await expect(restore({ file: fresh })).rejects.toThrow("has data format 2");
+    expect(existsSync(fresh)).toBe(false);
   });
 });

@@ -85,13 +85,15 @@ export interface KnownEvent {
   readonly device: string;
   readonly user: string;
   readonly seq: number;
+  /** The device that it had been of before, if it said so then. */
+  readonly was: string | undefined;
 }
 
 /** The outcomes of consecutive seqs of one writer, stored together. */
 export interface OutcomeChunk {
   readonly outcomes: readonly { readonly seq: number; readonly id: string; readonly body: string }[];
   /** The ids among them that the space had not seen before. */
-  readonly fresh: readonly { readonly seq: number; readonly id: string }[];
+  readonly fresh: readonly { readonly seq: number; readonly id: string; readonly was?: string | undefined }[];
 }
 
 export interface GenerationStart {

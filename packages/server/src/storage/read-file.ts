@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import type { Snapshot } from "./port.js";
 import { type SqliteDatabase, Statements, loadSqlite } from "./sqlite-driver.js";
 import { checkFormat } from "./sqlite-file.js";
-import { migrations } from "./sqlite-schema.js";
 import { SqliteSnapshot } from "./sqlite-snapshot.js";
 
 /**
@@ -22,10 +21,6 @@ export async function readDataFile<T>(
     database.exec("PRAGMA busy_timeout=5000; PRAGMA query_only=ON");
     const format = checkFormat(database, file);
     if (format === 0) throw new Error(`${file} is empty: no server has written to it yet.`);
-    if (format < migrations.length)
-      throw new Error(
-        `${file} has data format ${format}, and this command reads format ${migrations.length}. Start a server of this release on it once, which brings it over.`,
-      );
     database.exec("BEGIN");
     return await read(new SqliteSnapshot(new Statements(database)), database);
   } catch (cause) {

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { SqliteDatabase, SqliteDriver } from "./sqlite-driver.js";
-import { applicationId, migrations } from "./sqlite-schema.js";
+import { applicationId, dataFormat, layout } from "./sqlite-schema.js";
 
 const busy = 5;
 
@@ -35,28 +35,30 @@ function pragma(database: SqliteDatabase, name: string): number {
   return Number(Object.values(row)[0]);
 }
 
-/** The data format of a file; 0 for an empty one. @throws Error for a file of something else, or of a newer server. */
+/** The data format of a file; 0 for an empty one. @throws Error for a file of something else, or of a server of another format. */
 export function checkFormat(database: SqliteDatabase, file: string): number {
   const version = pragma(database, "user_version");
   const tables = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n: number | bigint };
   if (Number(tables.n) > 0 && pragma(database, "application_id") !== applicationId) {
     throw new Error(`${file} is an SQLite file, but not a Landfall server's. Name another file.`);
   }
-  if (version > migrations.length) {
+  if (version !== 0 && version !== dataFormat) {
+    const what = `${file} has data format ${version}, and this server reads format ${dataFormat}`;
     throw new Error(
-      `${file} has data format ${version}, and this server knows formats up to ${migrations.length}. Run the newer server that wrote it.`,
+      version > dataFormat
+        ? `${what}. Run the newer server that wrote it.`
+        : `${what}: it was written before the first release, and there is nothing that brings it over. Export it with the server that wrote it (landfall export) and import that into a new file (landfall import), or name another file.`,
     );
   }
   return version;
 }
 
-/** Brings a file to the newest format. */
-function migrate(database: SqliteDatabase, file: string): void {
-  const version = checkFormat(database, file);
-  if (version === migrations.length) return;
-  database.exec("BEGIN IMMEDIATE");
-  for (const step of migrations.slice(version)) database.exec(step);
-  database.exec(`PRAGMA application_id=${applicationId}; PRAGMA user_version=${migrations.length}; COMMIT`);
+/** Makes the tables of an empty file. */
+function prepare(database: SqliteDatabase, file: string): void {
+  if (checkFormat(database, file) === dataFormat) return;
+  database.exec(
+    `BEGIN IMMEDIATE; ${layout}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${dataFormat}; COMMIT`,
+  );
 }
 
 export interface SqliteOptions {
@@ -79,7 +81,7 @@ export function openFile(Driver: SqliteDriver, file: string, options: SqliteOpti
   if (file === ":memory:") {
     const writer = new Driver(file);
     configure(writer, options);
-    migrate(writer, file);
+    prepare(writer, file);
     return { writer, reader: writer, close: () => writer.close() };
   }
   mkdirSync(dirname(file), { recursive: true });
@@ -91,7 +93,7 @@ export function openFile(Driver: SqliteDriver, file: string, options: SqliteOpti
     const writer = new Driver(file);
     open.push(writer);
     configure(writer, options);
-    migrate(writer, file);
+    prepare(writer, file);
     const reader = new Driver(file);
     open.push(reader);
     reader.exec("PRAGMA busy_timeout=5000; PRAGMA query_only=ON; PRAGMA cache_size=-16000");

@@ -1,15 +1,16 @@
 /** Marks a file as a Landfall server's: "LfSv". */
 export const applicationId = 0x4c665376;
 
+/** The number of this layout, the file's `user_version`. What is written after a release is brought over; nothing is released yet. */
+export const dataFormat = 3;
+
 /**
- * The server's own tables, as steps from an empty file to the newest format (DESIGN §7); the number of
- * steps taken is the file's `user_version`. A step is never changed once released: what follows is a new one.
+ * The server's own tables (DESIGN §7).
  *
  * Spaces and domains have numbers, and every other table knows them by these: their names would lie in each
  * entry of each index, and a batch of new records rewrites most pages of the index of their keys.
  */
-export const migrations: readonly string[] = [
-  `
+export const layout = `
   CREATE TABLE spaces(
     number INTEGER PRIMARY KEY, space TEXT NOT NULL UNIQUE, generation TEXT NOT NULL, head INTEGER NOT NULL,
     received_ms INTEGER NOT NULL, received_counter INTEGER NOT NULL, modified_at INTEGER NOT NULL,
@@ -17,6 +18,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE TABLE generations(
     number INTEGER PRIMARY KEY, space INTEGER NOT NULL, generation TEXT NOT NULL, reason TEXT NOT NULL, parent TEXT, at INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
     UNIQUE(space, generation)
   ) STRICT;
   CREATE TABLE members(
@@ -35,6 +37,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE UNIQUE INDEX records_by_key ON records(domain, key);
   CREATE INDEX records_by_version ON records(domain, version);
+  CREATE INDEX tombstones ON records(domain, version) WHERE fields IS NULL;
   CREATE TABLE lookups(
     domain INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL,
     PRIMARY KEY(domain, name, value, key)
@@ -50,12 +53,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY(writer, last_seq)
   ) WITHOUT ROWID, STRICT;
   CREATE TABLE events(
-    space INTEGER NOT NULL, id TEXT NOT NULL, writer INTEGER NOT NULL, seq INTEGER NOT NULL,
+    space INTEGER NOT NULL, id TEXT NOT NULL, writer INTEGER NOT NULL, seq INTEGER NOT NULL, was TEXT,
     PRIMARY KEY(space, id)
   ) WITHOUT ROWID, STRICT;
-  `,
-  `
-  ALTER TABLE generations ADD COLUMN started_at INTEGER NOT NULL DEFAULT 0;
-  CREATE INDEX tombstones ON records(domain, version) WHERE fields IS NULL;
-  `,
-];
+`;

@@ -151,11 +151,14 @@ export class SqliteTransaction implements BatchTransaction {
     return this.#use(() =>
       this.statements
         .of(
-          `SELECT events.id, w.generation, w.device, w.user, events.seq FROM (SELECT value AS wanted FROM json_each(?))
+          `SELECT events.id, w.generation, w.device, w.user, events.seq, events.was FROM (SELECT value AS wanted FROM json_each(?))
            CROSS JOIN events ON events.space=${spaceNumber} AND events.id=wanted JOIN writers w ON w.writer=events.writer`,
         )
         .all(JSON.stringify(ids), this.space)
-        .map(([id, generation, device, user, seq]) => ({ id, generation, device, user, seq }) as KnownEvent),
+        .map(
+          ([id, generation, device, user, seq, was]) =>
+            ({ id, generation, device, user, seq, was: was ?? undefined }) as KnownEvent,
+        ),
     );
   }
 
@@ -356,8 +359,8 @@ export class SqliteTransaction implements BatchTransaction {
       .of("INSERT INTO outcomes(writer, last_seq, first_seq, ids, bodies) VALUES (?,?,?,?,?)")
       .run(writer, lastSeq, firstSeq, ids, bodies);
     const values: SqlValue[] = [];
-    for (const { id, seq } of fresh) values.push(space, id, writer, seq);
-    this.statements.insert("INSERT INTO events(space, id, writer, seq)", "", 4, values);
+    for (const { id, seq, was } of fresh) values.push(space, id, writer, seq, was ?? null);
+    this.statements.insert("INSERT INTO events(space, id, writer, seq, was)", "", 5, values);
   }
 
   #known(): number {

@@ -108,9 +108,9 @@ export class MemoryTransaction implements BatchTransaction {
       for (const entry of changes.lookupsAdded ?? []) tables.setLookup(entry, true, log);
       const { outcomes = [], fresh = [] } = changes.outcomes ?? {};
       if (outcomes.length > 0) tables.addOutcomes(this.#known(), outcomes, log);
-      for (const { id, seq } of fresh) {
+      for (const { id, seq, was } of fresh) {
         const { generation, device, user } = this.#known();
-        tables.addEvent({ id, generation, device, user, seq }, log);
+        tables.addEvent({ id, generation, device, user, seq, was }, log);
       }
     });
   }

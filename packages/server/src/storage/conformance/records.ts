@@ -133,7 +133,7 @@ export function describeRecords(test: WithStorage): void {
     );
     assert.deepEqual(
       [...known].sort((a, b) => a.seq - b.seq),
-      [1, 10].map((seq) => ({ id: id(seq), seq, ...writer })),
+      [1, 10].map((seq) => ({ id: id(seq), seq, ...writer, was: undefined })),
     );
     assert.deepEqual(
       await inBatch(storage, (transaction) => transaction.outcomes({ ...writer, user: "bob" }, 1, 9)),

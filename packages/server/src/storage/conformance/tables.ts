@@ -272,7 +272,7 @@ export function describeTables(test: WithStorage): void {
       space: stateAt(1),
       writer: writerAt(1),
       records: [recordAt("a", "k1", 1)],
-      outcomes: { outcomes: [{ seq: 1, id, body: "[1,1]" }], fresh: [{ seq: 1, id }] },
+      outcomes: { outcomes: [{ seq: 1, id, body: "[1,1]" }], fresh: [{ seq: 1, id, was: "d0" }] },
     });
     await storage.write("s1", async (transaction) => {
       await opened(transaction);
@@ -289,7 +289,7 @@ export function describeTables(test: WithStorage): void {
     }));
     assert.deepEqual(found, {
       writer: undefined,
-      known: [{ id, generation: "g1", device: "d1", user: "ann", seq: 1 }],
+      known: [{ id, generation: "g1", device: "d1", user: "ann", seq: 1, was: "d0" }],
       records: [recordAt("a", "k1", 1)],
     });
     assert.deepEqual(
