@@ -4,6 +4,8 @@ import { bundle, load } from "./bundle.mjs";
 /** @typedef {import("./bundle.mjs").Bug & { rule: string, why: string }} Bug */
 /** @typedef {{ bug: Bug, seed: number | undefined, checks: readonly string[], sound: boolean, seconds: number }} Catch */
 
+/** A seed, and the kinds of trouble that it has besides its own. @typedef {{ seed: number, extra?: readonly string[] }} Draw */
+
 /** A run that takes longer than this does not end: that is a way of being caught too. */
 const patienceMs = 45_000;
 
@@ -34,7 +36,7 @@ export async function worldBugs() {
  */
 export async function hunt(bugs, { seeds, jobs, told }) {
   const sound = await bundle("packages/simulation/src/index.ts", "sim-sound");
-  const { caughtAt } = await load("packages/simulation/src/bugs/bugs.ts");
+  const { caughtAt, caughtWith } = await load("packages/simulation/src/bugs/bugs.ts");
   /** @type {Catch[]} */
   const caught = [];
   const left = [...bugs];
@@ -42,8 +44,8 @@ export async function hunt(bugs, { seeds, jobs, told }) {
     for (let bug = left.shift(); bug !== undefined; bug = left.shift()) {
       const first = caughtAt[bug.name];
       const one = await huntOne(bug, sound, [
-        ...(first === undefined ? [] : [first]),
-        ...Array.from({ length: seeds }, (_, at) => at + 1),
+        ...(first === undefined ? [] : [{ seed: first, extra: caughtWith[bug.name] }]),
+        ...Array.from({ length: seeds }, (_, at) => ({ seed: at + 1 })),
       ]);
       caught.push(one);
       told(one);
@@ -53,18 +55,19 @@ export async function hunt(bugs, { seeds, jobs, told }) {
   return caught;
 }
 
-/** @param {Bug} bug @param {string} sound @param {readonly number[]} seeds @returns {Promise<Catch>} */
+/** @param {Bug} bug @param {string} sound @param {readonly Draw[]} seeds @returns {Promise<Catch>} */
 async function huntOne(bug, sound, seeds) {
   const startedMs = performance.now();
   const file = await bundle("packages/simulation/src/index.ts", `sim-${bug.name}`, bug);
   const seconds = () => (performance.now() - startedMs) / 1_000;
   const runs = runner(file);
   try {
-    for (const seed of seeds) {
-      const checks = await runs.ask(seed);
+    for (const draw of seeds) {
+      const { seed } = draw;
+      const checks = await runs.ask(draw);
       if (checks.length === 0) continue;
       const clean = runner(sound);
-      const left = await clean.ask(seed);
+      const left = await clean.ask(draw);
       await clean.end();
       return { bug, seed, checks, sound: left.length === 0, seconds: seconds() };
     }
@@ -78,8 +81,8 @@ async function huntOne(bug, sound, seeds) {
 function runner(file) {
   const worker = new Worker(new URL("worker.mjs", import.meta.url), { workerData: { bundle: file } });
   return {
-    /** What has found something wrong with a seed's run. @param {number} seed @returns {Promise<readonly string[]>} */
-    ask: (seed) =>
+    /** What has found something wrong with a seed's run. @param {Draw} draw @returns {Promise<readonly string[]>} */
+    ask: ({ seed, extra }) =>
       new Promise((resolve) => {
         const hear = (/** @type {{ problems: readonly { check: string }[] }} */ { problems }) =>
           answer(problems.map(({ check }) => check));
@@ -91,7 +94,7 @@ function runner(file) {
         };
         const timer = setTimeout(() => answer(["no end"]), patienceMs);
         worker.on("message", hear).on("error", fail);
-        worker.postMessage({ of: seed, shrink: false });
+        worker.postMessage({ of: seed, extra, shrink: false });
       }),
     end: () => worker.terminate(),
   };

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { bugs, caughtAt, caughtByTheWorld } from "@landfall/simulation/bugs/bugs";
+import { bugs, caughtAt, caughtByTheWorld, caughtWith } from "@landfall/simulation/bugs/bugs";
 import { planted } from "./fault.js";
 import { faults } from "./faults.js";
 
@@ -16,6 +16,7 @@ describe("mistakes that the world must catch", () => {
   it("are known by name where the seed that shows one is told", () => {
     const names = new Set([...bugs.map(({ name }) => name), ...caughtByTheWorld]);
     expect(Object.keys(caughtAt).filter((name) => !names.has(name))).toEqual([]);
+    expect(Object.keys(caughtWith).filter((name) => caughtAt[name] === undefined)).toEqual([]);
   });
 
   it.each(bugs)("$name has its place in the source", (bug) => {

@@ -1,3 +1,5 @@
+import type { FaultKind } from "../plan.js";
+
 /** A mistake that is easy to make, planted into a copy of the source as a bundle is made of it. */
 export interface Bug {
   readonly name: string;
@@ -285,8 +287,14 @@ export const caughtByTheWorld: readonly string[] = [
 
 /** Where a mistake was caught that few seeds show: a hunt looks there first. */
 export const caughtAt: Readonly<Record<string, number>> = {
+  "confirmed-forgotten-with-the-process": 5,
   "cursor-moves-back": 183,
   "group-goes-on-after-its-rollback": 64,
   "last-seq-ignored": 107,
   "row-replaced-by-an-older-answer": 525,
+};
+
+/** The kinds of trouble that such a seed is given besides its own. */
+export const caughtWith: Readonly<Record<string, readonly FaultKind[]>> = {
+  "confirmed-forgotten-with-the-process": ["crash", "drop"],
 };
