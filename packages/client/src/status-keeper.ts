@@ -62,9 +62,9 @@ export class StatusKeeper {
   }
 
   get #pending(): number {
-    let pending = 0;
-    for (const { outbox } of this.#sessions()) pending += outbox.count;
-    return pending;
+    let count = 0;
+    for (const { outbox } of this.#sessions()) count += outbox.count;
+    return count;
   }
 
   changed(): void {
@@ -76,10 +76,8 @@ export class StatusKeeper {
       const pending = this.#pending;
       if (pending !== this.#noted) this.#onPending((this.#noted = pending));
       if (this.#listeners.size === 0) return;
-      const { current } = this;
-      if (current === this.#told) return;
-      this.#told = current;
-      tell(this.#listeners);
+      const before = this.#told;
+      if ((this.#told = this.current) !== before) tell(this.#listeners);
     });
   }
 

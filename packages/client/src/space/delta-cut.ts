@@ -2,8 +2,6 @@ import type { DeltaMessage, Row } from "@landfall/protocol";
 import type { Cut } from "../replica/cut.js";
 import { submap } from "../submap.js";
 
-const none: Cut["outcomes"] = new Map();
-
 /**
  * The cut that a delta makes of base as it stands (DESIGN §6.1): undefined where it does not fit, and the space is to
  * be fetched; "known" where base has it already.
@@ -36,7 +34,7 @@ export function deltaCut(
     cursors: moved,
     reset: [],
     rows,
-    outcomes: none,
+    outcomes: new Map(),
     digests: {},
   };
 }

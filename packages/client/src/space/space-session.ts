@@ -350,14 +350,16 @@ export class SpaceSession implements SyncedSpace {
     const rowOf = (domain: string, key: string): Row | undefined =>
       cut.rows.get(domain)?.get(key) ??
       (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
-    const settlement = settle(cut, this.outbox, rowOf, (domain, key) => this.replica.baseRow(domain, key));
+    const { settled, changed, items } = settle(cut, this.outbox, rowOf, (domain, key) =>
+      this.replica.baseRow(domain, key),
+    );
     const recovered = endRecovery(this, cut, rowOf);
-    const { made = [] } = recovered ?? {};
+    const made = recovered?.made ?? [];
     // Put together member by member: spreading over what is there already is slow, and a delta is to be fast.
     const told: Settlement = {
-      settled: settlement.settled,
-      changed: settlement.changed,
-      items: [...settlement.items, ...(recovered?.items ?? []), ...more],
+      settled,
+      changed,
+      items: [...items, ...(recovered?.items ?? []), ...more],
       made,
     };
     const next: { -readonly [M in keyof ReplicaMeta]: ReplicaMeta[M] } = {
@@ -368,12 +370,11 @@ export class SpaceSession implements SyncedSpace {
       revision: this.meta.revision + 1,
       syncedAt: this.context.wall.now(),
     };
-    if (next.create) delete next.create;
+    delete next.create;
     if (recovered) delete next.recovering;
     const changes = cutChanges(this.space, cut, told);
-    const clock = made.length > 0 ? this.context.clockChange() : undefined;
-    if (clock) changes.push(clock);
-    changes.push(putMeta(this.space, next));
+    const clock = made[0] && this.context.clockChange();
+    changes.push(...(clock ? [clock] : []), putMeta(this.space, next));
     await this.commit(changes);
     this.meta = next;
     if (recovered) this.aside = undefined;
@@ -393,8 +394,7 @@ export class SpaceSession implements SyncedSpace {
   #show(cut: Cut, settlement: Settlement): void | Promise<void> {
     const patch = basePatch(cut, (domain) => this.replica.baseRows(domain));
     const { settled, changed, items, made = [] } = settlement;
-    const remove = new Set<string>();
-    for (const id of settled.keys()) remove.add(id);
+    const remove = new Set(settled.keys());
     for (const { id } of changed) remove.add(id);
     for (const event of made) this.#join(event);
     const add = [...changed.filter((event) => !event.void && !event.confirmed), ...made];
@@ -487,7 +487,7 @@ export class SpaceSession implements SyncedSpace {
       if (refused.length > 0)
         this.context.report(
           "unsynced_lost",
-          `${refused.length} writes to ${this.space} could not be stored on this device, and are lost now that another account has signed in.`,
+          `${refused.length} writes to ${this.space} could not be stored on this device, and are lost: another account has signed in.`,
         );
       for (const { id } of refused) this.outbox.markReady(id, true);
       if (!this.stopped) await this.#reload();
