@@ -62,12 +62,23 @@ export const operationsFaults: readonly Fault[] = [
     name: "outcomes-swept-above-acked",
     rule: "rule 3",
     file: retention,
-    find: "expired: writer.acked }",
-    replace: "expired: writer.lastSeq }",
+    find: "expired: writer.seenAt <= before ? acked : writer.expired",
+    replace: "expired: writer.seenAt <= before ? writer.lastSeq : writer.expired",
     test: kept(
       "of a device that was not heard of for long go as far as it has acknowledged them, and no further",
     ),
     why: "A device that comes back after a month never learns that its write was rejected.",
+  },
+  {
+    name: "acked-beyond-what-was-sent",
+    rule: "rule 3",
+    file: retention,
+    find: "Math.min(said, writer.lastSeq)",
+    replace: "said",
+    test: kept(
+      "of a device that went quiet go too where it acknowledged them by reading alone, whatever the server's memory of it",
+    ),
+    why: "A device that says too much loses the outcomes of what it writes next.",
   },
   {
     name: "restored-from-the-beginning",

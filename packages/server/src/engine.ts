@@ -30,7 +30,7 @@ export function createEngine(options: EngineOptions): Engine {
   const indexes = new ReconcileIndexes(core);
   const commits = new Listeners<SpaceCommit>(core);
   const memberships = new Listeners<MembershipChange>(core);
-  const retention = new Retention(options.retention ?? {}, core);
+  const retention = new Retention(options.retention ?? {}, { ...core, sightings: exchange.sightings });
   core.storage.onCommit((commit) => commits.tell(commit));
   return {
     exchange: (user, request, signal) => exchange.answer(user, request, signal),

@@ -5,6 +5,8 @@ export interface Sighting {
   readonly seenAt: number;
   /** The version up to which it then had every domain that it follows. */
   readonly cursor: number;
+  /** Up to here it had the outcomes of its events. */
+  readonly acked: number;
 }
 
 /** Devices that are remembered at once; the longest unheard goes first. */
@@ -12,7 +14,8 @@ const maxSightings = 10_000;
 
 /**
  * Where devices are that only read: their exchanges write nothing, and an fsync for each would be a high
- * price for inspection. Kept in memory; what devices write carries the same into the storage.
+ * price for inspection. Kept in memory; what devices write carries the same into the storage, and each sweep what they
+ * have acknowledged.
  */
 export class Sightings {
   readonly #byDevice = new Map<string, Sighting & { readonly space: string; readonly generation: string }>();

@@ -195,6 +195,7 @@ export class Exchange {
       user,
       seenAt: this.#time(),
       cursor: state.head,
+      acked: request.acked ?? 0,
     });
   }
 

@@ -8,6 +8,7 @@ import {
   update,
   world,
 } from "../exchange/device.test.fixture.js";
+import { Sightings } from "../access/sightings.js";
 import { sqlite } from "../storage/sqlite.js";
 import { Retention, type RetentionOptions, retentionDefaults } from "./retention.js";
 import { verify } from "./verify.js";
@@ -131,6 +132,32 @@ describe("outcomes", () => {
     expect(await ask()).toEqual(["expired", "expired", "expired", "expired", "applied", "applied"]);
     expect((await here.storage.read((snapshot) => verify(snapshot))).findings).toEqual([]);
   });
+
+  test("rule 3: of a device that went quiet go too where it acknowledged them by reading alone, whatever the server's memory of it", async () => {
+    const { here, device } = await start();
+    const events = Array.from({ length: 6 }, (_, i) => device.event([create(`p${i}`)]));
+    await device.send(events);
+    const silent = new TestDevice(here);
+    await silent.send([silent.event([create("q1")])]);
+    // What it says of seqs that it never sent is not believed.
+    await device.send([], { acked: 60, cursors: { project: 0 } });
+    await here.engine.sweep();
+    const writers = await here.storage.read(async (snapshot) =>
+      snapshot.writers(here.space, (await snapshot.space(here.space, ""))?.state.generation ?? ""),
+    );
+    expect(new Map(writers.map(({ lastSeq, acked, expired }) => [lastSeq, { acked, expired }]))).toEqual(
+      new Map([
+        [1, { acked: 0, expired: 0 }],
+        [6, { acked: 6, expired: 0 }],
+      ]),
+    );
+    here.clock.nowMs += retentionDefaults.outcomesMs + 1;
+    await here.engine.sweep();
+    expect(here.engine.stats().retention.outcomes).toBe(6);
+    const again = (await device.send(events)).outcomes.map((outcome) => (outcome as { of?: string }).of);
+    expect(again).toEqual(Array.from({ length: 6 }, () => "expired"));
+    expect((await here.storage.read((snapshot) => verify(snapshot))).findings).toEqual([]);
+  });
 });
 
 describe("sweeping by itself", () => {
@@ -212,7 +239,12 @@ describe("sweeping by itself", () => {
   });
 
   test("refuses times that could not work", () => {
-    const ports = { storage: sqlite(":memory:"), clock: { now: () => 0 }, timers: handTimers().ports };
+    const ports = {
+      storage: sqlite(":memory:"),
+      sightings: new Sightings(),
+      clock: { now: () => 0 },
+      timers: handTimers().ports,
+    };
     const logger = { debug() {}, info() {}, warn() {}, error() {} };
     for (const ms of [0, -1, 59_999, Number.NaN])
       expect(() => new Retention({ tombstonesMs: ms }, { ...ports, logger })).toThrow(

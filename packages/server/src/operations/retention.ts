@@ -1,4 +1,5 @@
 import type { ClockPort, TimerPort } from "@landfall/protocol";
+import type { Sightings } from "../access/sightings.js";
 import type { Logger } from "../logger.js";
 import type { Storage, WriterState } from "../storage/port.js";
 
@@ -56,6 +57,7 @@ export class Retention {
     options: RetentionOptions,
     private readonly ports: {
       readonly storage: Storage;
+      readonly sightings: Sightings;
       readonly clock: ClockPort;
       readonly timers: TimerPort;
       readonly logger: Logger;
@@ -145,20 +147,36 @@ export class Retention {
   }
 
   async #sweepOutcomes(space: string, before: number): Promise<void> {
-    const { storage } = this.ports;
-    const isDue = ({ seenAt, expired, acked }: WriterState): boolean => seenAt <= before && expired < acked;
-    const writers = await storage.read(async (snapshot) => {
-      const found = await snapshot.space(space, "");
-      return found ? snapshot.writers(space, found.state.generation) : [];
+    const { storage, sightings } = this.ports;
+    const found = await storage.read(async (snapshot) => {
+      const generation = (await snapshot.space(space, ""))?.state.generation;
+      return generation === undefined
+        ? undefined
+        : { generation, writers: await snapshot.writers(space, generation) };
     });
-    for (const { device, user } of writers.filter(isDue)) {
+    if (!found) return;
+    const heard = new Map(
+      sightings.of(space, found.generation).map(({ device, user, acked }) => [`${device} ${user}`, acked]),
+    );
+    /** The writer as it is to be kept: what it has acknowledged since it wrote last was not worth a write of its own. */
+    const swept = (writer: WriterState): WriterState => {
+      const said = heard.get(`${writer.device} ${writer.user}`) ?? 0;
+      const acked = Math.max(writer.acked, Math.min(said, writer.lastSeq));
+      // What the device has not said to hold may be asked for after any time (rule 3).
+      return { ...writer, acked, expired: writer.seenAt <= before ? acked : writer.expired };
+    };
+    const moves = (from: WriterState, to: WriterState): boolean =>
+      from.acked < to.acked || from.expired < to.expired;
+    for (const { device, user } of found.writers.filter((writer) => moves(writer, swept(writer)))) {
       if (this.#stopped) return;
       this.counts.outcomes += await storage.write(space, async (transaction) => {
-        const writer = (await transaction.open(device, user))?.writer;
-        if (!writer || !isDue(writer)) return 0;
-        // What the device has not said to hold may be asked for after any time (rule 3).
-        await transaction.save({ writer: { ...writer, expired: writer.acked } });
-        return writer.acked - writer.expired;
+        const opened = await transaction.open(device, user);
+        const writer = opened?.writer;
+        if (!writer || opened.state.generation !== found.generation) return 0;
+        const next = swept(writer);
+        if (!moves(writer, next)) return 0;
+        await transaction.save({ writer: next });
+        return next.expired - writer.expired;
       });
     }
   }
