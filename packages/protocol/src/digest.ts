@@ -1,17 +1,19 @@
 import { _SHA256 } from "@noble/hashes/sha2.js";
-import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson } from "./json.js";
 import type { RecordRow } from "./row.js";
 
 /** SHA-256 (FIPS 180-4) of bytes, or of a text's UTF-8, synchronously; servers plug in a native one. */
 export type Sha256 = (data: Uint8Array | string) => Uint8Array;
 
+/** Every platform has it, and no types that all of them share say so. */
+declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+
 /**
  * SHA-256 in plain JavaScript; runs everywhere. The package's `sha256` is this class behind checks of options, which a
  * web page would have to load.
  */
 export const portableSha256: Sha256 = (data) =>
-  new _SHA256().update(typeof data === "string" ? utf8ToBytes(data) : data).digest();
+  new _SHA256().update(typeof data === "string" ? new TextEncoder().encode(data) : data).digest();
 
 /** What a digest looks like on the wire: count and sum of the live rows, as they were at an index (DESIGN §5.4). */
 export interface WireDigest {
