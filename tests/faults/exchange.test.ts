@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Device } from "./device.js";
-import { World, domains, space } from "./world.js";
+import { World, domains, nothingSeen, space } from "./world.js";
 
 const isPlanted = (process.env["LANDFALL_FAULT"] ?? "") !== "";
 
@@ -98,17 +98,7 @@ async function take(world: World, now: Step): Promise<void> {
 
 describe("the exchange, in a world of three devices that lose answers, page, hear deltas and restart", () => {
   it("rules 2, 3, 4, 5, 10: every view is a consistent cut, every write counts once, and all agree in the end", async () => {
-    const seen = {
-      deltas: 0,
-      lost: 0,
-      resets: 0,
-      pages: 0,
-      checkpoints: 0,
-      omitted: 0,
-      duplicates: 0,
-      superseded: 0,
-      rejected: 0,
-    };
+    const seen = nothingSeen();
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 40, maxLength: 140 }), async (steps) => {
         const world = await World.make(3);

@@ -26,6 +26,19 @@ const skewsMs = [0, 3 * yearMs, -2 * yearMs];
 /** Each device counts its own writes here, so that its view is right exactly when the count is. */
 const tally = (device: number): string => `tally${device}`;
 
+/** How often each thing has happened that a run is to have. */
+export const nothingSeen = () => ({
+  deltas: 0,
+  lost: 0,
+  resets: 0,
+  pages: 0,
+  checkpoints: 0,
+  omitted: 0,
+  duplicates: 0,
+  superseded: 0,
+  rejected: 0,
+});
+
 /** A server, a hub and some devices in one process; nothing happens unless the test says so. */
 export class World {
   readonly devices: Device[] = [];
@@ -37,17 +50,7 @@ export class World {
   /** How often each device has counted. */
   readonly counted: number[] = [];
   /** How often what the test is about has happened: a run without any of it shows little. */
-  readonly seen = {
-    deltas: 0,
-    lost: 0,
-    resets: 0,
-    pages: 0,
-    checkpoints: 0,
-    omitted: 0,
-    duplicates: 0,
-    superseded: 0,
-    rejected: 0,
-  };
+  readonly seen = nothingSeen();
   #token = 0;
 
   private constructor(

@@ -1,7 +1,7 @@
-import { type ClientStorageFactory, StorageError } from "@landfall/client";
+import { StorageError } from "@landfall/client";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fullStorage, notebook } from "./storages.js";
+import { fullStorage, memoryStorageWith, notebook } from "./storages.js";
 import { type Device, type NoteSpace, type Place, bytesOf, openPlace, settle } from "./world.js";
 
 let place: Place;
@@ -155,15 +155,10 @@ describe("two accounts on one device", () => {
 
 /** A storage whose writes wait for `open`. */
 function slowStorage() {
-  const inner = memoryStorage();
   const gate = { isOpen: Promise.resolve(), open: () => {} };
-  const storage: ClientStorageFactory = {
-    ...inner,
-    async open(name) {
-      const handle = await inner.open(name);
-      return { ...handle, commit: (changes, fence) => gate.isOpen.then(() => handle.commit(changes, fence)) };
-    },
-  };
+  const storage = memoryStorageWith((handle) => ({
+    commit: (changes, fence) => gate.isOpen.then(() => handle.commit(changes, fence)),
+  }));
   const shut = (): void => void (gate.isOpen = new Promise((open) => (gate.open = open)));
   return { storage, shut, open: () => gate.open() };
 }
@@ -232,25 +227,16 @@ describe("a change of account", () => {
   });
 
   it("rule 8: what a guest writes while signing in is adopted with the rest", async () => {
-    const inner = memoryStorage();
     const who: { user: string | null } = { user: null };
     let written = 1;
     const late = { write: () => {} };
-    const storage: ClientStorageFactory = {
-      ...inner,
-      async open(name) {
-        const handle = await inner.open(name);
-        if (!name.includes("ann")) return handle;
-        // The account's storage takes its time to be asked, as a disk does; the person goes on writing.
-        return {
-          ...handle,
-          async get(...where) {
-            late.write();
-            return handle.get(...where);
-          },
-        };
+    // The account's storage takes its time to be asked, as a disk does; the person goes on writing.
+    const storage = memoryStorageWith((handle, name) => ({
+      async get(...where) {
+        if (name.includes("ann")) late.write();
+        return handle.get(...where);
       },
-    };
+    }));
     const device = place.device({ storage, client: { credentials: () => who.user && `dev:${who.user}` } });
     const site = await device.open();
     await site.note.create({ text: "n" }).saved;

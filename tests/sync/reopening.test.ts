@@ -1,6 +1,5 @@
-import type { ClientStorageFactory } from "@landfall/client";
-import { memoryStorage } from "@landfall/client/storage/memory";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { memoryStorageWith } from "./storages.js";
 import { type Place, makeProbe, openPlace, probe, probed, settle, space } from "./world.js";
 
 let place: Place;
@@ -11,21 +10,13 @@ afterEach(() => place.close());
 
 /** A storage that counts how often all the rows of the space were read. */
 function countedStorage() {
-  const inner = memoryStorage();
   const reads = { rows: 0 };
-  const storage: ClientStorageFactory = {
-    ...inner,
-    async open(name) {
-      const handle = await inner.open(name);
-      return {
-        ...handle,
-        entries(table, of) {
-          if (table === "rows" && of === space) reads.rows += 1;
-          return handle.entries(table, of);
-        },
-      };
+  const storage = memoryStorageWith((handle) => ({
+    entries(table, of) {
+      if (table === "rows" && of === space) reads.rows += 1;
+      return handle.entries(table, of);
     },
-  };
+  }));
   return { storage, reads };
 }
 

@@ -1,8 +1,6 @@
-import type { ClientStorageFactory } from "@landfall/client";
-import { memoryStorage } from "@landfall/client/storage/memory";
 import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { notebook } from "./storages.js";
+import { memoryStorageWith, notebook } from "./storages.js";
 import { type Device, type NoteSpace, type Place, openPlace } from "./world.js";
 
 let place: Place;
@@ -20,21 +18,13 @@ interface Tab {
 
 /** Tabs of one browser, and what happens at the moment at which one of them destroys the storage. */
 function openBrowser() {
-  const inner = memoryStorage();
   const late = { write: async (): Promise<void> => undefined };
-  const storage: ClientStorageFactory = {
-    ...inner,
-    async open(name) {
-      const handle = await inner.open(name);
-      return {
-        ...handle,
-        async destroy(may) {
-          await late.write();
-          return handle.destroy(may);
-        },
-      };
+  const storage = memoryStorageWith((handle) => ({
+    async destroy(may) {
+      await late.write();
+      return handle.destroy(may);
     },
-  };
+  }));
   const [locks, hub, notes] = [createLocks(), createHub(), notebook()];
   const who: { user: string | null } = { user: "ann" };
   return {

@@ -1,4 +1,4 @@
-import { type ClientStorageFactory, StorageError } from "@landfall/client";
+import { type ClientStorage, type ClientStorageFactory, StorageError } from "@landfall/client";
 import { memoryStorage } from "@landfall/client/storage/memory";
 
 /** What a platform keeps beside the storage. */
@@ -11,22 +11,28 @@ export function notebook() {
   };
 }
 
-/** A storage on a disk that takes nothing more while `isFull`. */
-export function fullStorage() {
+/** A storage in memory of which each handle does some things otherwise. @param name of the account's storage */
+export function memoryStorageWith(
+  change: (handle: ClientStorage, name: string) => Partial<ClientStorage>,
+): ClientStorageFactory {
   const inner = memoryStorage();
-  const disk = { isFull: false };
-  const storage: ClientStorageFactory = {
+  return {
     ...inner,
     async open(name) {
       const handle = await inner.open(name);
-      return {
-        ...handle,
-        commit: async (changes, fence) => {
-          if (disk.isFull) throw new StorageError("full", "No room is left on this device.");
-          return handle.commit(changes, fence);
-        },
-      };
+      return { ...handle, ...change(handle, name) };
     },
   };
+}
+
+/** A storage on a disk that takes nothing more while `isFull`. */
+export function fullStorage() {
+  const disk = { isFull: false };
+  const storage = memoryStorageWith((handle) => ({
+    commit: async (changes, fence) => {
+      if (disk.isFull) throw new StorageError("full", "No room is left on this device.");
+      return handle.commit(changes, fence);
+    },
+  }));
   return { disk, storage };
 }

@@ -6,6 +6,7 @@ import { storageTables } from "@landfall/client/storage/port";
 import { type VirtualTime, createVirtualTime } from "@landfall/client/testing";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { memoryStorageWith } from "./storages.js";
 import {
   type Device,
   type NoteSpace,
@@ -113,22 +114,14 @@ function openBrowser(storage = memoryStorage()) {
 
 /** A storage that answers what it is asked of single writes when it is let: another tab keeps it busy. */
 function busyStorage() {
-  const inner = memoryStorage();
   const asked: (() => void)[] = [];
   const busy = { isOn: false };
-  const storage: ClientStorageFactory = {
-    ...inner,
-    async open(name) {
-      const handle = await inner.open(name);
-      return {
-        ...handle,
-        async get(table, ...key) {
-          if (busy.isOn && table === "outbox") await new Promise<void>((answer) => asked.push(answer));
-          return handle.get(table, ...key);
-        },
-      };
+  const storage = memoryStorageWith((handle) => ({
+    async get(table, ...key) {
+      if (busy.isOn && table === "outbox") await new Promise<void>((answer) => asked.push(answer));
+      return handle.get(table, ...key);
     },
-  };
+  }));
   return { storage, asked, busy };
 }
 
@@ -137,28 +130,20 @@ const names = (tab: Tab): string => probed(tab.site).names.join();
 
 /** A storage that stores the seqs of events, and says so only when it is let: the tab that gave them freezes there. */
 function silentStorage() {
-  const inner = memoryStorage();
   const silence = { isOn: false, kept: [] as (() => void)[] };
-  const storage: ClientStorageFactory = {
-    ...inner,
-    async open(name) {
-      const handle = await inner.open(name);
-      return {
-        ...handle,
-        async commit(changes, fence) {
-          await handle.commit(changes, fence);
-          const isNumbered = changes.some(
-            (change) =>
-              change.type === "put" &&
-              change.table === "outbox" &&
-              (change.value as PendingEvent).seq !== undefined,
-          );
-          if (!silence.isOn || !isNumbered) return;
-          await new Promise<void>((tell) => silence.kept.push(tell));
-        },
-      };
+  const storage = memoryStorageWith((handle) => ({
+    async commit(changes, fence) {
+      await handle.commit(changes, fence);
+      const isNumbered = changes.some(
+        (change) =>
+          change.type === "put" &&
+          change.table === "outbox" &&
+          (change.value as PendingEvent).seq !== undefined,
+      );
+      if (!silence.isOn || !isNumbered) return;
+      await new Promise<void>((tell) => silence.kept.push(tell));
     },
-  };
+  }));
   return { storage, silence };
 }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
 import { checks } from "./conformance/run.js";
 import { conformance, describeReport } from "./conformance.js";
 import { dev, serve } from "./serve.js";
-import { testTerminal } from "./terminal.fixture.js";
+import { serverOptions, testTerminal } from "./terminal.fixture.js";
 import { signToken } from "./sign-token.fixture.js";
 
 /** What comes from a sound server on the same machine ends the waiting, so that this may be long. */
@@ -24,12 +24,7 @@ describe("the kit on our own servers", () => {
     const { terminal, url, stop } = testTerminal();
     const running = dev(
       {
-        port: 0,
-        host: "127.0.0.1",
-        maxSocketsPerAddress: 256,
-        keepDeletes: 90,
-        recoverFor: 30,
-        keepOutcomes: 30,
+        ...serverOptions,
         data: folder,
       },
       terminal,
@@ -47,12 +42,7 @@ describe("the kit on our own servers", () => {
     const { terminal, url, stop } = testTerminal();
     const running = serve(
       {
-        port: 0,
-        host: "127.0.0.1",
-        maxSocketsPerAddress: 256,
-        keepDeletes: 90,
-        recoverFor: 30,
-        keepOutcomes: 30,
+        ...serverOptions,
         storage: `sqlite:${folder}/data.db`,
         jwtSecret: secret,
       },

@@ -7,22 +7,13 @@ import { doctor } from "./doctor.js";
 import { describeInspection, inspect } from "./inspect.js";
 import { dev, serve } from "./serve.js";
 import { option } from "./settings.js";
-import { testTerminal } from "./terminal.fixture.js";
+import { serverOptions, testTerminal } from "./terminal.fixture.js";
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "landfall-cli-"));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-const devOptions = {
-  port: 0,
-  host: "127.0.0.1",
-  maxSocketsPerAddress: 256,
-  keepDeletes: 90,
-  recoverFor: 30,
-  keepOutcomes: 30,
-};
 
 async function post(url: string, path: string, body: unknown): Promise<Response> {
   const headers = { authorization: "Bearer dev:ann", "content-type": "application/json" };
@@ -32,7 +23,7 @@ async function post(url: string, path: string, body: unknown): Promise<Response>
 describe("landfall dev", () => {
   it("signs anyone in, says what to try, is seen by doctor and inspect while it runs, and stops cleanly", async () => {
     const { terminal, lines, url, stop } = testTerminal();
-    const running = dev({ ...devOptions, data: folder }, terminal);
+    const running = dev({ ...serverOptions, data: folder }, terminal);
     const address = await url;
     expect((await post(address, "/v1/spaces", { space: "site-7" })).status).toBe(201);
 
@@ -67,7 +58,7 @@ describe("landfall dev", () => {
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
     const { port } = taken.address() as { port: number };
     const { terminal } = testTerminal();
-    await expect(dev({ ...devOptions, port, data: folder }, terminal)).rejects.toThrow(
+    await expect(dev({ ...serverOptions, port, data: folder }, terminal)).rejects.toThrow(
       `Port ${port} is in use`,
     );
     taken.close();
@@ -75,31 +66,22 @@ describe("landfall dev", () => {
 });
 
 describe("landfall serve", () => {
-  const options = {
-    port: 0,
-    host: "127.0.0.1",
-    maxSocketsPerAddress: 256,
-    keepDeletes: 90,
-    recoverFor: 30,
-    keepOutcomes: 30,
-  };
-
   it("refuses to start where nobody could sign in, or anyone could", async () => {
     const { terminal } = testTerminal();
     const storage = `sqlite:${folder}/x.db`;
-    await expect(serve({ ...options, storage }, terminal)).rejects.toThrow("Nobody could sign in");
-    await expect(serve({ ...options, storage, jwks: "https://id.example/keys" }, terminal)).rejects.toThrow(
-      "--issuer and --audience",
-    );
+    await expect(serve({ ...serverOptions, storage }, terminal)).rejects.toThrow("Nobody could sign in");
+    await expect(
+      serve({ ...serverOptions, storage, jwks: "https://id.example/keys" }, terminal),
+    ).rejects.toThrow("--issuer and --audience");
     const both = { jwtSecret: "s".repeat(32), jwks: "https://id.example/keys" };
-    await expect(serve({ ...options, storage, ...both }, terminal)).rejects.toThrow("not both");
-    await expect(serve({ ...options, storage: "mysql://x" }, terminal)).rejects.toThrow("is not known");
+    await expect(serve({ ...serverOptions, storage, ...both }, terminal)).rejects.toThrow("not both");
+    await expect(serve({ ...serverOptions, storage: "mysql://x" }, terminal)).rejects.toThrow("is not known");
   });
 
   it("refuses development tokens, and doctor says so", async () => {
     const { terminal, url, stop } = testTerminal();
     const running = serve(
-      { ...options, storage: `sqlite:${folder}/x.db`, jwtSecret: "s".repeat(32) },
+      { ...serverOptions, storage: `sqlite:${folder}/x.db`, jwtSecret: "s".repeat(32) },
       terminal,
     );
     const findings = await doctor({ url: await url, token: "dev:ann", now: () => Date.now() });

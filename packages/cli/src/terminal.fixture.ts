@@ -1,5 +1,15 @@
 import type { Terminal } from "./terminal.js";
 
+/** What a server of a test is told that its command would have from its defaults, on any port that is free. */
+export const serverOptions = {
+  port: 0,
+  host: "127.0.0.1",
+  maxSocketsPerAddress: 256,
+  keepDeletes: 90,
+  recoverFor: 30,
+  keepOutcomes: 30,
+};
+
 /** A terminal whose person asks to stop when the test does. */
 export function testTerminal(): {
   readonly terminal: Terminal;
