@@ -36,8 +36,11 @@ export interface Refusals {
   readonly fail: () => never;
 }
 
-/** A promise that never settles: what waits for it stops there, as in a process that has been killed. */
-export const never: Promise<never> = new Promise<never>(() => {});
+/**
+ * A promise that never settles: what waits for it stops there, as in a process that has been killed. Each call has one
+ * of its own, for a promise holds all that waits for it: one for all would keep every world until the program ends.
+ */
+export const endless = (): Promise<never> => new Promise<never>(() => {});
 
 /** Where all calls of one process's storage pass: counts them, and does to each what the world has decided. */
 export class CallGate<Kind extends string = string> {
@@ -77,7 +80,7 @@ export class CallGate<Kind extends string = string> {
 
   /** Carries out a call as the world decides. */
   pass<T>(kind: Kind, run: () => MaybePromise<T>, refusals: Refusals): MaybePromise<T> {
-    if (this.#isDead) return never;
+    if (this.#isDead) return endless();
     this.count.n += 1;
     const { hook } = this.ports;
     if (!hook) return run();
@@ -88,7 +91,7 @@ export class CallGate<Kind extends string = string> {
     if (verdict === "crash-before") return this.#crashHere();
     if (verdict === "slow") {
       const wait = this.ports.slow?.(call) ?? Promise.resolve();
-      return wait.then(() => (this.#isDead ? never : run()));
+      return wait.then(() => (this.#isDead ? endless() : run()));
     }
     const result = run();
     if (verdict === "go") return result;
@@ -98,9 +101,9 @@ export class CallGate<Kind extends string = string> {
   /** Gives what a promise gives, or nothing ever once the process has ended. */
   whileAlive<T>(promise: Promise<T>): Promise<T> {
     return promise.then(
-      (value) => (this.#isDead ? never : value),
+      (value) => (this.#isDead ? endless() : value),
       (error: unknown) => {
-        if (this.#isDead) return never;
+        if (this.#isDead) return endless();
         throw error;
       },
     );
@@ -109,6 +112,6 @@ export class CallGate<Kind extends string = string> {
   #crashHere(): Promise<never> {
     this.kill();
     this.ports.crashed?.();
-    return never;
+    return endless();
   }
 }

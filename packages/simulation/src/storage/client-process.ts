@@ -14,7 +14,7 @@ import {
   noTables,
   setOf,
 } from "./account-queue.js";
-import { CallGate, type CallPorts, type Refusals, never } from "./call-gate.js";
+import { CallGate, type CallPorts, type Refusals, endless } from "./call-gate.js";
 import type { ClientDisk } from "./client-disk.js";
 import type { ClientData } from "./client-tables.js";
 
@@ -87,7 +87,7 @@ export class ClientProcess {
 
   /** Sends a call to the disk. A dead process hears nothing of it. */
   #send<T>(kind: ClientCallKind | "close", work: (answer: Answer<T>) => void): Promise<T> {
-    if (this.isDead) return never;
+    if (this.isDead) return endless();
     const { carrier = atOnce } = this.ports;
     return new Promise<T>((resolve, reject) => {
       const answer: Answer<T> = {

@@ -1,7 +1,7 @@
 import type { GroupConnection } from "@landfall/server/storage/group-commit";
 import { type MaybePromise, chain } from "@landfall/server/maybe-promise";
 import type { Snapshot, SpaceTransaction, Storage } from "@landfall/server/storage/port";
-import { type CallGate, type Refusals, never } from "./call-gate.js";
+import { type CallGate, type Refusals, endless } from "./call-gate.js";
 import { fullError } from "./memory-connection.js";
 
 type Asked<T> = { [K in keyof T]: T[K] extends (...args: never) => unknown ? K : never }[keyof T] & string;
@@ -72,7 +72,7 @@ export function gatedServerStorage(
 ): Storage {
   return {
     write(space, batch) {
-      if (gate.isDead) return never;
+      if (gate.isDead) return endless();
       return gate.whileAlive(
         inner.write(space, (transaction) => {
           const gated = new GatedTransaction(transaction, gate, loseGroup);
@@ -81,7 +81,7 @@ export function gatedServerStorage(
       );
     },
     read(view) {
-      if (gate.isDead) return never;
+      if (gate.isDead) return endless();
       return gate.whileAlive(inner.read((snapshot) => gate.untilTheEnd(view(gatedSnapshot(snapshot, gate)))));
     },
     onCommit: (listener) =>
