@@ -5,6 +5,8 @@ const transaction = "packages/server/src/storage/sqlite-transaction.ts";
 const records = "packages/server/src/operations/verify-records.ts";
 const history = "packages/server/src/operations/verify-history.ts";
 
+const runEvent = "packages/server/src/exchange/run-event.ts";
+
 const kept = (title: string): Fault["test"] => ({
   file: "packages/server/src/operations/retention.test.ts",
   title,
@@ -19,6 +21,9 @@ const upgraded = (title: string): Fault["test"] => ({
 });
 const seen =
   "whoever has seen the newest delete that went is not reset, whoever has not is, and is reset once";
+
+const broughtBack =
+  "a restore that expects a tombstone which is gone brings the key back, and expects no other version";
 
 /** Mistakes in what runs beside the exchange: retention, verification, restores. */
 export const operationsFaults: readonly Fault[] = [
@@ -39,6 +44,24 @@ export const operationsFaults: readonly Fault[] = [
     replace: "SET horizon=min(horizon, ?)",
     test: kept("are kept for as long as is said and not longer; the horizon is the newest that went"),
     why: "Deletes are gone, and nobody is told to read anew.",
+  },
+  {
+    name: "forgotten-delete-for-ever",
+    rule: "rule 7",
+    file: runEvent,
+    find: "version === 0 ? restoreIn(event, domain, key) : undefined",
+    replace: "undefined",
+    test: kept(broughtBack),
+    why: "Who was there all the time sees a deleted record that can never be had back.",
+  },
+  {
+    name: "restore-of-any-version",
+    rule: "rule 7",
+    file: runEvent,
+    find: "wanted !== undefined && wanted <= batch.horizonOf(domain)",
+    replace: "wanted !== undefined",
+    test: kept(broughtBack),
+    why: "A version that never was counts as a delete that was seen.",
   },
   {
     name: "reset-at-the-horizon",

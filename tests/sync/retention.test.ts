@@ -100,6 +100,37 @@ describe("a device that was away for longer than deletes are remembered", () => 
   });
 });
 
+it("rule 7: who was there all the time brings a key back though the server has forgotten that it was deleted", async () => {
+  sites[0].note.delete("n2");
+  sites[0].note.delete("n3");
+  await settle(seer, away);
+  await clearAway();
+  away.offline();
+  const back = sites[0].note.restore("n2", { text: "back" });
+  const late = sites[1].note.restore("n2", { text: "too late" });
+  await settle(seer);
+  away.online();
+  await settle(away, seer);
+  expect(await back.settled).toMatchObject({ status: "applied" });
+  expect(await late.settled).toMatchObject({ status: "rejected", code: "expectation_failed" });
+  for (const site of sites) expect(site.note.get("n2")?.text).toBe("back");
+  expect(bytesOf(sites[0])).toBe(bytesOf(sites[1]));
+
+  // One whose copy is replaced while such a restore waits: nothing in its base tells of the delete any more.
+  away.offline();
+  const reset = sites[1].note.restore("n3", { text: "pending while it is read anew" });
+  await reset.saved;
+  for (const key of ["n4", "n5"]) sites[0].note.delete(key);
+  await seer.client.sync();
+  await clearAway();
+  away.online();
+  await settle(away, seer, away);
+  expect(await reset.settled).toMatchObject({ status: "applied" });
+  for (const site of sites) expect(site.note.get("n3")?.text).toBe("pending while it is read anew");
+  expect(bytesOf(sites[0])).toBe(bytesOf(sites[1]));
+  expect([...seer.reports, ...away.reports]).toEqual([]);
+});
+
 it("rules 3 and 7: a server that has cleared away all that it may still knows every event, and serves a new device", async () => {
   for (let i = 1; i <= 12; i++) sites[0].note.delete(`n${i}`);
   sites[0].note.create({ text: "last" }, { key: "n99" });

@@ -91,6 +91,11 @@ export class SpaceBatch {
     return rows;
   }
 
+  /** The version up to which a domain's tombstones may have been removed. */
+  horizonOf(domain: string): number {
+    return this.#domains.get(domain)?.horizon ?? 0;
+  }
+
   /** Whether an event would make more domains than a space may have: without a schema their names come from outside. */
   isBeyondDomains(scope: EventScope): boolean {
     if (this.core.schema) return false;

@@ -75,21 +75,24 @@ export function runEvent(
     if (code !== undefined) return reject(code, (error as Error).message);
     throw error;
   };
-  const accepted = (result: Json | undefined): Run => {
+  const accepted = (asked: Effective, result: Json | undefined): Run => {
     const computable =
-      "ops" in event &&
-      event.ops === (decoded.value as OpsEvent).ops &&
-      !event.ops.some((op) => op.op === "offer" || (op.op === "deleteMany" && op.upTo !== undefined));
+      "ops" in asked &&
+      asked.ops === (decoded.value as OpsEvent).ops &&
+      !asked.ops.some((op) => op.op === "offer" || (op.op === "deleteMany" && op.upTo !== undefined));
     batch.accept(scope, { device: sender.device, user: sender.user, seq: identity.seq, computable });
     const written = writtenRows(scope);
-    const isWhole = computable && written.length === countNamed(event.ops);
+    const isWhole = computable && written.length === countNamed(asked.ops);
     return { recorded: applied(scope, identity.id, result), written, isWhole };
   };
   try {
-    const run = chain(prepare(batch, sender, scope, event, event !== decoded.value), () =>
-      "ops" in event ? runOps(batch, sender, scope, event.ops) : runAction(batch, sender, scope, event),
+    const run = chain(prepare(batch, sender, scope, event, event !== decoded.value), (asked) =>
+      chain(
+        "ops" in asked ? runOps(batch, sender, scope, asked.ops) : runAction(batch, sender, scope, asked),
+        (result) => accepted(asked, result),
+      ),
     );
-    return run instanceof Promise ? run.then(accepted, failed) : accepted(run);
+    return run instanceof Promise ? run.catch(failed) : run;
   } catch (error) {
     return failed(error);
   }
@@ -129,17 +132,22 @@ function toCurrent(
   return migrated.ok ? { ...event, ...migrated.value } : { code: "invalid", message: migrated.message };
 }
 
-/** Checks what the event expects and whether it may. @param migrated whether it may name other rows than those that were loaded. */
+/**
+ * Checks what the event expects and whether it may.
+ *
+ * @param migrated whether it may name other rows than those that were loaded
+ * @returns what is to be done
+ */
 function prepare(
   batch: SpaceBatch,
   sender: Sender,
   scope: EventScope,
   event: Effective,
   migrated: boolean,
-): MaybePromise<void> {
+): MaybePromise<Effective> {
   return chain(migrated ? batch.working.load(namedKeys(event)) : undefined, () =>
-    chain(checkExpectations(batch, sender, event), () =>
-      batch.core.authorize ? authorize(batch, sender, scope, event) : undefined,
+    chain(checkExpectations(batch, sender, event), (asked) =>
+      batch.core.authorize ? authorize(batch, sender, scope, event).then(() => asked) : asked,
     ),
   );
 }
@@ -154,7 +162,12 @@ export function namedKeys(event: Effective): RecordKey[] {
 
 const noExpectations: readonly Expectation[] = [];
 
-function checkExpectations(batch: SpaceBatch, sender: Sender, event: Effective): MaybePromise<void> {
+/**
+ * @returns the event; a restore that expects a tombstone which has been removed since is a create in it: to all who
+ * remember the delete, the key is as deleted as ever (DESIGN rule 7)
+ * @throws RejectedError
+ */
+function checkExpectations(batch: SpaceBatch, sender: Sender, event: Effective): MaybePromise<Effective> {
   const expectations = event.expect ?? noExpectations;
   if ("ops" in event) {
     for (const op of event.ops) {
@@ -166,10 +179,16 @@ function checkExpectations(batch: SpaceBatch, sender: Sender, event: Effective):
       );
     }
   }
-  return eachInTurn(expectations, ([domain, key, expected]: Expectation) => {
+  const forgotten = new Set<Op>();
+  const checked = eachInTurn(expectations, ([domain, key, expected]: Expectation) => {
     const version = batch.working.slot(domain, key).current?.version ?? 0;
     return chain(typeof expected === "number" ? expected : sender.indexOf(expected.seq), (wanted) => {
       if (wanted === version) return;
+      const restore = version === 0 ? restoreIn(event, domain, key) : undefined;
+      if (restore && wanted !== undefined && wanted <= batch.horizonOf(domain)) {
+        forgotten.add(restore);
+        return;
+      }
       const why =
         wanted === undefined
           ? `event ${JSON.stringify(expected)} did not produce one`
@@ -177,6 +196,16 @@ function checkExpectations(batch: SpaceBatch, sender: Sender, event: Effective):
       throw new RejectedError("expectation_failed", `${domain} ${key} is at version ${version}, and ${why}.`);
     });
   });
+  return chain(checked, () =>
+    "ops" in event && forgotten.size > 0
+      ? { ...event, ops: event.ops.map((op) => (forgotten.has(op) ? ({ ...op, op: "create" } as Op) : op)) }
+      : event,
+  );
+}
+
+function restoreIn(event: Effective, domain: string, key: string): Op | undefined {
+  if (!("ops" in event)) return undefined;
+  return event.ops.find((op) => op.op === "restore" && op.domain === domain && op.key === key);
 }
 
 function runOps(

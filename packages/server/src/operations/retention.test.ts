@@ -70,6 +70,33 @@ describe("tombstones", () => {
     expect(await ask(6)).not.toHaveProperty("reset");
   });
 
+  test("rule 7: a restore that expects a tombstone which is gone brings the key back, and expects no other version", async () => {
+    const { here, device } = await start();
+    const other = new TestDevice(here);
+    for (const key of ["p1", "p2"]) await device.write([create(key, { name: key })]);
+    for (const key of ["p1", "p2"]) await device.write([remove(key)]);
+    const restore = (key: string, version: number | { readonly seq: number }) => ({
+      ops: [{ op: "restore", domain: "project", key, set: { name: "again" } } as const],
+      expect: [["project", key, version] as const],
+    });
+    expect(await device.write(restore("p1", 9))).toMatchObject({ code: "expectation_failed" });
+    here.clock.nowMs += retentionDefaults.tombstonesMs + 1_000;
+    await here.engine.sweep();
+    expect(await device.write(restore("p1", 0))).toMatchObject({ code: "missing" });
+    expect(await device.write(restore("p1", 5))).toMatchObject({ code: "expectation_failed" });
+    const guarded = { ops: [update("p3", {})], expect: [["project", "p1", 3] as const] };
+    expect(await device.write(guarded)).toMatchObject({ code: "expectation_failed" });
+    const brought = await device.write(restore("p1", 3));
+    expect(brought).toMatchObject({ status: "applied", index: 5 });
+    expect(await device.write(restore("p2", { seq: 4 }))).toMatchObject({ status: "applied", index: 6 });
+    expect(await other.write(restore("p1", 3))).toMatchObject({ code: "expectation_failed" });
+    expect(await device.rows("project")).toMatchObject([
+      { key: "p1", version: 5, fields: { name: "again" }, stamps: { "*": brought.id } },
+      { key: "p2", version: 6, fields: { name: "again" } },
+    ]);
+    expect((await here.storage.read((snapshot) => verify(snapshot))).findings).toEqual([]);
+  });
+
   test("rule 5: a scan that deletes are cleared away under is not reset in its middle, and one that began before them is, each time", async () => {
     const { here, device } = await start({ tombstonesMs: 60_000 });
     for (let i = 1; i <= 6; i++) await device.write([create(`p${i}`)]);

@@ -9,6 +9,7 @@ import type {
   SupersededAs,
 } from "../history.js";
 import { type Asked, applyAsServer } from "./apply-event.js";
+import { expectationsHold, revived } from "./expectations.js";
 import { RefusedError } from "./merge.js";
 import {
   type ModelRow,
@@ -136,8 +137,11 @@ export class Branch {
 
   /** Whether the server has forgotten a tombstone of a record since it had that version. */
   hasForgotten(domain: string, key: string, version: number): boolean {
-    const tombstones = this.#forgotten.get(domain)?.get(key);
-    return tombstones?.some((row) => row.version >= version) ?? false;
+    const tombstones = this.#forgotten.get(domain)?.get(key) ?? [];
+    return (
+      tombstones.some((row) => row.version >= version) ||
+      (version <= this.from && (this.#inherited?.hasForgotten(domain, key, version) ?? false))
+    );
   }
 
   refuse(placed: PlacedOtherwise): void {
@@ -279,23 +283,15 @@ export class Lineage {
 
   /** The code that the model would refuse an event with; undefined where it stands. */
   #verdict(branch: Branch, overlay: Overlay, issue: Issue): string | undefined {
-    if (!this.#expectationsHold(branch, overlay, issue)) return "expectation_failed";
+    if (!expectationsHold(branch, overlay, issue)) return "expectation_failed";
+    const asked = revived(overlay, admitted(this.asked(issue), branch.startedAt), issue);
     try {
-      applyAsServer(overlay, admitted(this.asked(issue), branch.startedAt), this.actions);
+      applyAsServer(overlay, asked, this.actions);
       return undefined;
     } catch (error) {
       if (error instanceof RefusedError) return error.code;
       throw error;
     }
-  }
-
-  #expectationsHold(branch: Branch, overlay: Overlay, { expect = [] }: Issue): boolean {
-    return expect.every(([domain, key, expected]) => {
-      const version = overlay.before(domain, key)?.version ?? 0;
-      if (typeof expected === "number") return expected === version;
-      const own = branch.indexOf(expected.event);
-      return own !== undefined && own === version;
-    });
   }
 
   #after(branch: Branch, before: ModelState, { applied, at }: Placed): ModelState {
