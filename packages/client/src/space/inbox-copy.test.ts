@@ -20,7 +20,7 @@ const cut: Cut = {
   digests: {},
   outcomes: new Map([[id, { id, seq: 1, status: "rejected", code: "deleted", message: "Gone." }]]),
 };
-const outbox = { sent: [update], unsent: [], hasOpenExpectations: false };
+const outbox = { sent: [update], unsent: [], hasOpenExpectations: false, get: () => undefined };
 const gone: Row = { domain: "project", key: "p1", version: 3, modifiedAt: 3, deleted: true };
 const live: Row = {
   domain: "project",

@@ -161,6 +161,8 @@ export interface UnsettledEvents {
   readonly sent: readonly PendingEvent[];
   readonly unsent: readonly PendingEvent[];
   readonly hasOpenExpectations: boolean;
+  /** One of them, sent or not. */
+  get(id: string): PendingEvent | undefined;
 }
 
 /**
@@ -219,9 +221,13 @@ export function settle(
     }
   };
   for (const event of outbox.sent) look(event);
-  // An installation that found itself copied while the answer came has taken the seqs back of what that settles.
+  /** Of what went ahead, the first outcome is one that was settled before. */
+  const settlesMore = (): boolean =>
+    cut.outcomes.size > settled.size &&
+    [...cut.outcomes.keys()].some((id) => !settled.has(id) && outbox.get(id));
   if (
-    cut.outcomes.size > settled.size ||
+    // An installation that found itself copied while the answer came has taken the seqs back of what that settles.
+    settlesMore() ||
     refusedKeys.size > 0 ||
     cut.reset.length > 0 ||
     outbox.hasOpenExpectations
