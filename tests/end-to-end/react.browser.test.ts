@@ -1,61 +1,22 @@
 import { rm } from "node:fs/promises";
-import { type Server, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { launchChromium, makeProfile } from "../support/chromium.js";
+import { type PageServer, servePage } from "../support/page-server.js";
 import { needs } from "../support/require.js";
 import type { ReactPage } from "./react-page.js";
 
 declare const page: ReactPage;
 
-const packages = fileURLToPath(new URL("../../packages/", import.meta.url));
-
-/** The page with the sources of the packages, as the other tests run them. */
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("react-page.tsx", import.meta.url))],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "browser",
-    jsx: "automatic",
-    define: { "process.env.NODE_ENV": '"production"' },
-    plugins: [
-      {
-        name: "sources",
-        setup({ onResolve }) {
-          onResolve({ filter: /^#net$/ }, () => ({ path: `${packages}client/src/browser-net.ts` }));
-          onResolve({ filter: /^@landfall\// }, ({ path }) => {
-            const [, name = "", ...rest] = path.split("/");
-            return { path: `${packages}${name}/src/${rest.join("/") || "index"}.ts` };
-          });
-        },
-      },
-    ],
-  });
-  return outputFiles[0]?.text ?? "";
-}
-
 needs("chromium")("React in a browser", () => {
-  let server: Server;
+  let server: PageServer;
   let profile: string;
   let browser: BrowserContext;
   let tab: Page;
   const errors: string[] = [];
 
   beforeAll(async () => {
-    const script = await bundle();
-    server = createServer((request, response) => {
-      if (request.url === "/page.js") response.setHeader("content-type", "text/javascript").end(script);
-      else
-        response
-          .setHeader("content-type", "text/html")
-          .end("<!doctype html><body><script type=module src=/page.js></script>");
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    server = await servePage(new URL("react-page.tsx", import.meta.url));
     profile = await makeProfile();
     browser = await launchChromium(profile);
     tab = browser.pages()[0] ?? (await browser.newPage());
@@ -70,7 +31,7 @@ needs("chromium")("React in a browser", () => {
   });
 
   beforeEach(async () => {
-    await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await tab.goto(server.url);
     await tab.waitForFunction(() => typeof page !== "undefined" && page.renders["item n2"] !== undefined);
   });
 

@@ -1,0 +1,76 @@
+import { rm } from "node:fs/promises";
+import type { BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchChromium, makeProfile } from "../support/chromium.js";
+import { type PageServer, servePage } from "../support/page-server.js";
+import { needs } from "../support/require.js";
+import type { TabsPage } from "./tabs-page.js";
+
+declare const page: TabsPage;
+
+/** How often two tabs meet, each time a little later than the time before. */
+const rounds = 8;
+
+needs("chromium")("two tabs of a browser that share what is stored", () => {
+  let server: PageServer;
+  let profile: string;
+  let browser: BrowserContext;
+  const errors: string[] = [];
+
+  beforeAll(async () => {
+    server = await servePage(new URL("tabs-page.ts", import.meta.url));
+    profile = await makeProfile();
+    browser = await launchChromium(profile);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await rm(profile, { recursive: true, force: true });
+    server.close();
+    expect(errors).toEqual([]);
+  });
+
+  async function openTab(user: string): Promise<Page> {
+    const tab = await browser.newPage();
+    tab.on("pageerror", (error) => errors.push(String(error)));
+    await tab.goto(`${server.url}?user=${user}`);
+    await tab.waitForFunction(() => typeof page !== "undefined");
+    return tab;
+  }
+
+  test("rule 8: whoever signs out is given all that another tab has saved, and that tab saves nothing after", async () => {
+    let refusals = 0;
+    for (let round = 0; round < rounds; round++) {
+      const user = `ann${round}`;
+      const [leaving, other] = [await openTab(user), await openTab(user)];
+      await other.evaluate(() => page.startWriting());
+      await leaving.waitForTimeout(round * 10);
+      const given = await leaving.evaluate(() => page.signOut("export"));
+      const { saved, refused } = await other.evaluate(() => page.stopWriting());
+      expect(given).toBeInstanceOf(Array);
+      expect(saved.filter((id) => !given.includes(id))).toEqual([]);
+      refusals += Number(refused !== undefined);
+      await Promise.all([leaving.close(), other.close()]);
+      const after = await openTab(user);
+      expect(await after.evaluate(() => page.space.note.all())).toEqual([]);
+      await after.close();
+    }
+    // Otherwise the tabs never met.
+    expect(refusals).toBeGreaterThan(0);
+  });
+
+  test("rule 8: is refused while another tab writes, and all that was saved is still there", async () => {
+    const user = "ben";
+    const [leaving, other] = [await openTab(user), await openTab(user)];
+    await other.evaluate(() => page.startWriting());
+    await other.waitForFunction(() => page.space.note.all().length > 20);
+    expect(await leaving.evaluate(() => page.signOut("block"))).toBe("unsynced");
+    const { saved, refused } = await other.evaluate(() => page.stopWriting());
+    expect(refused).toBeUndefined();
+    await Promise.all([leaving.close(), other.close()]);
+    const after = await openTab(user);
+    expect(await after.evaluate(() => page.client.status.pending.count)).toBe(saved.length);
+    expect(await after.evaluate(() => page.space.note.all().length)).toBe(saved.length);
+    await after.close();
+  });
+});
