@@ -1,9 +1,9 @@
 import { cpuUsage } from "node:process";
 import { load } from "../../scripts/sim/bundle.mjs";
 
-/** Runs that warm the code up, and runs that are measured. */
-const warm = 5;
-const measured = 25;
+/** Runs that warm the code up, for batches go on for hours, and runs that are measured. */
+const warm = 40;
+const measured = 40;
 
 /** @type {import("../harness/workload.mjs").Workload} */
 export const sim = {
