@@ -39,3 +39,13 @@ test("rule 3: a number that the storage had no room for is stored with the next 
   expect(choose([], true)).toEqual([]);
   expect(outbox.nextSeq).toBe(4);
 });
+
+test("rule 3: a number that another tab gave, and had no room to store, is not given again", () => {
+  const outbox = new Outbox();
+  outbox.nextSeq = 3;
+  for (const [id, seq] of [["a", 3] as const, ["b", 4] as const]) outbox.add(event(id, { seq }), false);
+  outbox.add(event("c"), true);
+  for (const id of ["a", "b"]) outbox.markReady(id, false);
+  const { chosen, nextSeq } = outbox.choose({ events: 10, bytes: 10_000, first: true }, () => false);
+  expect([chosen.map(({ id, seq }) => `${id}${seq}`), nextSeq]).toEqual([["a3", "b4", "c5"], 6]);
+});

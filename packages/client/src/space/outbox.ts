@@ -204,14 +204,19 @@ export class Outbox {
     for (let i = this.#from; i < order.length && chosen.length < budget.events; i++) {
       const entry = order[i] as Entry;
       if (entry.gone) continue;
-      // Without its number it would come after those that are stored with theirs, and be acknowledged unheard.
-      if (entry.event.seq && entry.loose) numbered.push(entry.event);
+      const { seq } = entry.event;
+      if (seq) {
+        // It is given, also where another tab gave it and had no room to store that.
+        nextSeq = Math.max(nextSeq, seq + 1);
+        // Without its number it would come after those that are stored with theirs, and be acknowledged unheard.
+        if (entry.loose) numbered.push(entry.event);
+      }
       if (hasOutcome(entry.event.id)) continue;
       const larger = bytes + entry.bytes + envelopeBytes;
       const alone = budget.first && chosen.length === 0;
       if (!entry.ready || (larger > budget.bytes && !alone)) break;
       bytes = larger;
-      const event = entry.event.seq === undefined ? { ...entry.event, seq: nextSeq++ } : entry.event;
+      const event = seq ? entry.event : { ...entry.event, seq: nextSeq++ };
       if (event !== entry.event) numbered.push(event);
       chosen.push(event);
     }
