@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ClientStorageFactory, StorageError } from "@landfall/client";
+import type { StorageTable } from "@landfall/client/storage/port";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { loadSqlite } from "@landfall/client/storage/sqlite-driver";
 import { sqliteStorage } from "@landfall/client/storage/sqlite";
@@ -249,6 +250,59 @@ describe("a storage of which a part is gone at the next start", () => {
       const read = await reader.open();
       await reader.client.sync();
       expect(bytesOf(read)).toBe(bytesOf(site));
+    },
+  );
+
+  /** A device with a write that waits, whose disk loses a table and then has no room. */
+  async function fullAndWithout(table: StorageTable) {
+    const { disk, storage: inner } = fullStorage();
+    const storage: ClientStorageFactory = {
+      ...inner,
+      open: async (name) => ({ ...(await inner.open(name)), persistent: true }),
+    };
+    const device = place.device({ storage });
+    await makeProbe(device);
+    device.offline();
+    await probe(await device.open(), "unsynced").saved;
+    await device.client.close();
+    const handle = await storage.open("landfall.account.ann");
+    for (const space of await handle.spaces()) await handle.commit([{ type: "clear", table, space }]);
+    await handle.close();
+    disk.isFull = true;
+    return { disk, storage };
+  }
+
+  it("rule 8: where there is no room to mend it either, what is lost is said at once, and again until it is mended", async () => {
+    const { disk, storage } = await fullAndWithout("outbox");
+    let device = place.device({ storage });
+    await device.open();
+    expect(device.reports).toEqual(["unsynced_lost"]);
+    expect(device.client.status.storage).toMatchObject({ kind: "memory", persistent: false });
+    expect(device.client.status.storage.problem).toMatch(/No room is left.*Unsynced writes .* are lost/);
+    await device.client.close();
+    disk.isFull = false;
+    device = place.device({ storage });
+    await device.open();
+    expect(device.reports).toEqual(["unsynced_lost"]);
+    await device.client.close();
+    device = place.device({ storage });
+    await device.open();
+    expect([device.reports, device.client.status.storage.problem]).toEqual([[], null]);
+  });
+
+  it.each(["inbox", "local"] as const)(
+    "rules 3 and 8: without room, what waits is sent all the same where only %s is gone",
+    async (table) => {
+      const { storage } = await fullAndWithout(table);
+      const device = place.device({ storage });
+      const site = await device.open();
+      expect(device.client.status.storage.problem).toContain("A part of the data stored on this device");
+      expect(probed(site)).toEqual({ names: ["unsynced"], count: 1 });
+      await expect(device.client.sync()).rejects.toThrow("No room is left");
+      const reader = place.device();
+      const read = await reader.open();
+      await reader.client.sync();
+      expect(probed(read)).toEqual({ names: ["unsynced"], count: 1 });
     },
   );
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { openAccount } from "./client-storage.js";
 import { memoryStorage } from "./storage/memory.js";
+import type { ClientStorageFactory } from "./storage/port.js";
 
 const open = (factory = memoryStorage(), first = 0): ReturnType<typeof openAccount> => {
   let next = first;
@@ -20,12 +21,17 @@ test("rule 3: tabs that find an empty storage at the same time are one device", 
   expect(tabs.map(({ device }) => device)).toEqual(tabs.map(() => stored.device));
 });
 
-test("rule 3: a tab that looks while another makes the installation is the same device, whichever step it is at", async () => {
+test("rules 3 and 8: a tab that looks while another makes the installation is the same device, whichever step it is at, and misses nothing", async () => {
   for (let steps = 0; steps < 12; steps++) {
-    const factory = memoryStorage();
+    const inner = memoryStorage();
+    const factory: ClientStorageFactory = {
+      ...inner,
+      open: async (name) => ({ ...(await inner.open(name)), persistent: true }),
+    };
     const first = open(factory, 0);
     for (let i = 0; i < steps; i++) await Promise.resolve();
     const [one, other] = await Promise.all([first, open(factory, 10)]);
     expect(other.device, `after ${steps} steps`).toBe(one.device);
+    expect([one.problem, other.problem], `after ${steps} steps`).toEqual([null, null]);
   }
 });

@@ -10,6 +10,7 @@ import {
   type StorageChange,
   StorageError,
   type StorageTable,
+  storageTables,
   termName,
 } from "./storage/port.js";
 
@@ -62,17 +63,17 @@ const said: readonly (readonly [StorageTable, string])[] = [
 ];
 
 /** What a person is told of a storage of which tables are gone: they were evicted, damaged or deleted by hand. */
-function lossOf(gone: Installation["gone"], pending: number | undefined): Loss {
-  if (gone === "none" || (gone === "all" && pending === undefined)) return noLoss;
-  const isLost = (table: StorageTable): boolean => gone === "all" || gone.has(table);
+function lossOf(gone: ReadonlySet<StorageTable> | undefined, pending: number | undefined): Loss {
+  const isAll = gone?.size === storageTables.length;
+  if (!gone?.size || (isAll && pending === undefined)) return noLoss;
   const unsynced = pending === undefined ? "Unsynced writes" : `${pending} unsynced writes`;
-  const isKept = !isLost("outbox") || pending === 0;
+  const isKept = !gone.has("outbox") || pending === 0;
   const text = [
-    gone === "all"
+    isAll
       ? "The data stored on this device is gone: it was evicted or deleted."
       : "A part of the data stored on this device is gone: it was evicted or damaged.",
     isKept ? "Nothing unsynced was in it." : `${unsynced} were in it and are lost.`,
-    ...said.flatMap(([table, sentence]) => (gone !== "all" && isLost(table) ? [sentence] : [])),
+    ...said.flatMap(([table, sentence]) => (!isAll && gone.has(table) ? [sentence] : [])),
     "Everything else is fetched again.",
   ];
   return { problem: text.join(" "), unsyncedLost: !isKept };
@@ -91,25 +92,26 @@ export async function openAccount(options: {
 }): Promise<AccountStorage> {
   const { app, account, random, notes } = options;
   const name = storageName(app, account);
+  let gone: ReadonlySet<StorageTable> | undefined;
   let problem: string | null = null;
   let refusal: StorageError | undefined;
   let opened: Installation;
   try {
-    opened = await openInstallation(options.factory, name, random);
+    opened = await openInstallation(options.factory, name, random, (tables) => (gone = tables));
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     refusal = error;
     problem = `${error.message} Until that is mended, data is kept in memory only and ends with this page.`;
     opened = await openInstallation(memoryStorage(), name, random);
   }
-  const { gone, ...installation } = opened;
-  const loss = installation.storage.persistent ? lossOf(gone, notedPending(notes, name)) : noLoss;
+  const loss = lossOf(gone, notedPending(notes, name));
   return {
     account,
     name,
-    ...installation,
+    ...opened,
     ...loss,
-    problem: problem ?? loss.problem,
+    // What a storage has lost is lost, also where there is no room to go on with the rest of it.
+    problem: [problem, loss.problem].filter(Boolean).join(" ") || null,
     ...(refusal && { refusal }),
   };
 }

@@ -6,6 +6,7 @@ import {
   type ClientStorageFactory,
   FencedError,
   type StorageChange,
+  type StorageError,
   type StorageTable,
   storageTables,
   termName,
@@ -23,8 +24,6 @@ export interface Installation {
   readonly device: string;
   readonly floorMs: number;
   readonly offsetMs: number;
-  /** Tables that were not found any more; `all` where there was nothing at all. */
-  readonly gone: "none" | "all" | ReadonlySet<StorageTable>;
 }
 
 /** The `a` of the entry in which each table names the device that it belongs to: a table without it is gone, not empty. */
@@ -37,23 +36,30 @@ export const putDevice = (device: string): StorageChange[] =>
 /**
  * Opens a storage, and makes it an installation where it is empty. Where tables of it are gone, what is left is brought
  * to a state that is whole: base is fetched again, and nothing that is still pending is lost (DESIGN rule 8).
+ * @param found hears which tables are gone of a storage that should have kept them, also where it then has no room to be
+ * brought to that state; what it hears last is so.
  * @throws StorageError
  */
 export async function openInstallation(
   factory: ClientStorageFactory,
   name: string,
   random: RandomPort,
+  found?: (gone: ReadonlySet<StorageTable>) => void,
 ): Promise<Installation> {
   const storage = await factory.open(name);
   try {
-    return await look(storage, random);
+    return await look(storage, random, found);
   } catch (error) {
     await storage.close();
     throw error;
   }
 }
 
-async function look(storage: ClientStorage, random: RandomPort): Promise<Installation> {
+async function look(
+  storage: ClientStorage,
+  random: RandomPort,
+  found?: (gone: ReadonlySet<StorageTable>) => void,
+): Promise<Installation> {
   // Read before the marks are: whoever makes or mends the installation meanwhile raises it.
   const standing = Number((await storage.get("meta", "", termName)) ?? 0);
   const [clock, ...devices] = await Promise.all([
@@ -64,21 +70,22 @@ async function look(storage: ClientStorage, random: RandomPort): Promise<Install
   const gone = new Set(storageTables.filter((table) => marks.get(table) === undefined));
   const { reservedMs = 0, offsetMs = 0 } = (clock ?? {}) as Partial<Clock>;
   const known = { storage, floorMs: reservedMs, offsetMs };
-  const isAll = gone.size === storageTables.length;
   const before = marks.get("meta") ?? marks.get("outbox");
-  if (gone.size === 0) return { ...known, device: before as string, gone: "none" };
+  if (storage.persistent) found?.(gone);
+  if (gone.size === 0) return { ...known, device: before as string };
   // Seqs are counted by device, in `meta` and in the outbox: with either of them gone, the count is.
   const device = before === undefined || gone.has("meta") || gone.has("outbox") ? randomUuid(random) : before;
-  const changes = isAll ? [] : await mend(storage, gone, { device, before });
+  const changes = gone.size === storageTables.length ? [] : await mend(storage, gone, { device, before });
   try {
     // Of tabs that find it so at the same time only one may: all of them must be the same device.
     const fence = { space: "", term: standing };
     await storage.commit([...changes, ...putDevice(device), putAccount(termName, standing + 1)], fence);
   } catch (error) {
-    if (error instanceof FencedError) return look(storage, random);
-    throw error;
+    if (error instanceof FencedError) return look(storage, random, found);
+    // Where there is no room, what needs no mend goes on as it is, and is found like this again.
+    if (device !== before || gone.has("rows") || (error as StorageError).code !== "full") throw error;
   }
-  return { ...known, device, gone: isAll ? "all" : gone };
+  return { ...known, device };
 }
 
 /** What makes the spaces whole that have lost tables. @param before the device that the outbox was numbered for. */
