@@ -24,6 +24,8 @@ interface Batch {
         readonly startedAt: number;
       }
     | undefined;
+  /** The horizon of each domain, as the batch found it. */
+  horizons: Readonly<Record<string, number>>;
 }
 
 /**
@@ -50,6 +52,7 @@ export class CommitRecorder {
           outcomes: [],
           pruned: [],
           started: undefined,
+          horizons: {},
         };
         this.#open.push(batch);
         try {
@@ -113,6 +116,7 @@ export class CommitRecorder {
         reason: started.reason as "created" | "wiped" | "restored",
         forkedAt: started.at,
         startedAt: started.startedAt,
+        ...(started.reason === "restored" && { forgotten: batch.horizons }),
       });
     for (const pruned of batch.pruned) this.recorder.add({ type: "pruned", space, ...pruned });
     const decided = decisions(batch);
@@ -128,6 +132,9 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
       batch.user = user;
       const opened = await transaction.open(device, user);
       batch.generation = opened?.state.generation ?? "";
+      batch.horizons = Object.fromEntries(
+        (opened?.domains ?? []).map(({ domain, horizon }) => [domain, horizon]),
+      );
       return opened;
     },
     save(changes: SpaceChanges) {

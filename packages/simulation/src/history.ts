@@ -397,6 +397,11 @@ export interface GenerationStarted extends At {
   readonly forkedAt: number;
   /** When it began by the server's clock: nothing that is offered to it counts as newer. Absent where nobody has said. */
   readonly startedAt?: number;
+  /**
+   * Up to which version the server has forgotten the tombstones of each domain where it begins: a backup may be older than
+   * what its server forgot since. Absent where nobody has said.
+   */
+  readonly forgotten?: Readonly<Record<string, number>>;
 }
 
 /** The server has forgotten the tombstones of a domain up to a version. */

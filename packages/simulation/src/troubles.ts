@@ -78,6 +78,7 @@ function onDevice(world: World, device: Device, trouble: OnDevice): void {
     case "older": {
       const image = disk.snapshot();
       return later(() => {
+        if (!world.isTroubled) return;
         for (const tab of device.tabs) tab.kill("closed");
         tellLoss(world, device, { how: "older", gone: disk.restoreOlder(image), isSilent: true });
         world.queue.after(trouble.downMs, () => device.start());
@@ -97,6 +98,7 @@ function onDevice(world: World, device: Device, trouble: OnDevice): void {
 function powerOff(world: World, device: Device, { atMs, keeps, unwrittenMs, downMs }: Of<"power">): void {
   const written = unwrittenMs > 0 ? device.disk.snapshot() : undefined;
   world.queue.after(unwrittenMs, () => {
+    if (!world.isTroubled) return;
     const random = device.random.split(`power ${atMs}`);
     // Where what was confirmed is not there, nothing is that was asked for later.
     const tail: CrashTail = written ? {} : { keeps: () => random.chance(keeps) };

@@ -85,14 +85,16 @@ const refetches: ReadonlySet<string> = new Set(["digest_differs", "history_lost"
 
 /**
  * A device asks for all its domains from one index, since cursors that stand apart are a cut that is none, and from none
- * that lies before what it shows, since no cursor moves back.
+ * that lies before what it shows, since no cursor moves back. What it asks once more, since no answer came, is as old as it
+ * was.
  */
 function wrongCursors({ entries, lineage, shown: views }: Run): Finding[] {
   const findings: Finding[] = [];
   const excused = new Set<string>();
   const askedBy = new Map<number, string>();
   const shown = new Map<string, number>();
-  for (const [, entry] of entries.of("report", "answerLeft", "view", "request")) {
+  const unanswered = new Map<number, string>();
+  for (const [, entry] of entries.of("report", "answerLeft", "answerArrived", "view", "request")) {
     if (entry.type === "report" && refetches.has(entry.code)) excused.add(entry.device);
     if (entry.type === "answerLeft" && entry.spaces.some(({ reset }) => reset && reset.length > 0))
       excused.add(askedBy.get(entry.exchange) ?? "");
@@ -100,8 +102,13 @@ function wrongCursors({ entries, lineage, shown: views }: Run): Finding[] {
       const { line, newest } = views.of(entry);
       shown.set(line, newest);
     }
+    if (entry.type === "answerArrived" && entry.whole) unanswered.delete(entry.exchange);
     if (entry.type !== "request") continue;
     askedBy.set(entry.exchange, entry.device);
+    const asked = `${tabOf(entry)} ${JSON.stringify(entry.spaces)}`;
+    const isAskedAgain = [...unanswered.values()].includes(asked);
+    unanswered.set(entry.exchange, asked);
+    if (isAskedAgain && entry.spaces.every(({ events }) => events.length > 0)) continue;
     for (const { space, cursors } of entry.spaces) {
       const from = Object.values(cursors);
       if (excused.has(entry.device) || from.length === 0) continue;

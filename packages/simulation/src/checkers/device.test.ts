@@ -93,6 +93,29 @@ describe("rule 5: cursors stand together", () => {
       'd2.a#1 asks for site from before index 10, which it shows: {"note":3}',
     );
   });
+
+  it("sees what is asked anew, and not what is asked once more because no answer came", () => {
+    const [event, other, theirs] = [
+      stampOf(1_900_070, 2),
+      stampOf(1_900_071, 2),
+      stampOf(1_900_072, 1),
+    ] as const;
+    const again = (events: readonly (readonly [string, number])[], isAnswered = false): string => {
+      const tale = goodTale();
+      tale.write("d2", event, []).write("d2", other, []);
+      const exchange = tale.send("d2", [[event, 4]], 10);
+      tale.write("d1", theirs, [{ op: "create", domain: "folder", key: "f2", set: { name: "F" } }]);
+      tale.commit(applied(11, theirs, "d1", 9));
+      if (isAnswered) tale.answer("d2", exchange, {});
+      tale.view("d2", tale.stateAt(11)).send("d2", events, 10);
+      return texts(tale.history(), "consistent-cut");
+    };
+    const early = "d2.a#1 asks for site from before index 11, which it shows";
+    expect(again([[event, 4]])).toBe("");
+    expect(again([[event, 4]], true)).toContain(early);
+    expect(again([[other, 5]])).toContain(early);
+    expect(again([])).toContain(early);
+  });
 });
 
 describe("rule 5: outcomes come with their rows", () => {

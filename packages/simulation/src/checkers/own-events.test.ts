@@ -1,6 +1,6 @@
 import type { Op, Stamp } from "@landfall/protocol";
 import { describe, expect, it } from "vitest";
-import { Tale, applied, generation, space, stampOf, verdict, who } from "../history.fixture.js";
+import { Tale, applied, generation, rejected, space, stampOf, verdict, who } from "../history.fixture.js";
 
 const texts = (tale: Tale, name = "rebase"): string =>
   verdict(tale.history(), name)
@@ -24,8 +24,13 @@ function twoTabs(): { readonly tale: Tale; readonly writes: (event: Stamp, ops: 
 }
 
 /** The space has another history from here on. */
-const begin = (tale: Tale, reason: "restored" | "wiped", forkedAt: number): Tale =>
-  tale.add({ type: "generation", space, generation: "g2", parent: generation, reason, forkedAt });
+const begin = (
+  tale: Tale,
+  reason: "restored" | "wiped",
+  forkedAt: number,
+  name = "g2",
+  parent = generation,
+): Tale => tale.add({ type: "generation", space, generation: name, parent, reason, forkedAt });
 
 const commitTo = (tale: Tale, name: string, ...decided: readonly object[]): Tale =>
   tale.add({ type: "commit", space, generation: name, decided });
@@ -94,8 +99,21 @@ describe("rule 5: what another tab has written", () => {
   });
 });
 
+describe("rule 5: what the server refuses", () => {
+  it("is pending until it has been refused", () => {
+    const { tale } = twoTabs();
+    const none = tale.stateAt(0);
+    tale.write("d1", first, [create("f1")]).view("d1", none, "listener", { "folder/f1": { name: "F" } });
+    tale.commit(rejected(first, "d1", 1, "exists")).view("d1", none);
+    expect(texts(tale)).toBe("");
+    tale.write("d1", second, [create("f2")]).view("d1", none);
+    tale.commit(rejected(second, "d1", 2, "exists"));
+    expect(texts(tale)).toContain("folder/f2 is not shown");
+  });
+});
+
 describe("rule 12: what was over before a wipe", () => {
-  it("is not shown again after it", () => {
+  it.each([0, 1])("is not shown again after it, nor after %i restores of what came then", (restores) => {
     const { tale, writes } = twoTabs();
     writes(first, [create("f1")]);
     tale.commit(applied(1, first, "d1", 1));
@@ -104,6 +122,7 @@ describe("rule 12: what was over before a wipe", () => {
     const now = commitTo(tale, "g2", applied(2, second, "d2", 1)).stateAt(2);
     const wiped = { code: "wiped", message: `The space ${space} was wiped.` };
     tale.add({ type: "report", ...beside, ...wiped }).view("d1", now);
+    if (restores > 0) begin(tale, "restored", 2, "g3", "g2").view("d1", now);
     expect(texts(tale)).toBe("");
     tale.view("d1", now, "listener", { "folder/f1": { name: "F" } });
     expect(texts(tale)).toContain("folder/f1 is shown, and should not be there");

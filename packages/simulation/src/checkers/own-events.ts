@@ -230,14 +230,15 @@ function standingOf(
   if (boxedAt < position) return "gone";
   if (decision?.decided.status === "rejected" && decision.decided.code !== "depends_on") {
     if (decision.after < index) return "gone";
-    return decision.after === index ? "perhaps" : "pending";
+    // Of what is refused later than this was seen nobody has heard.
+    return decision.after === index && decision.position < position ? "perhaps" : "pending";
   }
   if (!decision && settledAt < position) return "gone";
   const { givenUpAt, position: issuedAt } = story;
   // A device that hears of a wipe parks what it has pending in the inbox (rule 12), in the step that empties the view.
   const wipedAt = wipes.findLast((at) => issuedAt < at && at < position);
   if (wipedAt !== undefined)
-    return branch.reason === "wiped" && !isShared && story.toldAt < wipedAt ? "gone" : "perhaps";
+    return branch.isAfterWipe && !isShared && story.toldAt < wipedAt ? "gone" : "perhaps";
   if (givenUpAt < never) return givenUpAt > position ? "pending" : "perhaps";
   if (decision) return "perhaps";
   if (story.isOffer) return branch === story.writtenTo ? "pending" : "perhaps";

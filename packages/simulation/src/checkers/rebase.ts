@@ -121,7 +121,8 @@ const describe = (events: readonly EventStory[]): string =>
 
 /**
  * The base that a device may hold at an index: it may lack tombstones from before it came, and still have those that the
- * server has forgotten since it came. Only those that pending writes meet make a difference.
+ * server has forgotten since it came, except of a domain that it has read anew. Only those that pending writes meet make a
+ * difference.
  */
 function* bases(
   replay: Replay,
@@ -131,19 +132,27 @@ function* bases(
   const state = branch.stateAt(index);
   yield state;
   const versions = new Set<number>();
-  const forgotten = new Set<ModelRow>();
+  const forgotten = new Map<string, Set<ModelRow>>();
   for (const { story } of candidates) {
     for (const [domain, key] of namedBy(story)) {
       const lost = branch.forgottenAt(index, domain, key);
-      if (lost) forgotten.add(lost);
+      if (lost) forgotten.set(domain, (forgotten.get(domain) ?? new Set()).add(lost));
       const row = lost ?? rowIn(state, domain, key);
       if (row?.deleted) versions.add(row.version);
     }
   }
-  const all = withRows(state, forgotten);
-  if (all !== state) yield all;
-  for (const upTo of [...versions].toSorted((a, b) => a - b))
-    yield new Map([...all].map(([domain, rows]) => [domain, replay.bare(rows, upTo)]));
+  for (const held of choices([...forgotten.values()])) {
+    const all = withRows(state, new Set(held.flatMap((rows) => [...rows])));
+    if (all !== state) yield all;
+    for (const upTo of [...versions].toSorted((a, b) => a - b))
+      yield new Map([...all].map(([domain, rows]) => [domain, replay.bare(rows, upTo)]));
+  }
+}
+
+/** All of some things, and then any of them; none comes last. */
+function* choices<T>(things: readonly T[]): Generator<readonly T[]> {
+  for (let bits = 2 ** things.length - 1; bits >= 0; bits--)
+    yield things.filter((_, place) => (bits & (1 << place)) !== 0);
 }
 
 /** The records that a pending write may touch by name; an action names them in its arguments. */

@@ -159,3 +159,88 @@ describe("rule 12: what a device is told of what a restored server has lost", ()
     expect(texts(asks(restore(other)), "no-lost-write")).toContain(lost);
   });
 });
+
+describe("rule 12: what was refused before a backup was made", () => {
+  it("leaves an outbox of which there was another before what was applied after it", () => {
+    const tale = new Tale();
+    tale.start("d1").start("d2");
+    const task = (key: string): Op => ({ op: "create", domain: "task", key, set: { number: 7 } });
+    const [twin, vote] = [stampOf(1_900_100, 1), stampOf(1_900_101, 1)];
+    const theirs: Op[] = [
+      task("t1"),
+      { op: "create", domain: "note", key: "n1", set: { title: "T" } },
+      { op: "create", domain: "folder", key: "f1", set: { name: "F" } },
+    ];
+    const write = (index: number, place: number): Tale => {
+      const event = stampOf(1_900_000 + place, 2);
+      return tale.write("d2", event, [theirs[place] as Op]).commit(applied(index, event, "d2", place + 1));
+    };
+    write(1, 0);
+    write(2, 1);
+    tale.write("d1", twin, [task("t2")]);
+    tale.write("d1", vote, [{ op: "increment", domain: "note", key: "n1", by: { votes: 1 } }]);
+    tale.commit(rejected(twin, "d1", 1, "not_unique"), applied(3, vote, "d1", 2));
+    write(4, 2);
+    tale.add({ type: "ended", ...who("d1"), how: "closed" });
+    tale.add({ type: "storageFault", device: "d1", how: "older", lostEvents: [], lostItems: [] });
+    begin(tale, "restored", 4).start("d1", [twin, vote], 2);
+    const now = tale.stateAt(4);
+    const voted = { "note/n1": { title: "T", votes: 2 } };
+    const both = { ...voted, "task/t2": { number: 7 } };
+    tale.view("d1", now, "opened", both, 2).view("d1", now, "listener", voted, 2);
+    tale.view("d1", now, "listener", {}, 2);
+    expect(texts(tale, "rebase")).toBe("");
+    tale.view("d1", now, "listener", { "task/t2": { number: 7 } }, 2);
+    expect(texts(tale, "rebase")).toContain("d1.a#2 shows something else than index 4 of site");
+  });
+});
+
+describe("rule 7: what a server has forgotten of deletes", () => {
+  const make = (domain: string): Op => ({ op: "create", domain, key: "k", set: { name: "F" } });
+  const drop = (domain: string): Op => ({ op: "delete", domain, key: "k" });
+
+  /** A folder and a purse come and go, which the server forgets, and a note stays. */
+  function forgotten(): Tale {
+    const tale = new Tale();
+    tale.start("d1").start("d2");
+    const ops = [make("folder"), drop("folder"), make("purse"), drop("purse"), make("note")];
+    for (const [at, op] of ops.entries()) {
+      const event = stampOf(1_900_001 + at, 2);
+      tale.write("d2", event, [op]).commit(applied(at + 1, event, "d2", at + 1));
+    }
+    for (const domain of ["folder", "purse"]) tale.add({ type: "pruned", space, domain, upTo: 4 });
+    return tale;
+  }
+
+  it("a device has still, except of a domain that it has read anew", () => {
+    const [one, other] = [{ "folder/k": { name: "again" } }, { "purse/k": { name: "again" } }];
+    for (const shown of [{}, one, other, { ...one, ...other }]) {
+      const tale = forgotten();
+      for (const [at, domain] of ["folder", "purse"].entries())
+        tale.write("d1", stampOf(1_900_010 + at, 1), [
+          { op: "put", domain, key: "k", set: { name: "again" } },
+        ]);
+      tale.view("d1", tale.stateAt(5), "listener", shown);
+      expect(texts(tale, "rebase")).toBe("");
+      tale.view("d1", tale.stateAt(5), "listener", { ...shown, "purse/k": { name: "never" } });
+      expect(texts(tale, "rebase")).toContain("purse/k is");
+    }
+  });
+
+  it("is there again where a backup is older than that", () => {
+    const restored = (upTo: number): Tale => {
+      const tale = forgotten();
+      const start = { reason: "restored", forkedAt: 5, forgotten: { folder: upTo } };
+      tale.add({ type: "generation", space, generation: "g2", parent: generation, ...start });
+      const event = stampOf(1_900_020, 1);
+      return tale.write("d1", event, [make("folder")]).add({
+        type: "commit",
+        space,
+        generation: "g2",
+        decided: [applied(6, event, "d1", 1)],
+      });
+    };
+    expect(texts(restored(2), "convergence")).toBe("");
+    expect(texts(restored(0), "convergence")).toContain("where the model refuses it as deleted");
+  });
+});

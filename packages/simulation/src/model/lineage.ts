@@ -73,9 +73,15 @@ export class Branch {
     readonly since: number,
     /** When it began by the server's clock, where anybody has said. */
     readonly startedAt = Number.POSITIVE_INFINITY,
+    forgotten?: GenerationStarted["forgotten"],
   ) {
     this.head = from;
-    this.#states.set(from, parent && reason !== "wiped" ? parent.stateAt(from) : new Map());
+    this.#states.set(from, parent && reason !== "wiped" ? parent.#backedUp(from, forgotten) : new Map());
+  }
+
+  /** Whether it, or one that it comes from, began with a wipe. */
+  get isAfterWipe(): boolean {
+    return this.reason === "wiped" || (this.parent?.isAfterWipe ?? false);
   }
 
   /** The event at an index, in this branch or where it came from. */
@@ -105,6 +111,19 @@ export class Branch {
     const state = index < this.from ? this.#inherited?.stateAt(index) : this.#states.get(index);
     if (!state) throw new Error(`${this.space} has nothing at index ${index} of ${this.generation}.`);
     return state;
+  }
+
+  /** The state at an index in a backup, which has the tombstones that were forgotten only after it was made. */
+  #backedUp(index: number, upTo: GenerationStarted["forgotten"]): ModelState {
+    const state = this.stateAt(index);
+    if (!upTo) return state;
+    const kept = new Set<ModelRow>();
+    for (const [domain, keys] of this.#forgotten)
+      for (const key of keys.keys()) {
+        const row = this.forgottenAt(index, domain, key);
+        if (row && row.version > (upTo[domain] ?? 0)) kept.add(row);
+      }
+    return withRows(state, kept);
   }
 
   hasState(index: number): boolean {
@@ -149,9 +168,13 @@ export class Branch {
     this.#decisions.set(placed.decided.event, placed);
   }
 
-  /** What this history has decided of an event other than to apply it. */
+  /** What this history, or where it came from, has decided of an event other than to apply it. */
   decisionOn(event: Stamp): PlacedOtherwise | undefined {
-    return this.#decisions.get(event);
+    const own = this.#decisions.get(event);
+    if (own) return own;
+    const inherited = this.#inherited?.decisionOn(event);
+    // What was decided at the very index at which they part may have come after that.
+    return inherited && inherited.after < this.from ? inherited : undefined;
   }
 
   put(placed: Placed, state: ModelState): void {
@@ -235,7 +258,16 @@ export class Lineage {
     if (before) before.until = position;
     const from = parent ? entry.forkedAt : 0;
     siblings.push(
-      new Branch(entry.space, entry.generation, entry.reason, parent, from, position, entry.startedAt),
+      new Branch(
+        entry.space,
+        entry.generation,
+        entry.reason,
+        parent,
+        from,
+        position,
+        entry.startedAt,
+        entry.forgotten,
+      ),
     );
     this.branches.set(entry.space, siblings);
   }

@@ -81,7 +81,8 @@ function offered(before: ModelRow | undefined, op: OfferOp, facts: DomainFacts |
     if (field === "*" || facts?.counters?.includes(field) || facts?.sets?.includes(field)) continue;
     const stamp = op.stamps[field] ?? born;
     const standing = written[field] ?? born;
-    if (standing > stamp) superseded.push({ domain: op.domain, key: op.key, field, by: standing });
+    // Of a record that comes back whole nothing has lost, also where the restore's moment has put a field before its birth.
+    if (before && standing > stamp) superseded.push({ domain: op.domain, key: op.key, field, by: standing });
     if (standing >= stamp) continue;
     any = true;
     written[field] = stamp;

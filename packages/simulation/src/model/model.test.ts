@@ -68,6 +68,16 @@ describe("the model", () => {
           values: fc.record({ marks: fc.array(fc.constantFrom("x", "y", 1, true)) }),
         }),
         fc.record({ op: fc.constant("delete") }),
+        fc.record({ op: fc.constant("offer"), deletedAt: fc.nat(20) }),
+        fc.record({
+          op: fc.constant("offer"),
+          set: fc.record({ a: fc.nat(3), b: fc.nat(3), votes: fc.nat(3) }, { requiredKeys: [] }),
+          // A field may have come to lie before its record's birth: both count as the moment of the restore.
+          stamps: fc.record(
+            { "*": fc.constantFrom(at(4), at(9)), a: fc.nat(20).map(at), b: fc.nat(20).map(at) },
+            { requiredKeys: ["*"] },
+          ),
+        }),
       )
       .map((made) => ({ ...made, domain: "note", key: "n" }));
     fc.assert(
