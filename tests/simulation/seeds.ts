@@ -6,12 +6,10 @@ const perTest = 10;
 
 /** Seeds beyond those, with what trouble they have besides their own, in which something was found once. */
 export const foundOnce: readonly { readonly seed: number; readonly extra: readonly FaultKind[] }[] = [
-  ...[609, 791, 896, 897, 932, 946, 1_076, 1_259, 1_472, 1_752, 1_972, 2_013, 2_110, 2_151, 2_307].map(
-    (seed) => ({
-      seed,
-      extra: [],
-    }),
-  ),
+  ...[
+    609, 791, 896, 897, 932, 946, 1_076, 1_259, 1_472, 1_752, 1_972, 2_013, 2_110, 2_151, 2_307, 2_805, 3_004,
+    3_097, 3_262, 3_305,
+  ].map((seed) => ({ seed, extra: [] })),
   ...[78, 138].map((seed) => ({ seed, extra: ["restore" as const] })),
   ...[84, 155].map((seed) => ({ seed, extra: ["wipe", "restore", "forget"] as const })),
   { seed: 117, extra: ["wipe"] },

@@ -85,9 +85,14 @@ export class Device {
     this.disk.isTorn = true;
   }
 
-  /** The disk can be opened again; whoever goes on without it ends, so that it is. */
+  /** The disk can be opened again, or has room; whoever goes on without it ends, so that it is. */
   mendDisk(): void {
-    if (!this.disk.isTorn) return;
+    if (!this.disk.isTorn) {
+      const standIns = this.tabs.filter(({ program, standsIn }) => program.alive && standsIn);
+      for (const tab of standIns) tab.kill("closed");
+      for (const tab of standIns) this.startTab(this.tabs.indexOf(tab));
+      return;
+    }
     this.#end(
       this.tabs.flatMap((tab) =>
         [...tab.spaces.values()].flatMap(({ inbox }) => inbox.current.map(({ id }) => id)),

@@ -114,6 +114,8 @@ export interface Started extends At, Who {
   readonly type: "started";
   /** The ids of the events of each space that lay in the outbox on the disk at that moment, in their order there. */
   readonly outbox: Readonly<Record<string, readonly Stamp[]>>;
+  /** Memory stands in for the disk: what lies there the process knows nothing of. */
+  readonly standsIn?: true;
 }
 
 /** A tab or process is gone: closed by itself, or crashed with whatever was not on the disk. */

@@ -131,7 +131,12 @@ export class Tab {
     }
     if (!this.program.alive) return;
     this.spaces.set(name, space);
-    if (this.spaces.size === 1) recorder.add({ type: "started", ...this.who, outbox: this.device.outbox() });
+    if (this.spaces.size === 1)
+      recorder.add({
+        type: "started",
+        ...this.who,
+        ...(this.standsIn ? { outbox: {}, standsIn: true } : { outbox: this.device.outbox() }),
+      });
     this.#view(name, "opened");
     this.#inbox(name);
     space.inbox.subscribe(() => this.#inbox(name));
@@ -209,6 +214,12 @@ export class Tab {
     return space === undefined
       ? "not open"
       : domainNames.map((domain: DomainName) => textOf(space[domain].all())).join("\n");
+  }
+
+  /** Whether it goes on in memory, since its disk could not be opened, or had no room to be made whole. */
+  get standsIn(): boolean {
+    const { kind, problem } = this.client.status.storage;
+    return kind === "memory" && problem !== null;
   }
 
   /** Whether it has nothing to send and knows of nothing to fetch. */

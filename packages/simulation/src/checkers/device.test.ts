@@ -281,6 +281,12 @@ describe("rule 9: outcomes", () => {
     dealt.add({ type: "choice", ...who("d1", 2), space, item: e.twin, choice: "dismiss" });
     dealt.inbox("d1", [], 2);
     expect(texts(dealt.history(), "outcomes")).toBe("");
+    // Who goes on in memory knows nothing of the disk, which still has it for the next one.
+    const beside = goodTale();
+    beside.add({ type: "started", ...who("d1", 3), outbox: {}, standsIn: true }).inbox("d1", [], 3);
+    expect(texts(beside.history(), "outcomes")).toBe("");
+    beside.start("d1", [], 4).inbox("d1", [], 4);
+    expect(texts(beside.history(), "outcomes")).toContain(`d1.a#4 has forgotten the inbox item ${e.twin}`);
   });
 });
 

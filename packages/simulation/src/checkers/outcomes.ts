@@ -175,14 +175,19 @@ function inboxForgets({ entries }: Run): Finding[] {
   const findings: Finding[] = [];
   const held = new Map<string, Map<string, Inbox>>();
   const dealtWith = new Set<string>();
-  for (const [, entry] of entries.of("choice", "issue", "storageFault", "inbox")) {
-    if (entry.type === "choice") dealtWith.add(`${entry.device} ${entry.item}`);
+  const standIns = new Set<string>();
+  for (const [, entry] of entries.of("choice", "issue", "storageFault", "started", "inbox")) {
+    if (entry.type === "started") {
+      if (entry.standsIn) standIns.add(tabOf(entry));
+    } else if (entry.type === "choice") dealtWith.add(`${entry.device} ${entry.item}`);
     else if (entry.type === "issue") {
       if (entry.fromItem !== undefined) dealtWith.add(`${entry.device} ${entry.fromItem}`);
     } else if (entry.type === "storageFault") {
       for (const item of entry.lostItems) dealtWith.add(`${entry.device} ${item}`);
     } else {
-      const place = `${entry.device} ${entry.space}`;
+      // Who goes on without the disk knows nothing of what lies there.
+      const of = standIns.has(tabOf(entry)) ? tabOf(entry) : entry.device;
+      const place = `${of} ${entry.space}`;
       const items = held.get(place) ?? new Map<string, Inbox>();
       const now = new Set(entry.items.map(({ id }) => id));
       for (const [id, since] of items) {

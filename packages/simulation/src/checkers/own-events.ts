@@ -81,7 +81,17 @@ export class OwnEvents {
       const certain = this.#isKnown(line, open, view, position);
       if (certain === undefined) continue;
       const standing = standingOf(line, open, position, index);
-      if (standing === "pending" && certain && this.#stories.passesForKnown(story, view.device, position))
+      if (
+        standing === "pending" &&
+        branch.reason === "restored" &&
+        this.#stories.passesForRestored(story, branch, position)
+      )
+        candidates.push({ story, sure: false });
+      else if (
+        standing === "pending" &&
+        certain &&
+        this.#stories.passesForKnown(story, view.device, position)
+      )
         candidates.push({ story, sure: true, inTurn: true });
       else if (standing === "pending" && !certain && story.isOffer)
         candidates.push({ story, sure: false, madeIn: `${story.writer} ${story.issue.at}` });

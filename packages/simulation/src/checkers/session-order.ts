@@ -147,7 +147,7 @@ function versionsFallBack(run: Run): Finding[] {
 interface Order {
   readonly written: ReadonlyMap<Stamp, number>;
   readonly torn: ReadonlySet<string>;
-  /** What a device was told to forget, and another that is a copy of it has. */
+  /** What a device has lost or was told to forget, and another that is a copy of it has, or an older copy of its disk. */
   readonly left: ReadonlySet<Stamp>;
 }
 
@@ -158,8 +158,7 @@ function appliedOutOfOrder({ lineage, entries, stories }: Run): Finding[] {
   for (const [position, { event }] of entries.of("issue")) written.set(event, position);
   for (const [, { how, device, lostEvents }] of entries.of("storageFault")) {
     if (how === "torn") torn.add(device);
-    if (how === "signedOut")
-      for (const event of lostEvents) if (stories.shared.has(device, event)) left.add(event);
+    for (const event of lostEvents) if (stories.shared.has(device, event)) left.add(event);
   }
   const findings: Finding[] = [];
   for (const branches of lineage.branches.values())

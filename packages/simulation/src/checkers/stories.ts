@@ -93,9 +93,25 @@ export class Stories {
    */
   passesForKnown({ issue, sends }: EventStory, device: string, position: number): boolean {
     const last = sends.findLast((send) => send.device === device && send.position < position);
-    if (!last) return false;
-    for (const [event, at] of this.#sentAs.get(last.as) ?? [])
-      if (event !== issue.event && at < position) return true;
+    return last !== undefined && this.#isOfAnother(last.as, issue, position);
+  }
+
+  /**
+   * Whether an event was sent, to the history before a restored one, under a seq that had been used for another: what the
+   * server says that the restored history has of those seqs counts for it too, until they are told apart.
+   */
+  passesForRestored({ issue, sends }: EventStory, { generation }: Branch, position: number): boolean {
+    return sends.some(
+      (send) =>
+        send.position < position &&
+        send.generation !== generation &&
+        this.#isOfAnother(send.as, issue, position),
+    );
+  }
+
+  /** Whether a seq had been used for another event. */
+  #isOfAnother(as: string, { event }: Issue, position: number): boolean {
+    for (const [other, at] of this.#sentAs.get(as) ?? []) if (other !== event && at < position) return true;
     return false;
   }
 
