@@ -227,6 +227,18 @@ describe("rule 7: what a server has forgotten of deletes", () => {
     }
   });
 
+  it("is a delete still to who restores the record, whatever version of before then that expects", () => {
+    const restores = (expected: number): Tale => {
+      const tale = forgotten();
+      const event = stampOf(1_900_020, 1);
+      const ops: Op[] = [{ op: "restore", domain: "folder", key: "k", set: { name: "F" } }];
+      tale.add({ type: "issue", ...who("d1"), space, event, ops, expect: [["folder", "k", expected]] });
+      return tale.commit(applied(6, event, "d1", 1));
+    };
+    for (const expected of [2, 4]) expect(texts(restores(expected), "convergence")).toBe("");
+    expect(texts(restores(5), "convergence")).toContain("where the model refuses it as expectation_failed");
+  });
+
   it("is there again where a backup is older than that", () => {
     const restored = (upTo: number): Tale => {
       const tale = forgotten();

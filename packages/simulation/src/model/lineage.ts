@@ -12,6 +12,7 @@ import { type Asked, applyAsServer } from "./apply-event.js";
 import { expectationsHold, revived } from "./expectations.js";
 import { RefusedError } from "./merge.js";
 import {
+  type DomainState,
   type ModelRow,
   type ModelState,
   fromWire,
@@ -62,6 +63,8 @@ export class Branch {
   readonly #decisions = new Map<Stamp, PlacedOtherwise>();
   /** Tombstones of each record, by domain and key, in the order in which they were made. */
   readonly #forgotten = new Map<string, Map<string, ModelRow[]>>();
+  readonly #horizons: Map<string, number>;
+  readonly #wipedAt: number;
 
   constructor(
     readonly space: string,
@@ -77,6 +80,9 @@ export class Branch {
   ) {
     this.head = from;
     this.#states.set(from, parent && reason !== "wiped" ? parent.#backedUp(from, forgotten) : new Map());
+    // A wipe leaves no tombstones of anything.
+    this.#wipedAt = reason === "wiped" ? from : parent ? parent.#wipedAt : 0;
+    this.#horizons = new Map(forgotten ? Object.entries(forgotten) : parent ? parent.#horizons : []);
   }
 
   /** Whether it, or one that it comes from, began with a wipe. */
@@ -131,13 +137,19 @@ export class Branch {
   }
 
   /** The state at the head from here on: tombstones of it were forgotten on purpose. */
-  forget(state: ModelState, tombstones: readonly ModelRow[]): void {
+  forget(domain: string, upTo: number, state: ModelState, tombstones: readonly ModelRow[]): void {
+    this.#horizons.set(domain, Math.max(upTo, this.horizonOf(domain)));
     this.#states.set(this.head, state);
     for (const row of tombstones) {
-      let domain = this.#forgotten.get(row.domain);
-      if (!domain) this.#forgotten.set(row.domain, (domain = new Map()));
-      domain.set(row.key, [...(domain.get(row.key) ?? []), row]);
+      let keys = this.#forgotten.get(domain);
+      if (!keys) this.#forgotten.set(domain, (keys = new Map()));
+      keys.set(row.key, [...(keys.get(row.key) ?? []), row]);
     }
+  }
+
+  /** Up to which version the server has forgotten the tombstones of a domain, as of the head. */
+  horizonOf(domain: string): number {
+    return Math.max(this.#wipedAt, this.#horizons.get(domain) ?? 0);
   }
 
   /** Whether the server has forgotten any tombstone of a domain. */
@@ -276,11 +288,11 @@ export class Lineage {
     const branch = this.standing(entry.space, position);
     if (!branch) return;
     const state = branch.stateAt(branch.head);
-    const rows = state.get(entry.domain);
-    if (!rows) return;
-    const left = withoutTombstones(rows, entry.upTo);
+    const { domain, upTo } = entry;
+    const rows: DomainState = state.get(domain) ?? new Map();
+    const left = withoutTombstones(rows, upTo);
     const gone = [...rows.values()].filter(({ key }) => !left.has(key));
-    branch.forget(new Map(state).set(entry.domain, left), gone);
+    branch.forget(domain, upTo, rows === left ? state : new Map(state).set(domain, left), gone);
   }
 
   #apply(branch: Branch, placed: Placed): void {
