@@ -12,13 +12,13 @@ import type { Keys } from "./replica.js";
 const quietMs = 200;
 /** Rows hashed in one go; about 4 ms of a slow phone's time. */
 const rowsPerSlice = 250;
+/** So many changes are kept as they came; deltas may come for long before anything is compared. */
+const maxNoted = 64;
 
 interface DomainDigest {
   sum: DigestSum;
   /** Rows that changed since they were last counted in, with what was counted in for each. */
   dirty: Map<string, Row | undefined>;
-  /** Rows that nothing was counted in for, before they are listed among the others: a first sync. */
-  fresh?: Keys | undefined;
 }
 
 /**
@@ -27,6 +27,8 @@ interface DomainDigest {
  */
 export class DigestKeeper {
   readonly #domains = new Map<string, DomainDigest>();
+  /** Changes of domains that are not listed as dirty yet, in order: their rows, and what stood in their places. */
+  readonly #noted: (readonly [domain: string, rows: Keys, before: ReadonlyMap<string, Row>])[] = [];
   readonly #hash: Sha256;
   readonly #timers: TimerPort;
   readonly #current: (domain: string, key: string) => Row | undefined;
@@ -44,16 +46,25 @@ export class DigestKeeper {
 
   /** Notes that rows of a domain's base will be replaced. */
   note(domain: string, rows: Keys, base: ReadonlyMap<string, Row>): void {
-    const digest = this.#domain(domain);
-    if (base.size === 0 && digest.dirty.size === 0) {
-      digest.fresh = rows;
-      return;
+    const before = new Map<string, Row>();
+    for (const key of rows.keys()) {
+      const row = base.get(key);
+      if (row) before.set(key, row);
     }
-    for (const key of rows.keys()) if (!digest.dirty.has(key)) digest.dirty.set(key, base.get(key));
+    // Listed when they are counted: while much lands, that would be in the way.
+    if (this.#noted.push([domain, rows, before]) > maxNoted) this.#list();
+  }
+
+  #list(): void {
+    for (const [domain, rows, before] of this.#noted.splice(0)) {
+      const { dirty } = this.#domain(domain);
+      for (const key of rows.keys()) if (!dirty.has(key)) dirty.set(key, before.get(key));
+    }
   }
 
   /** Counts a domain anew, from the rows that there are. */
   recount(domain: string, keys: Iterable<string>): void {
+    this.#list();
     const dirty = new Map<string, Row | undefined>();
     for (const key of keys) dirty.set(key, undefined);
     this.#domains.set(domain, { sum: new DigestSum(), dirty });
@@ -62,8 +73,6 @@ export class DigestKeeper {
   #domain(name: string): DomainDigest {
     let digest = this.#domains.get(name);
     if (!digest) this.#domains.set(name, (digest = { sum: new DigestSum(), dirty: new Map() }));
-    for (const key of digest.fresh?.keys() ?? []) digest.dirty.set(key, undefined);
-    digest.fresh = undefined;
     return digest;
   }
 
@@ -97,8 +106,8 @@ export class DigestKeeper {
   /** Hashes some rows; true when some are left. */
   #hashSlice(): boolean {
     let left = rowsPerSlice;
-    for (const domain of this.#domains.keys()) {
-      const digest = this.#domain(domain);
+    this.#list();
+    for (const [domain, digest] of this.#domains) {
       for (const [key, before] of digest.dirty) {
         if (left-- === 0) return true;
         digest.dirty.delete(key);

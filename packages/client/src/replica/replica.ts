@@ -8,7 +8,7 @@ import {
   runOps,
   splitRowId,
 } from "./effects.js";
-import { EventList, type PendingEntry } from "./event-list.js";
+import { EventList, type PendingEntry, position } from "./event-list.js";
 import { type PendingEvent, comesBefore } from "./pending-event.js";
 import { Rebase } from "./rebase.js";
 import type { ReplicaRules } from "./rules.js";
@@ -135,7 +135,8 @@ export class Replica {
     const { entries } = this.#events;
     const moved = events.filter((event) => {
       // What is not pending has no place, and nothing before it.
-      const previous = entries[entries.indexOf(this.#events.byId(event.id) as PendingEntry) - 1];
+      const entry = this.#events.byId(event.id);
+      const previous = entry && entries[position(entries, entry.event) - 1];
       if (previous && !comesBefore(previous.event, event)) return true;
       this.update(event);
       return false;

@@ -63,13 +63,6 @@ export class Staging {
     return this.#generation === undefined && this.#reset.size === 0;
   }
 
-  /** Rows staged so far. */
-  get size(): number {
-    let size = 0;
-    for (const rows of this.#rows.values()) size += rows.size;
-    return size;
-  }
-
   get outcomeCount(): number {
     return this.#outcomes.size;
   }

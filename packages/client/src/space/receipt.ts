@@ -24,22 +24,16 @@ export interface Receipt {
 /** What receipts of built-in ops say of the view. */
 export const shownAtOnce: Promise<void> = Promise.resolve();
 
-/** Promises of outcomes, by event id. They live as long as the page; the inbox keeps what must outlive it. */
+/** What settles the promises of outcomes, by event id. They live as long as the page; the inbox keeps what must outlive it. */
 export class Receipts {
-  readonly #waiting = new Map<
-    string,
-    { promise: Promise<SettledOutcome>; resolve: (outcome: SettledOutcome) => void }
-  >();
+  readonly #waiting = new Map<string, (outcome: SettledOutcome) => void>();
 
   expect(id: string): Promise<SettledOutcome> {
-    let resolve!: (outcome: SettledOutcome) => void;
-    const promise = new Promise<SettledOutcome>((done) => (resolve = done));
-    this.#waiting.set(id, { promise, resolve });
-    return promise;
+    return new Promise((resolve) => this.#waiting.set(id, resolve));
   }
 
   settle(id: string, outcome: SettledOutcome): void {
-    this.#waiting.get(id)?.resolve(outcome);
+    this.#waiting.get(id)?.(outcome);
     this.#waiting.delete(id);
   }
 

@@ -48,7 +48,7 @@ export class Requests {
     this.#ahead = undefined;
     const { chosen, bytes } = await this.#choose(budget, hasOutcome);
     this.sent = new Map(chosen.map((event) => [event.id, event]));
-    return { request: this.#toRequest(chosen, generation, cursors, scan), bytes };
+    return { request: this.#toRequest(chosen, generation, (domain) => cursors[domain] ?? 0, scan), bytes };
   }
 
   /**
@@ -68,8 +68,7 @@ export class Requests {
     if (chosen.length === 0) return undefined;
     const reached = cursor + sent.size;
     this.#ahead = { sent: new Map(chosen.map((event) => [event.id, event])), cursor: reached, generation };
-    const cursors = Object.fromEntries(this.#session.domains.map((domain) => [domain, reached]));
-    return { request: this.#toRequest([last, ...chosen], generation, cursors, {}), bytes };
+    return { request: this.#toRequest([last, ...chosen], generation, () => reached, {}), bytes };
   }
 
   /**
@@ -119,7 +118,7 @@ export class Requests {
   #toRequest(
     chosen: readonly PendingEvent[],
     generation: string | undefined,
-    cursors: Cursors,
+    cursorOf: (domain: string) => number,
     scan: Cursors,
   ): SpaceRequest {
     const { space, outbox, domains } = this.#session;
@@ -127,7 +126,7 @@ export class Requests {
       space,
       ...(generation === undefined ? {} : { generation }),
       acked: outbox.acked,
-      cursors: Object.fromEntries(domains.map((domain) => [domain, cursors[domain] ?? 0])),
+      cursors: Object.fromEntries(domains.map((domain) => [domain, cursorOf(domain)])),
       ...(Object.keys(scan).length > 0 ? { scan } : {}),
       ...(chosen.length > 0 ? { events: outbox.toWire(chosen) } : {}),
     };

@@ -104,11 +104,9 @@ export function rejectedItems(
 
 function supersededItems(
   event: PendingEvent,
-  outcome: FinalOutcome,
+  superseded: NonNullable<AppliedOutcome["superseded"]>,
   rowOf: (domain: string, key: string) => Row | undefined,
 ): InboxItem[] {
-  const { superseded } = outcome as AppliedOutcome;
-  if (endOf(outcome) !== "applied" || !superseded) return [];
   return superseded.map(({ domain, key, field, by }) => {
     const op = event.ops?.find(
       (candidate) => candidate.domain === domain && candidate.op !== "deleteMany" && candidate.key === key,
@@ -197,7 +195,9 @@ export function settle(
         // Others may stand on what it was to create.
         for (const op of event.ops ?? []) if (op.op === "create") refusedKeys.add(`${op.domain}/${op.key}`);
       }
-      items.push(...supersededItems(event, outcome, rowOf));
+      const { superseded } = outcome as AppliedOutcome;
+      if (superseded && endOf(outcome) === "applied")
+        items.push(...supersededItems(event, superseded, rowOf));
       return;
     }
     const isHandled = event.seq !== undefined && event.seq <= cut.lastSeq;
@@ -221,13 +221,10 @@ export function settle(
     }
   };
   for (const event of outbox.sent) look(event);
-  /** Of what went ahead, the first outcome is one that was settled before. */
-  const settlesMore = (): boolean =>
-    cut.outcomes.size > settled.size &&
-    [...cut.outcomes.keys()].some((id) => !settled.has(id) && outbox.get(id));
   if (
-    // An installation that found itself copied while the answer came has taken the seqs back of what that settles.
-    settlesMore() ||
+    // An installation that found itself copied while the answer came has taken the seqs back of what that settles; of
+    // what went ahead, the first was settled before.
+    [...cut.outcomes.keys()].some((id) => !settled.has(id) && outbox.get(id)) ||
     refusedKeys.size > 0 ||
     cut.reset.length > 0 ||
     outbox.hasOpenExpectations

@@ -15,8 +15,11 @@ import {
 } from "./port.js";
 import { submap } from "../submap.js";
 
-/** Space → a → b → value. Empty inner maps are removed, so that a key of the outer map is a space in use. */
-type Space = Map<string, Map<string, StorageValue>>;
+/**
+ * Space → a → b → value; what has the empty `b` lies under `null` → a, since a map for each of many such entries
+ * would take more than they do. Empty inner maps are removed, so that a key of the outer map is a space in use.
+ */
+type Space = Map<string | null, Map<string, StorageValue>>;
 type Table = Map<string, Space>;
 
 /** The data of one account, shared by all handles on it. */
@@ -65,7 +68,8 @@ function handleOn(account: Account, forget: () => void): ClientStorage {
       return sortedEntries(space, tables()[table].get(space));
     },
     async get(table, space, a, b = "") {
-      return tables()[table].get(space)?.get(a)?.get(b);
+      const domains = tables()[table].get(space);
+      return domains?.get(b ? a : null)?.get(b || a);
     },
     async commit(changes, fence) {
       commit(tables(), changes, fence);
@@ -89,12 +93,11 @@ function handleOn(account: Account, forget: () => void): ClientStorage {
 
 function sortedEntries(space: string, domains: Space = new Map()): StorageEntry[] {
   const entries: StorageEntry[] = [];
-  // The default order of strings is that of UTF-16 code units, as the port asks.
-  for (const a of [...domains.keys()].sort()) {
-    const keys = domains.get(a)!;
-    for (const b of [...keys.keys()].sort()) entries.push({ space, a, b, value: keys.get(b) });
-  }
-  return entries;
+  for (const [domain, keys] of domains)
+    for (const [key, value] of keys)
+      entries.push({ space, a: domain ?? key, b: domain === null ? "" : key, value });
+  // Strings compare by UTF-16 code units, as the port asks.
+  return entries.sort((x, y) => (x.a < y.a || (x.a === y.a && x.b < y.b) ? -1 : 1));
 }
 
 function commit(
@@ -102,35 +105,40 @@ function commit(
   changes: readonly StorageChange[],
   fence: Fence | undefined,
 ): void {
-  let read: StorageChange[];
   try {
-    if (fence) checkFence(fence, tables.meta.get(fence.space)?.get(termName)?.get(""));
+    if (fence) checkFence(fence, tables.meta.get(fence.space)?.get(null)?.get(termName));
     // Everything that can throw happens while the changes are read; making them cannot.
-    read = changes.map((change) => ({ ...change }));
+    for (const change of changes) if (change.type === "put") void change.value;
   } catch (error) {
     if (error instanceof FencedError) throw error;
     throw new StorageError("failed", "Nothing was written: the changes could not be read.", { cause: error });
   }
-  for (const change of read) make(tables[change.table], change);
+  for (const change of changes) make(tables[change.table], change);
 }
 
 function make(table: Table, change: StorageChange): void {
   const { space, a } = change;
-  if (change.type === "put") submap(submap(table, space), change.a).set(change.b, change.value);
+  const domains = submap(table, space);
+  if (change.type === "put") put(domains, change.a, change.b, change.value);
   else if (change.type === "putAll") {
-    if (change.values.size === 0) return;
-    const keys = submap(submap(table, space), change.a);
-    for (const [b, value] of change.values) keys.set(b, value);
-  } else if (a === undefined) table.delete(space);
-  else remove(table, space, a, change.type === "delete" ? change.b : undefined);
+    for (const [b, value] of change.values) put(domains, change.a, b, value);
+  } else if (a === undefined) domains.clear();
+  else if (change.type === "delete") remove(domains, a, change.b);
+  else {
+    domains.delete(a);
+    remove(domains, a, "");
+  }
+  if (domains.size === 0) table.delete(space);
 }
 
-/** Removes one entry, or all under `a`, and the maps that this leaves empty. */
-function remove(table: Table, space: string, a: string, b?: string): void {
-  const domains = table.get(space);
-  const keys = domains?.get(a);
-  if (domains === undefined || keys === undefined) return;
-  if (b !== undefined) keys.delete(b);
-  if (b === undefined || keys.size === 0) domains.delete(a);
-  if (domains.size === 0) table.delete(space);
+function put(domains: Space, a: string, b: string, value: StorageValue): void {
+  submap(domains, b ? a : null).set(b || a, value);
+}
+
+/** Removes one entry, and the map that this leaves empty. */
+function remove(domains: Space, a: string, b: string): void {
+  const domain = b ? a : null;
+  const keys = domains.get(domain);
+  keys?.delete(b || a);
+  if (keys?.size === 0) domains.delete(domain);
 }
