@@ -112,6 +112,28 @@ describe("rule 5: what the server refuses", () => {
   });
 });
 
+describe("rule 7: what stands on a refused create", () => {
+  it("is given up by the device that is told, though a copy of it has it refused later", () => {
+    const { tale } = twoTabs();
+    const rename: Op = { op: "update", domain: "folder", key: "f1", set: { name: "G" } };
+    tale.write("d1", second, [create("f1")]).write("d1", third, [rename]);
+    tale.add({ type: "cloned", device: "d3", from: "d1" }).start("d3", [second, third]);
+    tale.write("d2", first, [create("f1")]).commit(applied(1, first, "d2", 1));
+    const now = tale.stateAt(1);
+    tale.commit(rejected(second, "d1", 1, "exists")).view("d1", now);
+    tale.settled("d1", second, { status: "rejected", code: "exists" });
+    tale.settled("d1", third, { status: "rejected", code: "depends_on" });
+    tale.view("d1", now);
+    const last = stampOf(1_900_004, 2);
+    tale.write("d2", last, [create("f2")]).commit(applied(2, last, "d2", 2));
+    tale.commit(rejected(third, "d3", 2, "missing"));
+    expect(texts(tale)).toBe("");
+    tale.entries.splice(-3);
+    tale.view("d1", now, "listener", { "folder/f1": { name: "G" } });
+    expect(texts(tale)).toContain('folder/f1 is {"name":"G"}, and should be {"name":"F"}');
+  });
+});
+
 describe("rule 12: what was over before a wipe", () => {
   it.each([0, 1])("is not shown again after it, nor after %i restores of what came then", (restores) => {
     const { tale, writes } = twoTabs();

@@ -238,18 +238,20 @@ function standingOf(
 ): "pending" | "perhaps" | "elsewhere" | "gone" {
   if (applied !== undefined) return applied <= index ? "gone" : "pending";
   if (boxedAt < position) return "gone";
-  if (decision?.decided.status === "rejected" && decision.decided.code !== "depends_on") {
+  const isRefused = decision?.decided.status === "rejected" && decision.decided.code !== "depends_on";
+  if (isRefused) {
     if (decision.after < index) return "gone";
-    // Of what is refused later than this was seen nobody has heard.
-    return decision.after === index && decision.position < position ? "perhaps" : "pending";
+    if (decision.after === index && decision.position < position) return "perhaps";
+    // Of what is refused later than this was seen nobody has heard, but it may have been given up before.
   }
-  if (!decision && settledAt < position) return "gone";
+  if ((!decision || isRefused) && settledAt < position) return "gone";
   const { givenUpAt, position: issuedAt } = story;
   // A device that hears of a wipe parks what it has pending in the inbox (rule 12), in the step that empties the view.
   const wipedAt = wipes.findLast((at) => issuedAt < at && at < position);
   if (wipedAt !== undefined)
     return branch.isAfterWipe && !isShared && story.toldAt < wipedAt ? "gone" : "perhaps";
   if (givenUpAt < never) return givenUpAt > position ? "pending" : "perhaps";
+  if (isRefused) return "pending";
   if (decision) return "perhaps";
   if (story.isOffer) return branch === story.writtenTo ? "pending" : "perhaps";
   // Decided in a history that is cut off, or given up by the device.
