@@ -87,6 +87,16 @@ describe("rule 5: what another tab has written", () => {
     expect(texts(tale)).toContain('folder/f1 is {"name":"G"}, and should be {"name":"F"}');
   });
 
+  it("is over for a process that has shown it as confirmed, also where a restored server has lost it", () => {
+    const { tale, writes } = twoTabs();
+    writes(first, [create("f1")]);
+    tale.commit(applied(1, first, "d1", 1)).view("d1", tale.stateAt(1));
+    begin(tale, "restored", 0).view("d1", tale.stateAt(0));
+    expect(texts(tale)).toBe("");
+    tale.view("d1", tale.stateAt(0), "listener", { "folder/f1": { name: "F" } });
+    expect(texts(tale)).toContain("folder/f1 is shown, and should not be there");
+  });
+
   it("is not there for a process that began when it was over", () => {
     const { tale, writes } = twoTabs();
     writes(first, [create("f1")]);

@@ -62,6 +62,8 @@ export class OwnEvents {
   readonly #heard = new Map<string, Set<Stamp>>();
   /** By tab, run and space, and by the history that its views stand in. */
   readonly #lines = new Map<string, Map<Branch, Line>>();
+  /** What is over for a process, by tab, run and space: it stays so in whatever history comes. */
+  readonly #over = new Map<string, Set<EventStory>>();
 
   constructor(readonly run: Run) {
     this.#stories = run.stories;
@@ -75,9 +77,11 @@ export class OwnEvents {
   pendingAt(shown: ShownView, position: number, branch: Branch, index: number): Candidate[] {
     const line = this.#lineOf(shown, position, branch);
     const { view } = shown;
+    const over = this.#over.get(shown.line);
     const candidates: Candidate[] = [];
     for (const open of line.open) {
       const { story } = open;
+      if (over?.has(story)) continue;
       const certain = this.#isKnown(line, open, view, position);
       if (certain === undefined) continue;
       const standing = standingOf(line, open, position, index);
@@ -140,9 +144,12 @@ export class OwnEvents {
   ): void {
     const line = this.#lineOf(shown, position, branch);
     if (line.open.length === 0) return;
-    line.open = line.open.filter(
-      (open) => standingOf(line, open, position, index) !== "gone" || mayReturn(open, position),
-    );
+    let over = this.#over.get(shown.line);
+    if (!over) this.#over.set(shown.line, (over = new Set()));
+    for (const open of line.open)
+      if (standingOf(line, open, position, index) === "gone" && !mayReturn(open, position))
+        over.add(open.story);
+    line.open = line.open.filter(({ story }) => !over.has(story));
   }
 
   /** What the views of a process may be made of in a history, as far as it was written by now and is not over. */
