@@ -86,13 +86,16 @@ function hadForgotten(
 ): boolean {
   const left = new Map<number, number>();
   let isForgotten = false;
-  for (const [position, entry] of entries.of("answerLeft", "answerArrived", "storageFault")) {
+  /** Whether what still comes goes to who is about to end. */
+  let isOver = false;
+  for (const [position, entry] of entries.of("answerLeft", "answerArrived", "storageFault", "started")) {
     if (entry.type === "answerLeft" && entry.spaces.some((part) => part.space === space))
       left.set(entry.exchange, position);
     if (position <= acknowledgedAt) continue;
     if (entry.type === "storageFault" && entry.device === device && entry.forgets?.includes(space))
-      isForgotten = true;
-    if (entry.type !== "answerArrived" || entry.device !== device) continue;
+      isForgotten = isOver = true;
+    if (entry.type === "started" && entry.device === device) isOver = false;
+    if (entry.type !== "answerArrived" || entry.device !== device || isOver) continue;
     const leftAt = left.get(entry.exchange);
     if (leftAt === undefined) continue;
     if (leftAt > since) return isForgotten;

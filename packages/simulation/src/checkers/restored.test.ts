@@ -148,12 +148,18 @@ describe("rule 12: what a device is told of what a restored server has lost", ()
     expect(texts(asks(restore(before)), "no-lost-write")).toBe("");
     const after = fault(restore(goodTale()), { forgets: [space] });
     expect(texts(asks(after), "no-lost-write")).toBe("");
+    // What still comes for who signs out comes too late.
+    const late = goodTale();
+    const exchange = late.send("d2", []);
+    const left = fault(late, { forgets: [space] }).answer("d2", exchange, {});
+    left.add({ type: "ended", ...who("d2"), how: "closed" }).start("d2", [], 2);
+    expect(texts(asks(restore(left)), "no-lost-write")).toBe("");
   });
 
   it("is asked for where it still knew the space, had heard before it forgot it, or had met it again", () => {
     expect(texts(asks(restore(fault(goodTale(), { forgets: [] }))), "no-lost-write")).toContain(lost);
     expect(texts(fault(asks(restore(goodTale())), { forgets: [space] }), "no-lost-write")).toContain(lost);
-    const again = asks(fault(goodTale(), { forgets: [space] }));
+    const again = asks(fault(goodTale(), { forgets: [space] }).start("d2", [], 2));
     expect(texts(asks(restore(again)), "no-lost-write")).toContain(lost);
     const other = fault(goodTale(), { device: "d1", forgets: [space] });
     expect(texts(asks(restore(other)), "no-lost-write")).toContain(lost);
