@@ -199,6 +199,21 @@ describe("rule 3: an outbox of which there was another", () => {
     expect(texts(tale)).toContain("d1.a#2 shows something else than index 0 of site");
   });
 
+  it("is that of a disk which has lost what says that its writes were sent, and of no other", () => {
+    const taleOf = (forgets: readonly string[]): string => {
+      const tale = new Tale();
+      tale.start("d1").write("d1", first, [{ op: "create", domain: "note", key: "n1", set: { title: "T" } }]);
+      tale.write("d1", second, [{ op: "increment", domain: "note", key: "n1", by: { votes: 1 } }]);
+      tale.commit(applied(1, first, "d1", 1), applied(2, second, "d1", 2));
+      tale.add({ type: "ended", ...who("d1"), how: "closed" });
+      tale.add({ type: "storageFault", device: "d1", how: "partly", lostEvents: [], lostItems: [], forgets });
+      tale.start("d1", [second], 2);
+      return texts(tale.view("d1", tale.stateAt(2), "listener", { "note/n1": { title: "T", votes: 2 } }, 2));
+    };
+    expect(taleOf([space])).toBe("");
+    expect(taleOf([])).toContain('note/n1 is {"marks":[],"title":"T","votes":2}, and should be');
+  });
+
   it("leaves before what was written since and passes for known, under a seq that was used before", () => {
     const taleOf = (isClashing: boolean): Tale => {
       const tale = new Tale();
@@ -212,7 +227,9 @@ describe("rule 3: an outbox of which there was another", () => {
       request(tale, who("d1", 2), "d1", second, 2);
       const pending = { "folder/f2": { name: "F" } };
       tale.view("d1", tale.stateAt(1), "opened", pending, 2).view("d1", tale.stateAt(1), "listener", {}, 2);
-      return tale;
+      // Told that it is a copy, it sends anew under another id, and has no answer yet.
+      request(tale, who("d1", 2), "d9", second, 1);
+      return tale.view("d1", tale.stateAt(1), "listener", {}, 2);
     };
     expect(texts(taleOf(true))).toBe("");
     expect(texts(taleOf(false))).toContain("folder/f2 is not shown");

@@ -3,7 +3,7 @@ import type { Cloned, Started } from "../history.js";
 
 /**
  * Events that lay in an outbox of which there was another: that of a copied installation, or of a disk that fell back to
- * an older copy. The other life of the device has sent them, under a seq that this one does not know. Until this one has
+ * an older copy or lost what says which seqs were sent. The other life of the device has sent them, under a seq that this one does not know. Until this one has
  * sent them too and been told, nothing can say to it that they are in base already (rule 5 goes by the device's own seq).
  */
 export class SharedOutboxes {

@@ -88,12 +88,14 @@ export class Stories {
   }
 
   /**
-   * Whether an event was sent last under a seq that had been used for another one. Until the server has said so (rule 3)
-   * it passes for known.
+   * Whether an event was sent under a seq that had been used for another one. Until the server has said so, and what
+   * became of the event itself (rule 3), it passes for known.
    */
   passesForKnown({ issue, sends }: EventStory, device: string, position: number): boolean {
-    const last = sends.findLast((send) => send.device === device && send.position < position);
-    return last !== undefined && this.#isOfAnother(last.as, issue, position);
+    return sends.some(
+      (send) =>
+        send.device === device && send.position < position && this.#isOfAnother(send.as, issue, position),
+    );
   }
 
   /**
@@ -139,7 +141,9 @@ export class Stories {
       case "cloned":
         return this.shared.copied(entry);
       case "storageFault":
-        if (entry.how === "older") this.shared.fellBack(entry.device);
+        // Without what says which seqs it has sent, a device is a copy of itself too.
+        if (entry.how === "older" || (entry.how === "partly" && entry.forgets?.length))
+          this.shared.fellBack(entry.device);
         return;
       case "report":
         if (entry.code === "wiped")
