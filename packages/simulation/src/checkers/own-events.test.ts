@@ -109,6 +109,22 @@ describe("rule 5: what another tab has written", () => {
   });
 });
 
+describe("rule 5: what is not on the disk when a process begins", () => {
+  it.each([
+    ["nobody else", "d1.b", "folder/f1 is shown, and should not be there"],
+    ["a tab that is still there", "d1.c", ""],
+  ])("is not heard of where %s has sent it", (_, sender, problem) => {
+    const { tale, writes } = twoTabs();
+    writes(first, [create("f1")]);
+    request(tale, { ...beside, tab: sender }, "d1", first, 1);
+    for (const tab of [who("d1"), beside]) tale.add({ type: "ended", ...tab, how: "closed" });
+    tale.start("d1", [], 2);
+    tale.view("d1", tale.stateAt(0), "listener", { "folder/f1": { name: "F" } }, 2);
+    expect(texts(tale)).toContain(problem);
+    if (problem === "") expect(texts(tale)).toBe("");
+  });
+});
+
 describe("rule 5: what the server refuses", () => {
   it("is pending until it has been refused", () => {
     const { tale } = twoTabs();

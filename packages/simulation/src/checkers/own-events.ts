@@ -214,9 +214,9 @@ export class OwnEvents {
     return isHeard && (issue.ops !== undefined || shownAt < position);
   }
 
-  /** Whether an event went with the process that wrote it, before another began: that found it on the disk, or never. */
+  /** Whether an event went with those that wrote and sent it, before a process began: that found it on the disk, or never. */
   #isLost({ writer, sends }: EventStory, begunAt: number): boolean {
-    return this.#stories.endOf(writer) < begunAt && sends.length === 0;
+    return [writer, ...sends.map(({ tab }) => tab)].every((tab) => this.#stories.endOf(tab) < begunAt);
   }
 
   /** Whether a tab that outlived the start of this one shows an event: it stores it when the disk has room again. */
