@@ -77,8 +77,8 @@ export interface DomainHandle<D extends Typed = Typed> {
 
 type AnyRecord = ViewRecord;
 
-/** How the ops of a handle reach the replica. */
-export type Submit = (op: Op, expect?: NewEvent["expect"]) => Receipt;
+/** How the ops of a handle reach the replica; one that is only collected has no receipt. */
+export type Submit = (op: Op, expect?: NewEvent["expect"]) => Receipt | undefined;
 
 const localOutcome: SettledOutcome = { status: "duplicate", of: "expired", id: "", seq: 0 };
 
@@ -150,7 +150,7 @@ export function domainHandle(
     if (wanted === undefined) return undefined;
     return [[name, key, wanted === "current" ? (replica.baseRow(name, key)?.version ?? 0) : wanted]];
   };
-  const writes = domainWrites(domain, fields, (op, options?: WriteOptions): RecordReceipt => ({
+  const writes = domainWrites(domain, fields, (op, options?: WriteOptions) => ({
     ...submit(op, expected(op, options)),
     key: op.key,
   }));
