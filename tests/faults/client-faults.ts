@@ -212,7 +212,7 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "tab-keeps-rows-of-another-history",
     rule: "rule 12",
-    file: session,
+    file: "packages/client/src/space/base-patch.ts",
     find: "now.version === row.version && now.modifiedAt === row.modifiedAt && sameContent(now, row)",
     replace: "now.version === row.version",
     test: {

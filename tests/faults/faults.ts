@@ -4,6 +4,7 @@ import type { Fault } from "./fault.js";
 import { operationsFaults } from "./operations-faults.js";
 import { protocolFaults } from "./protocol-faults.js";
 import { serverFaults } from "./server-faults.js";
+import { tabFaults } from "./tab-faults.js";
 
 /** Every fault that a test must catch; `node scripts/faults.mjs` plants them one after the other. */
 export const faults: readonly Fault[] = [
@@ -11,5 +12,6 @@ export const faults: readonly Fault[] = [
   ...serverFaults,
   ...clientFaults,
   ...deviceFaults,
+  ...tabFaults,
   ...operationsFaults,
 ];

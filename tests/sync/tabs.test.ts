@@ -147,6 +147,18 @@ function silentStorage() {
   return { storage, silence };
 }
 
+/** A storage that takes writes, and says so only when it is let: the tab that wrote them freezes there. */
+function heldStorage() {
+  const held = { isOn: false, kept: [] as (() => void)[] };
+  const storage = memoryStorageWith((handle) => ({
+    async commit(changes, fence) {
+      await handle.commit(changes, fence);
+      if (held.isOn) await new Promise<void>((tell) => held.kept.push(tell));
+    },
+  }));
+  return { storage, held };
+}
+
 /** A storage that nobody can open. */
 const tornStorage = (): ClientStorageFactory => ({
   ...memoryStorage(),
@@ -178,15 +190,24 @@ describe("several tabs", () => {
     expect([...leader.device.reports, ...follower.device.reports]).toEqual([]);
   });
 
-  it("a tab that hears of writes while the storage is busy asks it of all that wait at once", async () => {
+  it.each([
+    ["no further back than it, without asking the storage", false, []],
+    ["further back, having asked the storage of all that wait at once", true, [1, 19]],
+  ])("a tab shows what it hears of a tab that stands %s, which is busy", async (_, isBack, questions) => {
     const { storage, asked, busy } = busyStorage();
     const browser = openBrowser(storage);
+    const leader = await browser.open();
+    await makeProbe(leader.device);
     const writer = await browser.open();
-    await makeProbe(writer.device);
+    if (isBack) {
+      writer.deafen();
+      leader.site.note.create({ text: "missed" });
+      await leader.device.client.sync();
+    }
     const other = await browser.open();
-    writer.device.offline();
+    leader.device.offline();
     busy.isOn = true;
-    const written = Array.from({ length: 20 }, (_, at) => `${at}`.padStart(2, "0"));
+    const written = Array.from({ length: 20 }, (__, at) => `${at}`.padStart(2, "0"));
     for (const name of written) await probe(writer.site, name).saved;
     const asking: number[] = [];
     while (asked.length > 0) {
@@ -194,7 +215,8 @@ describe("several tabs", () => {
       for (const answer of asked.splice(0)) answer();
       await new Promise((resolve) => setImmediate(resolve));
     }
-    expect(asking).toEqual([1, 19]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asking).toEqual(questions);
     expect(names(other)).toBe(written.join());
   });
 
@@ -219,6 +241,86 @@ describe("several tabs", () => {
     expect(bytesOf(follower.site)).toBe(bytesOf(leader.site));
     expect([...leader.device.reports, ...follower.device.reports]).toEqual([]);
   });
+
+  it.each([
+    ["no further back than it", false],
+    ["further back, for it missed a cut", true],
+  ])(
+    "rule 5: a tab that wakes shows what was written first before what was written later, by a tab that stood %s",
+    async (_, isBack) => {
+      const browser = openBrowser();
+      const leader = await browser.open();
+      await makeProbe(leader.device);
+      const [writer, sleeper] = [await browser.open(), await browser.open()];
+      if (isBack) writer.deafen();
+      probe(sleeper.site, "0 before");
+      await sleeper.device.client.sync();
+      leader.device.offline();
+      const own = probe(sleeper.site, "1 its own");
+      await own.saved;
+      sleeper.freeze();
+      await probe(writer.site, "2 first").saved;
+      const begun = leader.device.exchanges;
+      leader.device.freeze("after");
+      leader.device.online();
+      await browser.until(() => leader.device.exchanges > begun);
+      await probe(writer.site, "3 later").saved;
+      // The answer to what was written first arrives, and what was written later stops on its way.
+      leader.device.thaw();
+      leader.device.freeze("before");
+      await browser.until(() => leader.device.client.status.pending.count === 1);
+
+      const shown = new Set<string>();
+      sleeper.site.note.live().subscribe(() => shown.add(names(sleeper)));
+      sleeper.thaw();
+      await browser.until(() => names(sleeper) === "0 before,1 its own,2 first,3 later");
+      expect([...shown].filter((each) => each.includes("3") && !each.includes("2"))).toEqual([]);
+      // What became of its own write stands in the news of the cut that it slept through.
+      expect(await own.settled).toMatchObject({ status: "applied" });
+      leader.device.thaw();
+    },
+  );
+
+  it.each([
+    ["has heard of it", true],
+    ["has not", false],
+  ])(
+    "rule 3: a write that its tab tells of only when it was settled is shown once by all, where that tab %s",
+    async (_, hasHeard) => {
+      const { storage, held } = heldStorage();
+      const browser = openBrowser(storage);
+      const leader = await browser.open();
+      await makeProbe(leader.device);
+      const [writer, follower] = [await browser.open(), await browser.open()];
+      held.isOn = true;
+      const { settled } = probe(writer.site, "late");
+      await browser.until(() => held.kept.length > 0);
+      held.isOn = false;
+      // Whoever opens tells of it in the place of its tab; this follower misses that, and hears of its end alone.
+      follower.deafen();
+      if (!hasHeard) writer.deafen();
+      leader.device.freeze("before");
+      const opened = await browser.open();
+      await browser.until(() => names(leader) === "late");
+      follower.hear();
+      leader.device.thaw();
+      await browser.until(() => isSettled(leader) && names(follower) === "late");
+      const last = await browser.open();
+      const tabs = [leader, follower, opened, last];
+      const shown = new Set<number | undefined>();
+      for (const { site } of tabs) site.note.live().subscribe(() => shown.add(probed(site).count));
+      for (const tell of held.kept) tell();
+      writer.hear();
+      await new Promise((resolve) => setImmediate(resolve));
+      // Nothing is left to be settled of it, so that nothing is sent again.
+      expect(tabs.map(isSettled)).toEqual([true, true, true, true]);
+      leader.site.note.create({ text: "from here on all hear all" });
+      await leader.device.client.sync();
+      await browser.until(() => [...tabs, writer].every(isSettled));
+      expect([...shown]).toEqual([1]);
+      expect(await settled).toMatchObject({ status: hasHeard ? "applied" : "duplicate" });
+    },
+  );
 
   it("rule 8: where each has only its own memory in place of a storage, each reaches the server by itself", async () => {
     const browser = openBrowser(tornStorage());

@@ -461,8 +461,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
         else {
           this.#tabs?.post({ type: "changed", space, payload: { type: "opened" } });
           // A tab that died between storing a write and telling of it has left it to whoever reads it first.
-          const { events } = session.outbox;
-          if (events.length > 0) this.#publish(space, { type: "write", events, isStored: true });
+          session.tellWrites(session.outbox.events, true);
         }
         this.#status.changed();
         return session;

@@ -20,6 +20,9 @@ interface Entry {
 const isExpecting = (event: PendingEvent): boolean =>
   event.expect?.some(([, , version]) => typeof version !== "number") ?? false;
 
+/** So many settled events are remembered: a tab that froze once it had stored a write tells of it when it wakes. */
+const maxSettled = 10_000;
+
 /** What an event takes in a request beside what was stored of it: its seq and punctuation. */
 const envelopeBytes = 24;
 
@@ -52,6 +55,8 @@ function toWire(event: PendingEvent, seqOf: (id: string) => number | undefined):
 /** The events of a space that the server has not settled, and the counter that numbers them (DESIGN rule 3). */
 export class Outbox {
   readonly #entries = new Map<string, Entry>();
+  /** The newest events that left because they were settled. */
+  readonly #settled = new Set<string>();
   /** Events in the order that they are sent; undefined when it must be worked out again. */
   #sorted: Entry[] | undefined = [];
   /** Events settle in the order that they were sent, so the front of the list is passed over instead of moved. */
@@ -128,6 +133,11 @@ export class Outbox {
     return this.#entries.get(id)?.event;
   }
 
+  /** Whether it is here, or was until it was settled, or was settled before it came here. */
+  knows(id: string): boolean {
+    return this.#entries.has(id) || this.#settled.has(id);
+  }
+
   add(event: PendingEvent, stored: boolean): void {
     if (this.#entries.has(event.id)) return;
     const bytes = JSON.stringify(event).length;
@@ -173,7 +183,9 @@ export class Outbox {
   }
 
   removeAll(ids: ReadonlySet<string> | ReadonlyMap<string, unknown>): void {
+    if (this.#settled.size > maxSettled) this.#settled.clear();
     for (const id of ids.keys()) {
+      this.#settled.add(id);
       const entry = this.#entries.get(id);
       if (!entry) continue;
       this.#entries.delete(id);

@@ -217,11 +217,7 @@ function planRenumber(
     changes: [...changed.map((event) => putEvent(session.space, event)), putMeta(session.space, next)],
     async show() {
       session.meta = next;
-      const remove = new Set(session.replica.pending.map((event) => event.id));
-      await session.replica.step({
-        remove,
-        add: session.outbox.events.filter((event) => (!event.void || event.refused) && !event.confirmed),
-      });
+      await session.rejoin();
       session.context.publish(session.space, { type: "reload" });
     },
   };

@@ -9,6 +9,8 @@ export interface WriteNews {
   readonly type: "write";
   readonly events: readonly PendingEvent[];
   readonly isStored: boolean;
+  /** That of the telling tab: what is settled of them was settled after it. */
+  readonly revision: number;
 }
 
 /** What tabs tell each other of a space; every tab has a replica of its own. */

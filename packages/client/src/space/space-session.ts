@@ -13,14 +13,14 @@ import type { Cut } from "../replica/cut.js";
 import { DigestKeeper } from "../replica/digest-keeper.js";
 import type { Effects } from "../replica/effects.js";
 import { type PendingEvent } from "../replica/pending-event.js";
-import { Replica } from "../replica/replica.js";
+import { type BasePatch, Replica } from "../replica/replica.js";
 import { Staging } from "../replica/staging.js";
 import { FencedError, type StorageChange } from "../storage/port.js";
-import { basePatch } from "./base-patch.js";
+import { basePatch, differingRows } from "./base-patch.js";
 import { deltaCut } from "./delta-cut.js";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
-import { type KeptAside, sameContent } from "./lost-rows.js";
+import type { KeptAside } from "./lost-rows.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts, shownAtOnce } from "./receipt.js";
 import { mendDomain } from "./mending.js";
@@ -73,6 +73,8 @@ export class SpaceSession implements SyncedSpace {
   readonly #requests = new Requests(this);
   /** Writes of other tabs, heard with nothing else in between, that wait to be taken in. */
   #heard: WriteNews[] = [];
+  /** The revision at which the storage was read: this tab has heard of all that was settled since then. */
+  #readAt: number;
   /** The device that the newest request was made as. */
   askedAs = "";
   stopped = false;
@@ -82,6 +84,7 @@ export class SpaceSession implements SyncedSpace {
     this.context = context;
     this.domains = context.domains;
     this.meta = meta;
+    this.#readAt = meta.revision;
     this.replica = new Replica(context.rules);
     const written: Written = (events, refusal) => this.#written(events, refusal);
     this.#saver = new Saver(() => context.storage, written);
@@ -124,18 +127,17 @@ export class SpaceSession implements SyncedSpace {
     session.changeInbox(stored.inbox, []);
     session.outbox.nextSeq = meta.nextSeq;
     for (const event of stored.outbox) session.#join(context.migrate(event));
-    await session.replica.step({
-      patch: new Map([...stored.rows, ...stored.local]),
-      add: session.#shownEvents,
-    });
+    await session.rejoin(new Map([...stored.rows, ...stored.local]));
     for (const rows of stored.rows.values()) session.#observe(rows.values());
     if (meta.recovering) keepAside(session, meta.recovering);
     return session;
   }
 
-  /** The pending events whose effect is not in base yet. */
-  get #shownEvents(): PendingEvent[] {
-    return this.outbox.events.filter((event) => !event.confirmed && (!event.void || event.refused));
+  /** Runs over base with a patch whatever is in the outbox by now and has no effect in base yet. */
+  rejoin(patch: BasePatch = new Map()): void | Promise<void> {
+    const remove = new Set(this.replica.pending.map(({ id }) => id));
+    const add = this.outbox.events.filter((event) => !event.confirmed && (!event.void || event.refused));
+    return this.replica.step({ patch, remove, add });
   }
 
   #join(event: PendingEvent): void {
@@ -190,7 +192,14 @@ export class SpaceSession implements SyncedSpace {
     } else this.context.stored();
     for (const { id } of events) this.outbox.markReady(id, !refusal);
     this.context.wake();
-    this.context.publish(this.space, { type: "write", events, isStored: !refusal });
+    this.tellWrites(events, !refusal);
+  }
+
+  /** Tells other tabs of writes, but of none that were settled meanwhile. */
+  tellWrites(told: readonly PendingEvent[], isStored: boolean): void {
+    const events = told.filter(({ id }) => this.outbox.get(id));
+    if (events.length > 0)
+      this.context.publish(this.space, { type: "write", events, isStored, revision: this.meta.revision });
   }
 
   /** An event as it joins the outbox. */
@@ -452,17 +461,17 @@ export class SpaceSession implements SyncedSpace {
    */
   async #takeIn(heard: readonly WriteNews[]): Promise<void> {
     const add: PendingEvent[] = [];
-    const look = async (event: PendingEvent, isStored: boolean): Promise<void> => {
-      if (this.outbox.get(event.id)) return;
-      // A tab that was asleep has read the storage before it hears of what was settled long ago.
-      if (isStored && !(await this.context.storage.get("outbox", this.space, event.id))) return;
-      // Two messages may tell of it.
-      if (this.outbox.get(event.id)) return;
+    const look = async (event: PendingEvent, { isStored, revision }: WriteNews): Promise<void> => {
+      if (this.outbox.knows(event.id)) return;
+      // It was pending where its tab stood; what was settled from there to where this one read the storage, that tells.
+      if (isStored && revision < this.#readAt) {
+        if (!(await this.context.storage.get("outbox", this.space, event.id))) return;
+      }
       this.#join(event);
-      if (!isStored) this.outbox.markReady(event.id, false);
+      this.outbox.markReady(event.id, isStored);
       add.push(event);
     };
-    await Promise.all(heard.flatMap(({ events, isStored }) => events.map((event) => look(event, isStored))));
+    await Promise.all(heard.flatMap((news) => news.events.map((event) => look(event, news))));
     await this.replica.step({ add });
     this.context.wake();
   }
@@ -505,28 +514,19 @@ export class SpaceSession implements SyncedSpace {
     const stored = await loadSpace(storage, this.space, hasBase);
     this.#staging = undefined;
     this.meta = stored.meta;
+    this.#readAt = stored.meta.revision;
     this.outbox.nextSeq = stored.meta.nextSeq;
     for (const rows of stored.rows.values()) this.#observe(rows.values());
     const patch = new Map<string, Map<string, Row | null>>();
-    for (const domain of hasBase ? [] : this.domains) {
-      const rows = new Map<string, Row | null>(stored.rows.get(domain));
-      for (const [key, row] of this.replica.baseRows(domain)) {
-        const now = rows.get(key);
-        if (!now) rows.set(key, null);
-        // In another history a version may have another content (DESIGN rule 12).
-        else if (now.version === row.version && now.modifiedAt === row.modifiedAt && sameContent(now, row))
-          rows.delete(key);
-      }
-      patch.set(domain, rows);
-    }
+    for (const domain of hasBase ? [] : this.domains)
+      patch.set(domain, differingRows(this.replica.baseRows(domain), stored.rows.get(domain)));
     for (const event of stored.outbox) {
       gone.delete(event.id);
       this.outbox.replace(event);
       this.#join(event);
     }
     this.outbox.removeAll(gone);
-    const remove = new Set(this.replica.pending.map(({ id }) => id));
-    await this.replica.step({ patch, remove, add: this.#shownEvents });
+    await this.rejoin(patch);
     // What was kept aside is of the base that stood before; what is stored says whether a recovery is under way.
     this.aside = undefined;
     this.refetch.clear();

@@ -271,6 +271,7 @@ export const caughtByTheWorld: readonly string[] = [
   "last-seq-ignored",
   "two-leaders-without-a-fence",
   "reload-drops-what-is-being-stored",
+  "late-news-judged-by-the-storage",
   "rebase-forgets-later-events",
   "delta-moves-one-of-two-domains",
   "confirmed-forgotten-with-the-process",
@@ -291,6 +292,7 @@ export const caughtAt: Readonly<Record<string, number>> = {
   "cursor-moves-back": 183,
   "group-goes-on-after-its-rollback": 64,
   "last-seq-ignored": 107,
+  "late-news-judged-by-the-storage": 331,
   "row-replaced-by-an-older-answer": 525,
 };
 

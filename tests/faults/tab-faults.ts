@@ -1,0 +1,45 @@
+import type { Fault } from "./fault.js";
+
+const session = "packages/client/src/space/space-session.ts";
+const test = (title: string): Fault["test"] => ({ file: "tests/sync/tabs.test.ts", title });
+const toldLate = test("a write that its tab tells of only when it was settled is shown once by all");
+
+/** Mistakes of what tabs tell each other, and of when it is heard. */
+export const tabFaults: readonly Fault[] = [
+  {
+    name: "late-news-judged-by-the-storage",
+    rule: "rule 5",
+    file: session,
+    find: "if (isStored && revision < this.#readAt) {",
+    replace: "if (isStored) {",
+    test: test("a tab that wakes shows what was written first before what was written later"),
+    why: "A tab that wakes shows what was written on a record without what was written on it before.",
+  },
+  {
+    name: "late-news-taken-on-trust",
+    rule: "rule 3",
+    file: session,
+    find: "if (isStored && revision < this.#readAt) {",
+    replace: "if (isStored && revision < 0) {",
+    test: toldLate,
+    why: "A counter shows too much in a tab that opened before another one woke.",
+  },
+  {
+    name: "settled-write-forgotten",
+    rule: "rule 3",
+    file: "packages/client/src/space/outbox.ts",
+    find: " || this.#settled.has(id)",
+    replace: "",
+    test: toldLate,
+    why: "A counter shows too much in every tab, and a write is sent again, when the tab that made it wakes.",
+  },
+  {
+    name: "settled-write-told",
+    rule: "rule 3",
+    file: session,
+    find: "const events = told.filter(({ id }) => this.outbox.get(id));",
+    replace: "const events = told;",
+    test: toldLate,
+    why: "A counter shows too much in a tab that opened before another one woke.",
+  },
+];
