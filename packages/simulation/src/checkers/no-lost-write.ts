@@ -138,7 +138,7 @@ function goneInSilence({ entries }: Run): Finding[] {
   return entries.of("storageFault").flatMap(([position, entry]) => {
     if (entry.silent) return [];
     if (entry.how === "torn") return tornInSilence(entries, position, entry);
-    if (entry.lostEvents.length === 0) return [];
+    if (entry.lostEvents.length === 0 || isGoneWhole(entries, position, entry)) return [];
     const isTold = entries
       .of("report")
       .some(([at, later]) => at > position && later.device === entry.device && isOfLoss(entry, later.code));
@@ -160,6 +160,17 @@ function falseAlarms({ entries }: Run): Finding[] {
       });
   }
   return findings;
+}
+
+/** Whether all that could have told of a loss was gone too before anybody was there to be told. */
+function isGoneWhole(entries: Entries, since: number, { device }: StorageFault): boolean {
+  const next = entries
+    .of("storageFault", "started")
+    .find(
+      ([position, entry]) =>
+        position > since && entry.device === device && (entry.type === "started" || entry.silent),
+    );
+  return next?.[1].type === "storageFault" && next[1].how === "evicted";
 }
 
 /** Who starts on a disk that cannot be opened is told so. @param since where it was torn, or mended. */

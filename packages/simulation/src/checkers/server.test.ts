@@ -163,8 +163,17 @@ describe("rule 2: no lost write", () => {
   });
 
   it("rule 8: a disk that takes all that could tell of it is no fault of the client's", () => {
-    const tale = goodTale();
+    const partly = goodTale();
     const lost = stampOf(1_900_070, 2);
+    partly.write("d2", lost, [{ op: "delete", domain: "note", key: "n1" }]);
+    const fault = { type: "storageFault", device: "d2", lostItems: [] } as const;
+    partly.add({ ...fault, how: "partly", lostEvents: [lost] });
+    partly.add({ ...fault, how: "evicted", lostEvents: [], silent: true }).start("d2", [], 2);
+    expect(texts(partly.history(), "no-lost-write")).toBe("");
+    partly.add({ ...fault, how: "partly", lostEvents: [lost] }).start("d2", [], 3);
+    partly.add({ ...fault, how: "evicted", lostEvents: [], silent: true });
+    expect(texts(partly.history(), "no-lost-write")).toContain("d2 lost 1 unsynced writes");
+    const tale = goodTale();
     tale.write("d2", lost, [{ op: "delete", domain: "note", key: "n1" }]);
     tale.add({
       type: "storageFault",
