@@ -6,7 +6,7 @@ import { storageTables } from "@landfall/client/storage/port";
 import { type VirtualTime, createVirtualTime } from "@landfall/client/testing";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { memoryStorageWith } from "./storages.js";
+import { fullStorage, memoryStorageWith } from "./storages.js";
 import {
   type Device,
   type NoteSpace,
@@ -357,6 +357,29 @@ describe("several tabs", () => {
     expect([follower.site.note.get("n1"), ...new Set(shown)]).toEqual([undefined, undefined]);
     leader.thaw();
     for (const tell of silence.kept) tell();
+  });
+
+  it("rules 5 and 9: a tab that opens learns from others what no storage had room for, and settles it when it leads", async () => {
+    const { disk, storage } = fullStorage();
+    const browser = openBrowser(storage);
+    const leader = await browser.open();
+    await makeProbe(leader.device);
+    const writer = await browser.open();
+    disk.isFull = true;
+    leader.device.offline();
+    await expect(probe(writer.site, "unsaved").saved).rejects.toMatchObject({ code: "full" });
+    await browser.until(() => names(leader) === "unsaved");
+    await browser.close(writer);
+    const next = await browser.open();
+    await browser.until(() => names(next) === "unsaved");
+    leader.freeze();
+    disk.isFull = false;
+    next.device.client.sync().catch(() => undefined);
+    await browser.until(() => isSettled(next));
+    leader.thaw();
+    await browser.until(() => isSettled(leader));
+    expect([names(leader), bytesOf(leader.site)]).toEqual(["unsaved", bytesOf(next.site)]);
+    expect(place.clashes).toEqual([]);
   });
 
   it("rules 3 and 8: the second takes over when the leader closes, with its writes and its seqs", async () => {

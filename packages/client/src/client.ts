@@ -313,19 +313,18 @@ class LandfallClient<S extends Schema> implements Client<S> {
         return;
       default:
         // It is taken in by and by; nobody waits for it who could hear that it failed.
-        this.#hearSpace(message.space, message.payload as SpaceNews | { readonly type: "opened" }).catch(
-          (error: unknown) =>
-            this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
+        this.#hearSpace(message.space, message.payload as SpaceNews).catch((error: unknown) =>
+          this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
         );
     }
   }
 
-  async #hearSpace(space: string, news: SpaceNews | { readonly type: "opened" }): Promise<void> {
+  async #hearSpace(space: string, news: SpaceNews): Promise<void> {
     const session =
       this.#sessions.get(space) ??
       (this.#term === undefined ? undefined : await this.#openSession(space, {}));
     if (!session) return;
-    if (news.type !== "opened") await session.hear(news);
+    await session.hear(news);
     this.#status.changed();
   }
 
@@ -459,7 +458,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
         this.#sessions.set(space, session);
         if (this.#term !== undefined) this.#loop.addSpace(session);
         else {
-          this.#tabs?.post({ type: "changed", space, payload: { type: "opened" } });
+          this.#publish(space, { type: "opened" });
           // A tab that died between storing a write and telling of it has left it to whoever reads it first.
           session.tellWrites(session.outbox.events, true);
         }

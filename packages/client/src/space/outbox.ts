@@ -168,10 +168,11 @@ export class Outbox {
     return stored;
   }
 
-  /** Whether the storage is known to have refused it, so that it is in memory only. */
-  isRefused(id: string): boolean {
-    const entry = this.#entries.get(id);
-    return entry !== undefined && entry.ready && !entry.stored;
+  /** Events that the storage is known to have refused, so that they are in memory only. */
+  get refused(): PendingEvent[] {
+    return this.#live()
+      .filter((entry) => entry.ready && !entry.stored)
+      .map((entry) => entry.event);
   }
 
   replace(event: PendingEvent): void {

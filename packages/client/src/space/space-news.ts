@@ -20,6 +20,8 @@ export type SpaceNews =
   | { readonly type: "cut"; readonly revision: number; readonly cut: Cut; readonly settlement: Settlement }
   | { readonly type: "inbox"; readonly put: readonly InboxItem[]; readonly drop: readonly string[] }
   | { readonly type: "local"; readonly rows: readonly LocalRow[] }
+  /** A tab has opened the space, and has read what is stored. */
+  | { readonly type: "opened" }
   /** Too much to tell: read the storage. What became of events is told all the same, for the storage knows nothing of it. */
   | { readonly type: "reload"; readonly settled?: Settlement["settled"] };
 

@@ -451,6 +451,9 @@ export class SpaceSession implements SyncedSpace {
           return this.replica.patchLocal(news.rows);
         case "reload":
           return this.#reload(news.settled);
+        case "opened":
+          // What no storage had room for a new tab learns from those that know of it.
+          return this.tellWrites(this.outbox.refused, false);
       }
     });
   }
@@ -492,7 +495,7 @@ export class SpaceSession implements SyncedSpace {
   /** Takes the replica from another account's storage; nothing that was only in memory may come along (DESIGN §8). */
   leaveAccount(): Promise<void> {
     return this.#serial.run(async () => {
-      const refused = this.outbox.events.filter((event) => this.outbox.isRefused(event.id));
+      const { refused } = this.outbox;
       if (refused.length > 0)
         this.context.report(
           "unsynced_lost",
