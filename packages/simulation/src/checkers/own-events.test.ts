@@ -97,6 +97,21 @@ describe("rule 5: what another tab has written", () => {
     expect(texts(tale)).toContain("folder/f1 is shown, and should not be there");
   });
 
+  it("is heard of in the order in which it was written, where a second try does the same", () => {
+    const { tale, writes } = twoTabs();
+    const none = tale.stateAt(0);
+    const put: Op = { op: "put", domain: "folder", key: "f1", set: { name: "F" } };
+    writes(first, [put]);
+    tale.commit(rejected(first, "d1", 1, "exists"));
+    writes(second, [put]);
+    tale.write("d2", third, [create("f2")]).commit(applied(1, third, "d2", 1));
+    tale.view("d1", none, "listener", { "folder/f1": { name: "F" } }).view("d1", none);
+    tale.view("d1", tale.stateAt(1), "listener", { "folder/f1": { name: "F" } });
+    expect(texts(tale)).toBe("");
+    tale.view("d1", tale.stateAt(1));
+    expect(texts(tale)).toContain("folder/f1 is not shown");
+  });
+
   it("is not there for a process that began when it was over", () => {
     const { tale, writes } = twoTabs();
     writes(first, [create("f1")]);

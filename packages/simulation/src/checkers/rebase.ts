@@ -215,13 +215,16 @@ function doubtful(candidates: readonly Candidate[]): (readonly Candidate[])[] {
   return [...steps.values()];
 }
 
-/** What may be left out, most of it first: what need not be there is not taken to have been heard of. */
+/**
+ * What may be left out, most of it first: what need not be there is not taken to have been heard of. Of as much as that
+ * the newest first: what was told first was heard first.
+ */
 function* leavings(doubtful: readonly number[]): Generator<readonly number[]> {
   if (doubtful.length <= 6) {
     const sets = Array.from({ length: 2 ** doubtful.length }, (_, bits) =>
       doubtful.filter((__, place) => (bits & (1 << place)) !== 0),
     );
-    yield* sets.toSorted((a, b) => b.length - a.length);
+    yield* sets.reverse().toSorted((a, b) => b.length - a.length);
     return;
   }
   yield doubtful;
