@@ -64,7 +64,7 @@ export function describeDomain(name: string, options: DeclaredOptions, children:
     parent: parent && Object.freeze({ ...parent }),
     children: Object.freeze(children),
     fieldKind: (field) => merged.get(field) ?? "lww",
-    complete: (record) => withMergedFields(record, merged),
+    complete: merged.size === 0 ? (record) => record : (record) => withMergedFields(record, merged),
     validate: (input, touched) => validateRecord(fields, merged, input, touched),
     validatePut: (input) => validatePut(fields, merged, input),
     validatePatch: (current, patch) => validatePatch(fields, merged, current, patch),

@@ -10,8 +10,9 @@ export interface ValidRecord {
   readonly value: Fields;
 }
 
-/** A write that holds: the record as it will be, and the fields that the op sets. */
-export interface ValidWrite extends ValidRecord {
+/** A write that holds, with the fields that the op sets. */
+export interface ValidWrite {
+  readonly ok: true;
   readonly set: Fields;
 }
 
@@ -40,7 +41,20 @@ export function validateRecord(
   }
   const all = input as { readonly [field: string]: unknown };
   const given = Object.values(all).includes(undefined) ? pick(all, (field) => all[field] !== undefined) : all;
-  const completed: Record<string, unknown> = { ...withMergedFields(given, merged) };
+  const checked = validateFields(validator, merged, { ...given });
+  if (!checked.ok) return checked;
+  const copied = copyFields(checked.value);
+  if (!copied.ok) return copied;
+  return changedPresence(given, copied.value, touched ?? Object.keys(given)) ?? copied;
+}
+
+/** Runs the validator over the fields that a record is to have; they are the validator's from here on. */
+function validateFields(
+  validator: StandardSchemaV1,
+  merged: MergedFields,
+  fields: { readonly [field: string]: unknown },
+): ReturnType<typeof runValidator> {
+  const completed: Record<string, unknown> = { ...withMergedFields(fields, merged) };
   for (const [field, kind] of merged) {
     const value = completed[field];
     if (kind === "counter") {
@@ -48,11 +62,7 @@ export function validateRecord(
     } else if (Array.isArray(value) && value.every(isSetMember)) completed[field] = [...new Set(value)];
     else return invalid([field], "A set holds a list of strings, numbers and booleans.");
   }
-  const checked = runValidator(validator, completed);
-  if (!checked.ok) return checked;
-  const copied = copyFields(checked.value);
-  if (!copied.ok) return copied;
-  return changedPresence(given, copied.value, touched ?? Object.keys(given)) ?? copied;
+  return runValidator(validator, completed);
 }
 
 /** Validates what `put` is given, as `Domain.validatePut` describes it. */
@@ -64,7 +74,7 @@ export function validatePut(
   const checked = validateRecord(validator, merged, input);
   if (!checked.ok) return checked;
   const set = pick(checked.value, (field) => !merged.has(field));
-  return mergedNamed(merged, Object.keys(input as object), "put") ?? { ...checked, set };
+  return mergedNamed(merged, Object.keys(input as object), "put") ?? { ok: true, set };
 }
 
 /** Validates an update over a record, as `Domain.validatePatch` describes it. */
@@ -74,27 +84,33 @@ export function validatePatch(
   current: Fields,
   { set = {}, unset = [] }: Patch,
 ): ValidWrite | Invalid {
-  for (const [field, value] of Object.entries(set)) {
-    if (value === undefined) {
+  const named = Object.keys(set);
+  for (const field of named) {
+    if (set[field] === undefined) {
       return invalid(
         [field],
         "Undefined neither sets nor clears a field: leave it out, or name it in unset.",
       );
     }
-    if (unset.includes(field)) return invalid([field], "A field is either set or unset, not both.");
+    if (unset.length > 0 && unset.includes(field))
+      return invalid([field], "A field is either set or unset, not both.");
   }
-  const touched = [...Object.keys(set), ...unset];
-  const refused = mergedNamed(merged, touched, "update");
+  const touched = unset.length === 0 ? named : [...named, ...unset];
+  const refused = merged.size > 0 ? mergedNamed(merged, touched, "update") : undefined;
   if (refused) return refused;
   const laid = { ...current, ...set };
   const patched = unset.length === 0 ? laid : pick(laid, (field) => !unset.includes(field));
-  const checked = validateRecord(validator, merged, patched, touched);
+  const checked =
+    merged.size > 0 ? validateFields(validator, merged, patched) : runValidator(validator, patched);
   if (!checked.ok) return checked;
-  const { value } = checked;
+  const copied = copyFields(checked.value, { current, touched });
+  if (!copied.ok) return copied;
+  const { value } = copied;
+  const changed = changedPresence(set, value, touched);
+  if (changed) return changed;
   const written: Record<string, Json> = {};
-  for (const field of Object.keys(set))
-    if (Object.hasOwn(value, field)) written[field] = value[field] as Json;
-  return { ok: true, value, set: written };
+  for (const field of named) written[field] = value[field] as Json;
+  return { ok: true, set: written };
 }
 
 /** The fields with an absent counter as 0 and an absent set as empty; the same object where none is absent. */
@@ -131,8 +147,15 @@ function mergedNamed(merged: MergedFields, fields: readonly string[], op: string
   return undefined;
 }
 
-/** The validator's output as fields: each a storable name and a JSON value. */
-function copyFields(output: unknown): ValidRecord | Invalid {
+/**
+ * The validator's output as fields: each a storable name and a JSON value.
+ *
+ * @param over says which fields of a record were touched; those that were not and are as they were are left out.
+ */
+function copyFields(
+  output: unknown,
+  over?: { readonly current: Fields; readonly touched: readonly string[] },
+): ValidRecord | Invalid {
   if (typeof output !== "object" || output === null || Array.isArray(output)) {
     return invalid([], "The validator's output is not an object of fields.");
   }
@@ -142,6 +165,7 @@ function copyFields(output: unknown): ValidRecord | Invalid {
     const value = (output as { readonly [field: string]: unknown })[field];
     if (value === undefined) continue;
     if (++count > limits.maxFields) return invalid([], `A record has at most ${limits.maxFields} fields.`);
+    if (over && over.current[field] === value && !over.touched.includes(field)) continue;
     if (!isFieldName(field))
       return invalid([field], "A field name has 1–128 characters of A–Z a–z 0–9 . _ ~ : -.");
     if (field === "key")
