@@ -188,9 +188,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
       return found;
     };
     const opened = await open(account);
-    const clock = { now: () => this.#serverClock.now() };
     this.#stamps ??= new HybridClock({
-      now: () => clock.now(),
+      now: this.#serverClock.now,
       tail: makeTail(random.bytes(8)),
       floorMs: opened.floorMs,
     });

@@ -18,12 +18,10 @@ export function opsConflict(ops: readonly Op[]): string | undefined {
     if (op.op === "deleteMany") {
       if ((op.keys === undefined) === (op.upTo === undefined))
         return "a deleteMany takes either keys or upTo";
-      if (op.upTo !== undefined && domains.has(op.domain))
-        return `a deleteMany by version is the only op on ${op.domain} in its event`;
       if (op.upTo !== undefined) swept.add(op.domain);
     }
     const within = conflictWithin(op);
-    if (within !== undefined) return within;
+    if (within) return within;
     if (swept.has(op.domain) && domains.has(op.domain))
       return `a deleteMany by version is the only op on ${op.domain} in its event`;
     domains.add(op.domain);
@@ -40,11 +38,11 @@ export function opsConflict(ops: readonly Op[]): string | undefined {
 /** That an update both sets and unsets a field, or unsets it twice: which of the two was meant is not for the server to guess. */
 function conflictWithin(op: Op): string | undefined {
   if (op.op !== "update" || op.unset === undefined) return undefined;
-  const unset = new Set<string>();
+  const named = new Set(Object.keys(op.set ?? {}));
   for (const field of op.unset) {
-    if (unset.has(field) || (op.set !== undefined && Object.hasOwn(op.set, field)))
+    if (named.has(field))
       return `the update of ${op.domain}/${op.key} names the field ${field} more than once`;
-    unset.add(field);
+    named.add(field);
   }
   return undefined;
 }

@@ -82,10 +82,8 @@ export function domainWrites<R, O extends object>(
       if (!current)
         throw new WriteError("missing", `There is no ${name} ${key} to update. Create it, or put.`);
       const { set } = valid(key, domain.validatePatch(current, { set: patch, unset }));
-      return submit(
-        { op: "update", domain: name, key, set, ...(unset.length > 0 ? { unset } : {}) },
-        options,
-      );
+      // A record is there under its key, which needs no check.
+      return write({ op: "update", domain: name, key, set, ...(unset.length > 0 ? { unset } : {}) }, options);
     },
     increment(key: string, by: Given): R {
       const amounts = given(by) as { [field: string]: number };

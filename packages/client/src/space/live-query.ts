@@ -13,6 +13,13 @@ export interface LiveQuery<R> {
 /** More changes than this at once are worked out anew instead of one by one. */
 const maxIncremental = 200;
 
+/** A record of an answer. */
+interface Held {
+  record: ViewRecord;
+  /** Where it stood when it was last looked for. */
+  at: number;
+}
+
 const same = (a: readonly ViewRecord[], b: readonly ViewRecord[]): boolean =>
   a.length === b.length && a.every((record, i) => record === b[i]);
 
@@ -25,11 +32,12 @@ class LiveRecords implements LiveQuery<ViewRecord> {
   readonly #domain: string;
   readonly #query: Query<ViewRecord>;
   readonly #compare: (a: ViewRecord, b: ViewRecord) => number;
-  readonly #sliced: boolean;
   readonly #listeners = new Set<() => void>();
   #matching: ViewRecord[] = [];
+  /** A copy of `#matching` that nobody has seen: the next change goes into it. */
+  #spare: ViewRecord[] | undefined;
   /** What stands in `#matching`, by key; made at the first change. */
-  #byKey: Map<string, ViewRecord> | undefined;
+  #byKey: Map<string, Held> | undefined;
   #current: readonly ViewRecord[] = [];
   #stop: (() => void) | undefined;
 
@@ -38,7 +46,6 @@ class LiveRecords implements LiveQuery<ViewRecord> {
     this.#domain = domain;
     this.#query = query;
     this.#compare = compareBy<ViewRecord>(query.orderBy);
-    this.#sliced = query.limit !== undefined || query.after !== undefined;
   }
 
   get current(): readonly ViewRecord[] {
@@ -51,14 +58,16 @@ class LiveRecords implements LiveQuery<ViewRecord> {
 
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
-    if (!this.#stop) {
-      this.#readAll();
-      this.#showPage();
-      this.#stop = this.#replica.subscribe((changes, later) => {
-        const keys = changes.get(this.#domain);
-        if (keys && this.#take(keys) && this.#showPage()) later.push(() => tell(this.#listeners));
-      });
-    }
+    void this.current;
+    this.#stop ??= this.#replica.subscribe((changes, later) => {
+      const keys = changes.get(this.#domain);
+      if (keys && this.#take(keys) && this.#showPage())
+        later.push(() => {
+          tell(this.#listeners);
+          // Copied when everybody has been told, so that nobody who waits for the next change waits for that.
+          queueMicrotask(() => (this.#spare ??= [...this.#matching]));
+        });
+    });
     return () => {
       this.#listeners.delete(listener);
       if (this.#listeners.size > 0) return;
@@ -77,15 +86,18 @@ class LiveRecords implements LiveQuery<ViewRecord> {
     const found = select(records, whole);
     if (same(this.#matching, found)) return false;
     this.#matching = found;
+    this.#spare = undefined;
     this.#byKey = undefined;
     return true;
   }
 
   #showPage(): boolean {
     const { where: _where, ...page } = this.#query;
-    const find = (key: string): ViewRecord | undefined => this.#replica.get(this.#domain, key);
-    const next = this.#sliced ? select(this.#matching, page, find) : this.#matching;
-    if (this.#sliced && same(this.#current, next)) return false;
+    let next = this.#matching;
+    if ((page.limit ?? page.after) !== undefined) {
+      next = select(next, page, (key) => this.#replica.get(this.#domain, key));
+      if (same(this.#current, next)) return false;
+    }
     this.#current = next;
     return true;
   }
@@ -104,28 +116,29 @@ class LiveRecords implements LiveQuery<ViewRecord> {
   /** @returns whether the answer changed. */
   #take(keys: Keys): boolean {
     if (keys.size > maxIncremental) return this.#readAll();
-    const all = (this.#byKey ??= new Map(this.#matching.map((record) => [record.key, record])));
-    let changed = false;
-    const splice = (at: number, gone: number, ...come: ViewRecord[]): void => {
-      // The first change makes the new list, in one copy; no list that was given out is touched.
-      if (changed) this.#matching.splice(at, gone, ...come);
-      else this.#matching = this.#matching.toSpliced(at, gone, ...come);
-      changed = true;
-    };
+    const all = (this.#byKey ??= new Map(this.#matching.map((record, at) => [record.key, { record, at }])));
+    let list: ViewRecord[] | undefined;
     for (const key of keys.keys()) {
-      const before = all.get(key);
+      const held = all.get(key);
       const record = this.#replica.get(this.#domain, key);
       const now = record && matches<ViewRecord>(this.#query.where, record) ? record : undefined;
-      if (before === now) continue;
-      if (before && now && this.#compare(before, now) === 0) splice(this.#place(before), 1, now);
+      if (held?.record === now) continue;
+      // No list that was given out is touched.
+      list ??= this.#matching = this.#spare ?? [...this.#matching];
+      this.#spare = undefined;
+      // Most changes leave a record where it was: looking for its place would read records all over the list.
+      if (held && list[held.at] !== held.record) held.at = this.#place(held.record);
+      if (held && now && this.#compare(held.record, now) === 0) held.record = list[held.at] = now;
       else {
-        if (before) splice(this.#place(before), 1);
-        if (now) splice(this.#place(now), 0, now);
+        if (held) list.splice(held.at, 1);
+        if (now) {
+          const at = this.#place(now);
+          list.splice(at, 0, now);
+          all.set(key, { record: now, at });
+        } else all.delete(key);
       }
-      if (now) all.set(key, now);
-      else all.delete(key);
     }
-    return changed;
+    return list !== undefined;
   }
 }
 
