@@ -284,14 +284,17 @@ export const caughtByTheWorld: readonly string[] = [
   "group-goes-on-after-its-rollback",
   "row-replaced-by-an-older-answer",
   "cursor-moves-back",
+  "outcome-pruned-above-acked",
 ];
 
 /** Where a mistake was caught that few seeds show: a hunt looks there first. */
 export const caughtAt: Readonly<Record<string, number>> = {
-  "confirmed-forgotten-with-the-process": 5,
+  "confirmed-forgotten-with-the-process": 4,
   "cursor-moves-back": 183,
   "group-goes-on-after-its-rollback": 64,
-  "last-seq-ignored": 107,
+  "last-seq-ignored": 1,
+  "outbox-dropped-before-the-cut": 1,
+  "outcome-pruned-above-acked": 32,
   "late-news-judged-by-the-storage": 331,
   "row-replaced-by-an-older-answer": 525,
 };
@@ -299,4 +302,7 @@ export const caughtAt: Readonly<Record<string, number>> = {
 /** The kinds of trouble that such a seed is given besides its own. */
 export const caughtWith: Readonly<Record<string, readonly FaultKind[]>> = {
   "confirmed-forgotten-with-the-process": ["crash", "drop"],
+  "last-seq-ignored": ["drop"],
+  "outbox-dropped-before-the-cut": ["crash"],
+  "outcome-pruned-above-acked": ["rush"],
 };

@@ -43,6 +43,9 @@ const fates = [
 /** Any address will do: there is one server. */
 const pathOf = (url: string): string => url.slice(url.indexOf("/", url.indexOf("//") + 2));
 
+/** What a connection takes of an answer before it stalls. */
+const unheardBytes = 65_536;
+
 /** One request and its answer, on their way over a line. */
 export class Flight {
   readonly #path: string;
@@ -177,14 +180,12 @@ export class Flight {
     const { body } = reply;
     const { onlooker } = this.line.network;
     if (!heard || this.#over) {
-      // Whoever carries the answer throws it away after what it has taken already.
-      if (typeof body === "object") void giveUp(body);
+      if (typeof body === "object") void this.#unheard(host, reply.status, body);
       return;
     }
     if (this.line.blockedFromServer || this.#fate.dropAnswer) {
-      const text = typeof body === "string" ? body : "";
-      onlooker.answered(this.#number, host.program, this.#path, reply.status, text);
-      if (typeof body === "object") void giveUp(body);
+      if (typeof body === "object") void this.#unheard(host, reply.status, body);
+      else onlooker.answered(this.#number, host.program, this.#path, reply.status, body ?? "");
       return;
     }
     if (this.#fate.truncate) this.#leftBytes = Math.floor(this.#random.fraction() ** 2 * 2_000);
@@ -194,6 +195,21 @@ export class Flight {
     this.#tell(host, reply.status, body ?? "");
     this.#piece(Buffer.from(body ?? ""));
     this.#end();
+  }
+
+  /** The server has done what was asked before it notices that nobody takes its answer: so much goes to nowhere. */
+  async #unheard(host: Host, status: number, body: AsyncIterable<string>): Promise<void> {
+    let leftBytes = unheardBytes;
+    try {
+      for await (const text of body) {
+        if (!host.program.alive) return;
+        this.#tell(host, status, text);
+        leftBytes -= text.length;
+        if (leftBytes < 0) return;
+      }
+    } catch {
+      // It broke off by itself.
+    }
   }
 
   #tell(host: Host, status: number, text: string): void {
@@ -304,10 +320,4 @@ export class Flight {
     for (const end of this.#listening) end();
     if (this.#isWorkedOn) this.line.network.queue.after(5, () => (this.#gone.aborted = true));
   }
-}
-
-async function giveUp(body: AsyncIterable<string>): Promise<void> {
-  const pieces = body[Symbol.asyncIterator]();
-  await pieces.next().catch(() => undefined);
-  await pieces.return?.().catch(() => undefined);
 }
