@@ -58,7 +58,8 @@ function isStanding(
   last: Branch,
   { event, index, position }: { readonly event: Stamp; readonly index: number; readonly position: number },
 ): boolean {
-  if (last.indexOf(event) !== undefined) return true;
+  // What it has refused was sent to it anew, by a device that had not heard of the first answer, and hears of that.
+  if (last.indexOf(event) !== undefined || last.decisionOn(event)) return true;
   const wiped = (branches.get(last.space) ?? []).some(
     (branch) => branch.reason === "wiped" && branch.since > position,
   );

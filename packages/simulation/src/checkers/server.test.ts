@@ -135,6 +135,11 @@ describe("rule 2: no lost write", () => {
         tale.add({ type: "report", ...who(device), code: "restored", message: "" });
     });
     expect(texts(told, "no-lost-write")).toBe("");
+    const again = rollBack("restored", (tale) => {
+      const decided = [e.pay, e.late].map((event, at) => rejected(event, `d${2 - at}`, 1, "exists"));
+      tale.add({ type: "commit", space, generation: "g2", decided });
+    });
+    expect(texts(again, "no-lost-write")).toBe("");
     const silent = rollBack("rolledBack", () => undefined);
     expect(texts(silent, "no-lost-write")).toContain(`d1 was told that ${e.late} is index 10`);
     expect(
