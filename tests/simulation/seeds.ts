@@ -8,7 +8,8 @@ const perTest = 10;
 export const foundOnce: readonly { readonly seed: number; readonly extra: readonly FaultKind[] }[] = [
   ...[
     543, 609, 791, 896, 897, 932, 946, 1_076, 1_259, 1_472, 1_752, 1_972, 2_013, 2_110, 2_151, 2_307, 2_805,
-    3_004, 3_097, 3_262, 3_305, 3_685, 3_832, 3_915, 4_014, 4_080, 4_156, 4_406, 653, 1_269, 2_888, 3_757,
+    3_004, 3_097, 3_262, 3_305, 3_685, 3_832, 3_915, 4_014, 4_080, 4_156, 4_406, 504, 653, 1_269, 2_888,
+    3_757,
   ].map((seed) => ({ seed, extra: [] })),
   ...[78, 138].map((seed) => ({ seed, extra: ["restore" as const] })),
   ...[84, 155].map((seed) => ({ seed, extra: ["wipe", "restore", "forget"] as const })),
@@ -20,8 +21,13 @@ export const foundOnce: readonly { readonly seed: number; readonly extra: readon
  * Seeds among those that must hold which fail, and why they are left so. Each must go on failing in that checker alone:
  * what mends one has to take it out of here.
  */
-export const openSeeds: readonly { readonly seed: number; readonly check: string; readonly why: string }[] =
-  [];
+export const openSeeds: readonly { readonly seed: number; readonly check: string; readonly why: string }[] = [
+  {
+    seed: 886,
+    check: "rebase",
+    why: "the checker takes the delete of a tab that crashed unstored for heard of, since another tab deletes the same record",
+  },
+];
 
 export const said = ({ problems }: RunResult): string[] =>
   problems.map(({ check, text }) => `${check}: ${text}`);

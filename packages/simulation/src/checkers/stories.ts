@@ -246,9 +246,15 @@ export class Stories {
     for (const op of ops) {
       for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) {
         const refusal = this.#refusedCreates.get(`${device} ${space} ${op.domain}/${key}`);
-        if (refusal && refusal.by.toldAt >= position) first = Math.min(first, refusal.position);
+        if (refusal && toldOn(device, refusal.by) >= position) first = Math.min(first, refusal.position);
       }
     }
     return first;
   }
+}
+
+/** Where the first process of a device was told of an outcome: a copy of the device may have been told before. */
+function toldOn(device: string, { settled, boxed }: EventStory): number {
+  const told = [...settled, ...boxed].filter(([tab]) => tab.startsWith(`${device}.`));
+  return Math.min(never, ...told.map(([, position]) => position));
 }
