@@ -1,3 +1,4 @@
+import { stampMaker } from "./stamp-maker.js";
 import {
   type ClockReading,
   type Stamp,
@@ -33,7 +34,7 @@ const saneMs = (ms: number): number => (ms > 0 && ms <= lastSaneMs ? Math.floor(
  */
 export class HybridClock {
   readonly #now: () => number;
-  readonly #tail: string;
+  readonly #make: (ms: number, counter: number) => Stamp;
   #last: ClockReading;
 
   /**
@@ -43,15 +44,15 @@ export class HybridClock {
    */
   constructor(options: { now: () => number; tail: string; floorMs?: number }) {
     this.#now = options.now;
-    this.#tail = options.tail;
+    this.#make = stampMaker(options.tail);
     this.#last = { ms: saneMs(options.floorMs ?? 0), counter: maxStampCounter };
   }
 
   /** The next stamp, above every stamp issued or observed before. */
   next(): Stamp {
-    const ms = saneMs(this.#now());
-    this.#last = ms > this.#last.ms ? { ms, counter: 0 } : successor(this.#last);
-    return makeStamp(this.#last.ms, this.#last.counter, this.#tail);
+    const ms = Math.floor(this.#now());
+    this.#last = ms > this.#last.ms && ms <= lastSaneMs ? { ms, counter: 0 } : successor(this.#last);
+    return this.#make(this.#last.ms, this.#last.counter);
   }
 
   /**

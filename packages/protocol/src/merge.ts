@@ -119,7 +119,8 @@ function update(
   const created = current.stamps["*"] ?? "";
   const superseded: SupersededField[] = [];
   let changed = false;
-  let grows = false;
+  let isNewField = false;
+  let isNewStamp = false;
   const named = Object.keys(set);
   for (const field of unset.length === 0 ? named : [...named, ...unset]) {
     const kind = kinds(field);
@@ -129,19 +130,21 @@ function update(
         `${field} is a ${kind}: change it with ${kind === "counter" ? "increment" : "add and remove"}.`,
       );
     }
-    const standing = own(stamps, field) ?? created;
+    const before = own(stamps, field);
+    const standing = before ?? created;
     if (stamp < standing) {
       superseded.push({ field, by: standing });
       continue;
     }
-    grows ||= !Object.hasOwn(fields, field) || !Object.hasOwn(stamps, field);
     // Equal stamps are one event's: a later step of an action wins over an earlier one.
-    if (stamp > standing) stamps[field] = stamp;
+    if (stamp !== standing) stamps[field] = stamp;
+    isNewStamp ||= before === undefined;
+    isNewField ||= !Object.hasOwn(fields, field);
     changed = true;
     if (Object.hasOwn(set, field)) fields[field] = set[field] as Json;
     else delete fields[field];
   }
-  if (grows) return written(fields, stamps, superseded);
+  if ((isNewField && hasTooMany(fields)) || (isNewStamp && hasTooMany(stamps, 1))) return tooLarge();
   return { ok: true, changed, state: changed ? { fields, stamps } : current, superseded };
 }
 
@@ -235,11 +238,14 @@ function changeMembers(
  * as fields, since `unset` leaves one behind: a row past the bound could be stored, but never be read.
  */
 function written(fields: Fields, stamps: Stamps, superseded: readonly SupersededField[]): MergeResult {
-  if (Object.keys(fields).length > limits.maxFields || Object.keys(stamps).length > limits.maxFields + 1) {
-    return no("too_large", `A record has at most ${limits.maxFields} fields, unset ones included.`);
-  }
+  if (hasTooMany(fields) || hasTooMany(stamps, 1)) return tooLarge();
   return { ok: true, changed: true, state: { fields, stamps }, superseded };
 }
+
+const hasTooMany = (members: object, more = 0): boolean =>
+  Object.keys(members).length > limits.maxFields + more;
+const tooLarge = (): MergeResult =>
+  no("too_large", `A record has at most ${limits.maxFields} fields, unset ones included.`);
 
 /** The members of a set as they are stored: unique, in the order of their canonical texts; undefined where it is no set. */
 function toMembers(value: Json): SetMember[] | undefined {

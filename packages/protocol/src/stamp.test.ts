@@ -10,6 +10,7 @@ import {
   stampReading,
   stampTail,
 } from "./stamp.js";
+import { stampMaker } from "./stamp-maker.js";
 
 const ms = fc.oneof(
   fc.constantFrom(0, 1, 2 ** 32 - 1, 2 ** 32, maxStampMs),
@@ -46,6 +47,8 @@ describe("rule 6: stamps", () => {
         const stamp = makeStamp(at, count, end);
         expect(stamp).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
         expect(isStamp(stamp)).toBe(true);
+        const make = stampMaker(end);
+        expect([make(maxStampMs, maxStampCounter), make(at, count)][1]).toBe(stamp);
         expect(stampReading(stamp)).toEqual({ ms: at, counter: count });
         expect(stampTail(stamp)).toBe(end);
         expect(BigInt(`0x${stamp.replaceAll("-", "")}`)).toBe(bytesOf(at, count, end));

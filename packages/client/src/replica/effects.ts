@@ -23,7 +23,7 @@ export interface Effects {
   /** Row states after the event. */
   readonly writes: ReadonlyMap<RowId, MergeState>;
   /** Rows read, written ones included. */
-  readonly reads: ReadonlySet<RowId>;
+  readonly reads: Pick<ReadonlySet<RowId>, "has" | "keys">;
   /** Domains that were read as a whole. */
   readonly scans: ReadonlySet<string>;
   /** Why the event has no effect in this view; an event is atomic. */
@@ -36,8 +36,9 @@ export class EffectsBuilder {
   readonly #rules: ReplicaRules;
   readonly #stamp: Stamp;
   readonly #writes = new Map<RowId, MergeState>();
-  readonly #reads = new Set<RowId>();
-  readonly #scans = new Set<string>();
+  /** Made when a row is read that is not written: most events read what they write. */
+  #reads: Set<RowId> | undefined;
+  #scans: Set<string> | undefined;
   failure: { readonly code: string; readonly message: string } | undefined;
 
   constructor(reader: ViewReader, rules: ReplicaRules, stamp: Stamp) {
@@ -48,12 +49,16 @@ export class EffectsBuilder {
 
   get(domain: string, key: string): MergeState | undefined {
     const id = rowId(domain, key);
-    this.#reads.add(id);
+    this.#read(id);
     return this.#writes.get(id) ?? this.#reader.get(domain, key);
   }
 
+  #read(id: RowId): void {
+    (this.#reads ??= new Set(this.#writes.keys())).add(id);
+  }
+
   keys(domain: string): string[] {
-    this.#scans.add(domain);
+    (this.#scans ??= new Set()).add(domain);
     const keys = new Set(this.#reader.keys(domain));
     for (const [id, state] of this.#writes) {
       const [inDomain, key] = splitRowId(id);
@@ -72,17 +77,20 @@ export class EffectsBuilder {
   }
 
   #merge(op: RecordOp): boolean {
+    const id = rowId(op.domain, op.key);
     const result = mergeRecord(
-      this.get(op.domain, op.key),
+      this.#writes.get(id) ?? this.#reader.get(op.domain, op.key),
       op,
       this.#stamp,
       this.#rules.domain(op.domain).kinds,
     );
     if (!result.ok) {
+      this.#read(id);
       this.failure = result;
       return false;
     }
-    this.#writes.set(rowId(op.domain, op.key), result.state);
+    this.#reads?.add(id);
+    this.#writes.set(id, result.state);
     return true;
   }
 
@@ -121,13 +129,28 @@ export class EffectsBuilder {
 
   finish(): Effects {
     const { failure } = this;
-    if (failure) return { writes: new Map(), reads: this.#reads, scans: this.#scans, failure };
-    return { writes: this.#writes, reads: this.#reads, scans: this.#scans };
+    const scans = this.#scans ?? noEffects.scans;
+    const reads = this.#reads ?? this.#writes;
+    return failure ? { writes: new Map(), reads, scans, failure } : { writes: this.#writes, reads, scans };
   }
+}
+
+/** Runs an op that is all of its event and reaches one record, as most do: it reads what it writes. */
+function runOp(op: RecordOp, stamp: Stamp, reader: ViewReader, rules: ReplicaRules): Effects {
+  const id = rowId(op.domain, op.key);
+  const result = mergeRecord(reader.get(op.domain, op.key), op, stamp, rules.domain(op.domain).kinds);
+  const { writes, scans } = noEffects;
+  if (!result.ok) return { writes, reads: new Set([id]), scans, failure: result };
+  const written = new Map<RowId, MergeState>();
+  written.set(id, result.state);
+  return { writes: written, reads: written, scans };
 }
 
 /** Runs the ops of an event over the view before it. */
 export function runOps(ops: readonly Op[], stamp: Stamp, reader: ViewReader, rules: ReplicaRules): Effects {
+  const only = ops[0];
+  if (ops.length === 1 && only && only.op !== "delete" && only.op !== "deleteMany")
+    return runOp(only, stamp, reader, rules);
   const builder = new EffectsBuilder(reader, rules, stamp);
   for (const op of ops) if (!builder.apply(op)) break;
   return builder.finish();

@@ -28,7 +28,8 @@ export function position(list: readonly PendingEntry[], event: PendingEvent): nu
 /** Puts an entry into its place in an ordered list, once. */
 export function insertInOrder(list: PendingEntry[], entry: PendingEntry, from = 0): void {
   const at = Math.max(from, position(list, entry.event));
-  if (list[at] !== entry) list.splice(at, 0, entry);
+  if (at === list.length) list.push(entry);
+  else if (list[at] !== entry) list.splice(at, 0, entry);
 }
 
 /**
@@ -45,12 +46,24 @@ export class EventList {
     return this.#byId.get(id);
   }
 
-  /** @param effects what it does, where that is known. */
-  insert(event: PendingEvent, effects = noEffects): PendingEntry {
-    const entry: PendingEntry = { event, effects };
+  insert(event: PendingEvent): PendingEntry {
+    const entry: PendingEntry = { event, effects: noEffects };
     this.#byId.set(event.id, entry);
     insertInOrder(this.entries, entry);
-    this.index(entry, effects);
+    return entry;
+  }
+
+  /** Adds an event that comes after all others. @param effects what it does. */
+  append(event: PendingEvent, effects: Effects): PendingEntry {
+    const entry: PendingEntry = { event, effects };
+    this.#byId.set(event.id, entry);
+    this.entries.push(entry);
+    for (const id of effects.reads.keys()) {
+      const touching = this.#touching.get(id);
+      if (touching) touching.push(entry);
+      else this.#touching.set(id, [entry]);
+    }
+    if (effects.scans.size > 0) for (const domain of effects.scans) addTo(this.#scanning, domain, entry);
     return entry;
   }
 
@@ -92,12 +105,12 @@ export class EventList {
   }
 
   index(entry: PendingEntry, effects: Effects): void {
-    for (const id of effects.reads) addTo(this.#touching, id, entry);
+    for (const id of effects.reads.keys()) addTo(this.#touching, id, entry);
     for (const domain of effects.scans) addTo(this.#scanning, domain, entry);
   }
 
   unindex(entry: PendingEntry, effects: Effects): void {
-    for (const id of effects.reads) removeFrom(this.#touching, id, entry);
+    for (const id of effects.reads.keys()) removeFrom(this.#touching, id, entry);
     for (const domain of effects.scans) removeFrom(this.#scanning, domain, entry);
   }
 

@@ -36,6 +36,9 @@ export interface PendingEvent {
   readonly restored?: true;
 }
 
+/** A pending event while it is put together. */
+export type EventInMaking = { -readonly [M in keyof PendingEvent]: PendingEvent[M] };
+
 /** What is offered back to a server that lost it stands before what was written on it. */
 const isOffer = ({ ops }: PendingEvent): boolean => ops?.[0]?.op === "offer";
 

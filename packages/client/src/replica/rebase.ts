@@ -71,7 +71,7 @@ export class Rebase {
   record(entry: PendingEntry, effects: Effects): void {
     const before = this.#effects.get(entry) ?? entry.effects;
     this.#effects.set(entry, effects);
-    for (const id of effects.reads) {
+    for (const id of effects.reads.keys()) {
       if (entry.effects.reads.has(id)) continue;
       const touching = this.#newTouches.get(id);
       if (touching) insertInOrder(touching, entry);

@@ -50,7 +50,7 @@ export class Replica {
   readonly #listeners = new Set<(changes: ViewChanges, later: (() => void)[]) => void>();
   /** The view as it stands, which is what the newest event runs over. */
   readonly #view: ViewReader = {
-    get: (domain, key) => this.#overlay.get(domain)?.get(key) ?? this.baseRow(domain, key),
+    get: (domain, key) => this.#overlay.get(domain)?.get(key) ?? this.#base.get(domain)?.get(key),
     version: (domain, key) => this.baseRow(domain, key)?.version ?? 0,
     keys: (domain) => this.keys(domain),
   };
@@ -66,17 +66,19 @@ export class Replica {
   get(domain: string, key: string): ViewRecord | undefined {
     const shown = this.#shown.get(domain)?.get(key);
     if (shown) return shown;
-    const fields = this.fields(domain, key);
-    if (!fields) return undefined;
-    const isPending = this.#overlay.get(domain)?.has(key) === true;
-    const record = presentRecord(key, fields, this.baseRow(domain, key), isPending);
+    const pending = this.#overlay.get(domain)?.get(key);
+    const row = this.#base.get(domain)?.get(key);
+    const state = pending ?? row;
+    if (!state || state.deleted) return undefined;
+    const fields = this.#rules.domain(domain).complete(state.fields);
+    const record = presentRecord(key, fields, row, pending !== undefined);
     submap(this.#shown, domain).set(key, record);
     return record;
   }
 
   /** The record's fields alone. */
   fields(domain: string, key: string): Fields | undefined {
-    const state = this.#view.get(domain, key);
+    const state = this.#overlay.get(domain)?.get(key) ?? this.#base.get(domain)?.get(key);
     return state && !state.deleted ? this.#rules.domain(domain).complete(state.fields) : undefined;
   }
 
@@ -154,10 +156,19 @@ export class Replica {
    * once, also while a step is under way, which takes it along.
    */
   append(event: PendingEvent, tried: Effects): void {
-    const entry = this.#events.insert(event, tried);
+    const entry = this.#events.append(event, tried);
     this.#rebase?.enqueue(entry);
-    const changes = new Map<string, Keys>();
-    this.#overlayRows(tried.writes.keys(), changes);
+    const changes = new Map<string, Set<string>>();
+    for (const id of tried.writes.keys()) {
+      const at = id.indexOf("/");
+      const domain = id.slice(0, at);
+      const key = id.slice(at + 1);
+      submap(this.#overlay, domain).set(key, tried.writes.get(id) as MergeState);
+      this.#shown.get(domain)?.delete(key);
+      let told = changes.get(domain);
+      if (!told) changes.set(domain, (told = new Set()));
+      told.add(key);
+    }
     this.#tell(changes);
   }
 

@@ -12,7 +12,7 @@ import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js"
 import type { Cut } from "../replica/cut.js";
 import { DigestKeeper } from "../replica/digest-keeper.js";
 import type { Effects } from "../replica/effects.js";
-import { type PendingEvent } from "../replica/pending-event.js";
+import type { EventInMaking, PendingEvent } from "../replica/pending-event.js";
 import { type BasePatch, Replica } from "../replica/replica.js";
 import { Staging } from "../replica/staging.js";
 import { FencedError, type StorageChange } from "../storage/port.js";
@@ -159,11 +159,12 @@ export class SpaceSession implements SyncedSpace {
   /** Writes built-in ops, unless they could not stand in the view as it is. @throws WriteError */
   writeOps(ops: readonly Op[], expect?: NewEvent["expect"]): Receipt {
     const id = this.context.stamps.next();
-    const conflict = opsConflict(ops);
+    // A single op clashes at most with itself, in what it unsets.
+    const conflict = ops.length !== 1 || "unset" in (ops[0] as Op) ? opsConflict(ops) : undefined;
     if (conflict !== undefined) throw new WriteError("invalid", conflict);
     const tried = this.replica.try(ops, id);
     if (tried.failure) throw new WriteError(tried.failure.code, tried.failure.message);
-    return this.write({ ops, ...(expect ? { expect } : {}) }, id, tried);
+    return this.write(expect ? { ops, expect } : { ops }, id, tried);
   }
 
   /**
@@ -205,9 +206,10 @@ export class SpaceSession implements SyncedSpace {
   /** An event as it joins the outbox. */
   newEvent(input: NewEvent, id: Stamp): PendingEvent {
     const { schemaVersion: schema, wall } = this.context;
-    const { generation } = this.meta;
-    const made = { id, madeAt: wall.now(), ...(schema === undefined ? {} : { schema }), ...input };
-    return generation === undefined ? made : { ...made, generation };
+    const made: EventInMaking = { id, madeAt: wall.now(), ...input };
+    if (schema !== undefined) made.schema = schema;
+    if (this.meta.generation !== undefined) made.generation = this.meta.generation;
+    return made;
   }
 
   // --- the loop's side ----------------------------------------------------------------------------------
