@@ -42,4 +42,15 @@ export const tabFaults: readonly Fault[] = [
     test: toldLate,
     why: "A counter shows too much in a tab that opened before another one woke.",
   },
+  {
+    name: "settled-by-a-cut-that-was-read",
+    rule: "rule 9",
+    file: session,
+    find: "if (steps < 1 && ![...settled.keys()].some((id) => this.outbox.get(id))) return;",
+    replace: "if (steps < 1) return;",
+    test: test(
+      "a tab that reads a storage which is ahead still learns what became of its write that this had no room for",
+    ),
+    why: "A write that the disk had no room for is pending for ever in a tab that slept.",
+  },
 ];

@@ -382,6 +382,33 @@ describe("several tabs", () => {
     expect(place.clashes).toEqual([]);
   });
 
+  it("rule 9: a tab that reads a storage which is ahead still learns what became of its write that this had no room for", async () => {
+    const { disk, storage } = fullStorage();
+    const browser = openBrowser(storage);
+    const leader = await browser.open();
+    await makeProbe(leader.device);
+    const sleeper = await browser.open();
+    const write = async (name: string): Promise<void> => {
+      probe(leader.site, name);
+      await leader.device.client.sync();
+    };
+    sleeper.deafen();
+    await write("missed");
+    sleeper.hear();
+    sleeper.freeze();
+    await write("told late");
+    disk.isFull = true;
+    const unsaved = probe(sleeper.site, "unsaved");
+    await expect(unsaved.saved).rejects.toMatchObject({ code: "full" });
+    disk.isFull = false;
+    await browser.until(() => isSettled(leader) && names(leader) === "missed,told late,unsaved");
+    sleeper.thaw();
+    await browser.until(() => isSettled(sleeper));
+    expect(await unsaved.settled).toMatchObject({ status: "applied" });
+    expect(bytesOf(sleeper.site)).toBe(bytesOf(leader.site));
+    expect(place.clashes).toEqual([]);
+  });
+
   it("rules 3 and 8: the second takes over when the leader closes, with its writes and its seqs", async () => {
     const browser = openBrowser();
     const first = await browser.open();

@@ -435,9 +435,11 @@ export class SpaceSession implements SyncedSpace {
           for (const event of news.events) this.outbox.replace(event);
           return this.replica.sent(news.events);
         case "cut":
-          // It was read from the storage already; after a gap the storage is read again.
-          if (news.revision <= this.meta.revision) return;
-          if (news.revision > this.meta.revision + 1) return this.#reload(news.settlement.settled);
+          // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
+          const { settled } = news.settlement;
+          const steps = news.revision - this.meta.revision;
+          if (steps < 1 && ![...settled.keys()].some((id) => this.outbox.get(id))) return;
+          if (steps !== 1) return this.#reload(settled);
           this.meta = {
             ...this.meta,
             generation: news.cut.generation,
