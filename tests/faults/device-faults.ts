@@ -31,8 +31,8 @@ export const deviceFaults: readonly Fault[] = [
     name: "pending-of-no-history",
     rule: "rule 12",
     file: "packages/client/src/space/space-session.ts",
-    find: "return generation === undefined ? made : { ...made, generation };",
-    replace: "return made;",
+    find: "if (this.meta.generation !== undefined) made.generation = this.meta.generation;",
+    replace: "",
     test: {
       file: "tests/sync/generation.test.ts",
       title: "parks what is pending on a device whose storage lost a part meanwhile, and sends nothing of it",
