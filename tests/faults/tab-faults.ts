@@ -2,6 +2,7 @@ import type { Fault } from "./fault.js";
 
 const session = "packages/client/src/space/space-session.ts";
 const test = (title: string): Fault["test"] => ({ file: "tests/sync/tabs.test.ts", title });
+const full = (title: string): Fault["test"] => ({ file: "tests/sync/tabs-full-disk.test.ts", title });
 const toldLate = test("a write that its tab tells of only when it was settled is shown once by all");
 
 /** Mistakes of what tabs tell each other, and of when it is heard. */
@@ -46,11 +47,29 @@ export const tabFaults: readonly Fault[] = [
     name: "settled-by-a-cut-that-was-read",
     rule: "rule 9",
     file: session,
-    find: "if (steps < 1 && ![...settled.keys()].some((id) => this.outbox.get(id))) return;",
-    replace: "if (steps < 1) return;",
-    test: test(
+    find: "if (!this.outbox.remember(settled.keys()) && steps < 1) return;",
+    replace: "this.outbox.remember(settled.keys()); if (steps < 1) return;",
+    test: full(
       "a tab that reads a storage which is ahead still learns what became of its write that this had no room for",
     ),
     why: "A write that the disk had no room for is pending for ever in a tab that slept.",
+  },
+  {
+    name: "settled-elsewhere-forgotten",
+    rule: "rule 3",
+    file: session,
+    find: "this.outbox.remember(settled?.keys());",
+    replace: "for (const id of settled?.keys() ?? []) this.outbox.markReady(id, true);",
+    test: full("a write that no storage had room for, and that a"),
+    why: "A counter shows too much in a tab that opened while a write was on its way that no disk had room for.",
+  },
+  {
+    name: "seq-from-memory-given-again",
+    rule: "rule 3",
+    file: "packages/client/src/space/requests.ts",
+    find: "} else session.outbox.nextSeq = nextSeq;",
+    replace: "}",
+    test: full("a seq that a leader gave from memory is not given again when what had it is settled"),
+    why: "The server takes a device for a copy of itself, and all of its outboxes are numbered anew.",
   },
 ];

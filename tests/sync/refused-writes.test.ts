@@ -46,6 +46,7 @@ describe("a write that no server would take", () => {
       ...keys.good.map((key) => note.put(key, { text: "a" })),
       note.deleteMany(keys.good),
       note.deleteMany([]),
+      note.deleteMany(["twice", "twice"]),
       note.deleteMany({ upTo: 0 }),
       note.deleteMany(Array.from({ length: 1_000 }, (_, at) => `k${at}`)),
     ];

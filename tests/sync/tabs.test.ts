@@ -1,116 +1,17 @@
-import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
 import { type ClientStorageFactory, StorageError } from "@landfall/client";
 import type { PendingEvent } from "@landfall/client/replica/pending-event";
 import { memoryStorage } from "@landfall/client/storage/memory";
-import { storageTables } from "@landfall/client/storage/port";
-import { type VirtualTime, createVirtualTime } from "@landfall/client/testing";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fullStorage, memoryStorageWith } from "./storages.js";
-import {
-  type Device,
-  type NoteSpace,
-  type Place,
-  bytesOf,
-  makeProbe,
-  openPlace,
-  probe,
-  probed,
-  space,
-} from "./world.js";
+import { type Tab, isSettled, names, openBrowser } from "./browser.js";
+import { memoryStorageWith } from "./storages.js";
+import { type Place, bytesOf, makeProbe, openPlace, probe, probed } from "./world.js";
 
 let place: Place;
 beforeEach(() => {
   place = openPlace();
 });
 afterEach(() => place.close());
-
-interface Tab {
-  readonly device: Device;
-  readonly time: VirtualTime;
-  readonly site: NoteSpace;
-  isFrozen: boolean;
-  /** Its time stands still, it hears nothing, and what it has sent or asked for stops on the way. */
-  freeze(where?: "before" | "after"): void;
-  /** It hears all at once what it has missed. */
-  thaw(): void;
-  /** Until it hears again, what others tell gets lost. */
-  deafen(): void;
-  hear(): void;
-  /** What it heard last reaches it a second time. */
-  hearAgain(): void;
-}
-
-/** What the tabs of one browser share. */
-function openBrowser(storage = memoryStorage()) {
-  const locks = createLocks();
-  const hub = createHub();
-  const tabs = new Set<Tab>();
-  let seed = 0;
-  return {
-    tabs,
-    async open(id = space): Promise<Tab> {
-      const time = createVirtualTime({ seed: ++seed });
-      const missed: (() => void)[] = [];
-      let isFrozen = false;
-      let isDeaf = false;
-      let last = (): void => undefined;
-      const device = place.device({
-        storage,
-        ports: {
-          ...time,
-          locks,
-          channel: (name, receive) =>
-            hub(name, (message) => {
-              if (isFrozen) missed.push(() => receive(message));
-              else if (!isDeaf) (last = () => receive(message))();
-            }),
-        },
-      });
-      const tab: Tab = {
-        device,
-        time,
-        site: await device.open(id),
-        get isFrozen() {
-          return isFrozen;
-        },
-        freeze(where = "after") {
-          isFrozen = true;
-          device.freeze(where);
-        },
-        thaw() {
-          isFrozen = false;
-          for (const hear of missed.splice(0)) hear();
-          device.thaw();
-        },
-        deafen: () => void (isDeaf = true),
-        hear: () => void (isDeaf = false),
-        hearAgain: () => last(),
-      };
-      tabs.add(tab);
-      return tab;
-    },
-    async close(tab: Tab): Promise<void> {
-      tabs.delete(tab);
-      await tab.device.client.close();
-    },
-    /** Lets time pass for every tab that is not frozen until that holds. */
-    async until(holds: () => boolean): Promise<void> {
-      for (let i = 0; i < 2_000; i++) {
-        if (holds()) return;
-        for (const tab of tabs) if (!tab.isFrozen) await tab.time.advance(100);
-      }
-      expect(holds()).toBe(true);
-    },
-    /** Everything that is stored, as text. */
-    async stored(): Promise<string> {
-      const handle = await storage.open("landfall.account.ann");
-      const spaces = await handle.spaces();
-      const all = spaces.flatMap((each) => storageTables.map((table) => handle.entries(table, each)));
-      return JSON.stringify(await Promise.all(all));
-    },
-  };
-}
 
 /** A storage that answers what it is asked of single writes when it is let: another tab keeps it busy. */
 function busyStorage() {
@@ -124,9 +25,6 @@ function busyStorage() {
   }));
   return { storage, asked, busy };
 }
-
-const isSettled = ({ device }: Tab): boolean => device.client.status.pending.count === 0;
-const names = (tab: Tab): string => probed(tab.site).names.join();
 
 /** A storage that stores the seqs of events, and says so only when it is let: the tab that gave them freezes there. */
 function silentStorage() {
@@ -167,7 +65,7 @@ const tornStorage = (): ClientStorageFactory => ({
 
 describe("several tabs", () => {
   it("rules 1, 5 and 9: a tab that never leads writes, reads, syncs and learns every outcome", async () => {
-    const browser = openBrowser();
+    const browser = openBrowser(place);
     const leader = await browser.open();
     await makeProbe(leader.device);
     const follower = await browser.open();
@@ -195,7 +93,7 @@ describe("several tabs", () => {
     ["further back, having asked the storage of all that wait at once", true, [1, 19]],
   ])("a tab shows what it hears of a tab that stands %s, which is busy", async (_, isBack, questions) => {
     const { storage, asked, busy } = busyStorage();
-    const browser = openBrowser(storage);
+    const browser = openBrowser(place, storage);
     const leader = await browser.open();
     await makeProbe(leader.device);
     const writer = await browser.open();
@@ -221,7 +119,7 @@ describe("several tabs", () => {
   });
 
   it("rule 5: a tab that missed a cut reads the storage, and passes over a cut that it has read", async () => {
-    const browser = openBrowser();
+    const browser = openBrowser(place);
     const leader = await browser.open();
     await makeProbe(leader.device);
     const follower = await browser.open();
@@ -248,7 +146,7 @@ describe("several tabs", () => {
   ])(
     "rule 5: a tab that wakes shows what was written first before what was written later, by a tab that stood %s",
     async (_, isBack) => {
-      const browser = openBrowser();
+      const browser = openBrowser(place);
       const leader = await browser.open();
       await makeProbe(leader.device);
       const [writer, sleeper] = [await browser.open(), await browser.open()];
@@ -288,7 +186,7 @@ describe("several tabs", () => {
     "rule 3: a write that its tab tells of only when it was settled is shown once by all, where that tab %s",
     async (_, hasHeard) => {
       const { storage, held } = heldStorage();
-      const browser = openBrowser(storage);
+      const browser = openBrowser(place, storage);
       const leader = await browser.open();
       await makeProbe(leader.device);
       const [writer, follower] = [await browser.open(), await browser.open()];
@@ -323,7 +221,7 @@ describe("several tabs", () => {
   );
 
   it("rule 8: where each has only its own memory in place of a storage, each reaches the server by itself", async () => {
-    const browser = openBrowser(tornStorage());
+    const browser = openBrowser(place, tornStorage());
     const [one, other] = [await browser.open(), await browser.open()];
     await makeProbe(one.device);
     await other.device.client.sync();
@@ -337,7 +235,7 @@ describe("several tabs", () => {
 
   it("rule 5: a leader that froze before it told of the seqs it gave leaves no other order of writes behind", async () => {
     const { storage, silence } = silentStorage();
-    const browser = openBrowser(storage);
+    const browser = openBrowser(place, storage);
     const leader = await browser.open();
     await makeProbe(leader.device);
     const [next, follower] = [await browser.open(), await browser.open()];
@@ -359,58 +257,8 @@ describe("several tabs", () => {
     for (const tell of silence.kept) tell();
   });
 
-  it("rules 5 and 9: a tab that opens learns from others what no storage had room for, and settles it when it leads", async () => {
-    const { disk, storage } = fullStorage();
-    const browser = openBrowser(storage);
-    const leader = await browser.open();
-    await makeProbe(leader.device);
-    const writer = await browser.open();
-    disk.isFull = true;
-    leader.device.offline();
-    await expect(probe(writer.site, "unsaved").saved).rejects.toMatchObject({ code: "full" });
-    await browser.until(() => names(leader) === "unsaved");
-    await browser.close(writer);
-    const next = await browser.open();
-    await browser.until(() => names(next) === "unsaved");
-    leader.freeze();
-    disk.isFull = false;
-    next.device.client.sync().catch(() => undefined);
-    await browser.until(() => isSettled(next));
-    leader.thaw();
-    await browser.until(() => isSettled(leader));
-    expect([names(leader), bytesOf(leader.site)]).toEqual(["unsaved", bytesOf(next.site)]);
-    expect(place.clashes).toEqual([]);
-  });
-
-  it("rule 9: a tab that reads a storage which is ahead still learns what became of its write that this had no room for", async () => {
-    const { disk, storage } = fullStorage();
-    const browser = openBrowser(storage);
-    const leader = await browser.open();
-    await makeProbe(leader.device);
-    const sleeper = await browser.open();
-    const write = async (name: string): Promise<void> => {
-      probe(leader.site, name);
-      await leader.device.client.sync();
-    };
-    sleeper.deafen();
-    await write("missed");
-    sleeper.hear();
-    sleeper.freeze();
-    await write("told late");
-    disk.isFull = true;
-    const unsaved = probe(sleeper.site, "unsaved");
-    await expect(unsaved.saved).rejects.toMatchObject({ code: "full" });
-    disk.isFull = false;
-    await browser.until(() => isSettled(leader) && names(leader) === "missed,told late,unsaved");
-    sleeper.thaw();
-    await browser.until(() => isSettled(sleeper));
-    expect(await unsaved.settled).toMatchObject({ status: "applied" });
-    expect(bytesOf(sleeper.site)).toBe(bytesOf(leader.site));
-    expect(place.clashes).toEqual([]);
-  });
-
   it("rules 3 and 8: the second takes over when the leader closes, with its writes and its seqs", async () => {
-    const browser = openBrowser();
+    const browser = openBrowser(place);
     const first = await browser.open();
     await makeProbe(first.device);
     const second = await browser.open();
@@ -433,7 +281,7 @@ describe("several tabs", () => {
   });
 
   it("rule 9: who asked a leader to sync is answered by the next one, when it closes before it has", async () => {
-    const browser = openBrowser();
+    const browser = openBrowser(place);
     const leader = await browser.open();
     await makeProbe(leader.device);
     const [next, asking] = [await browser.open(), await browser.open()];
@@ -451,7 +299,7 @@ describe("several tabs", () => {
   it.each(["before", "after"] as const)(
     "rules 3 and 5: a leader that froze with a request under way, %s the server had it, wakes and changes nothing",
     async (where) => {
-      const browser = openBrowser();
+      const browser = openBrowser(place);
       const leader = await browser.open();
       await makeProbe(leader.device);
       const follower = await browser.open();
@@ -498,7 +346,7 @@ describe("several tabs", () => {
         fc.array(fc.record({ who: fc.nat(2), what: doing }), { minLength: 8, maxLength: 30 }),
         async (steps) => {
           const id = `space-${run++}`;
-          const browser = openBrowser();
+          const browser = openBrowser(place);
           const tabs = [await browser.open(id)];
           await makeProbe(tabs[0]!.device, id);
           tabs.push(await browser.open(id), await browser.open(id));

@@ -35,7 +35,7 @@ export function checkedSweep(
   if (which.length > limits.maxKeysPerOp)
     refuse(domain, `${which.length} keys, and ${limits.maxKeysPerOp} at most go at once.`);
   for (const key of which) checkKey(domain, key);
-  return { keys: which };
+  return { keys: [...new Set(which)] };
 }
 
 type Given = { readonly [field: string]: unknown };

@@ -49,3 +49,17 @@ test("rule 3: a number that another tab gave, and had no room to store, is not g
   const { chosen, nextSeq } = outbox.choose({ events: 10, bytes: 10_000, first: true }, () => false);
   expect([chosen.map(({ id, seq }) => `${id}${seq}`), nextSeq]).toEqual([["a3", "b4", "c5"], 6]);
 });
+
+test("rule 3: what was settled elsewhere is known, until that is so much that it is forgotten and said so", () => {
+  const outbox = new Outbox();
+  outbox.add(event("a"), false);
+  expect([outbox.remember(["x"]), outbox.remember(["a", "b"]), outbox.letGo()]).toEqual([false, true, false]);
+  expect([outbox.knows("b"), [...outbox.stored]]).toEqual([true, ["a"]]);
+  outbox.remember(Array.from({ length: 10_000 }, (_, i) => `old${i}`));
+  expect([outbox.letGo(), outbox.knows("b"), outbox.knows("a"), outbox.letGo()]).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
+});

@@ -183,8 +183,28 @@ export class Outbox {
     entry.event = event;
   }
 
+  /**
+   * Remembers that events are settled elsewhere: who tells of them late is not believed, and the storage is right to lack
+   * them. @returns whether any of them is still here.
+   */
+  remember(ids: Iterable<string> = []): boolean {
+    let isAnyHere = false;
+    for (const id of ids) {
+      this.#settled.add(id);
+      this.markReady(id, true);
+      isAnyHere ||= this.#entries.has(id);
+    }
+    return isAnyHere;
+  }
+
+  /** Forgets settled events when they are many. @returns whether it did: of what is told late only the storage knows then. */
+  letGo(): boolean {
+    const areMany = this.#settled.size > maxSettled;
+    if (areMany) this.#settled.clear();
+    return areMany;
+  }
+
   removeAll(ids: ReadonlySet<string> | ReadonlyMap<string, unknown>): void {
-    if (this.#settled.size > maxSettled) this.#settled.clear();
     for (const id of ids.keys()) {
       this.#settled.add(id);
       const entry = this.#entries.get(id);

@@ -111,7 +111,7 @@ export class Requests {
       session.outbox.number(choice, isStored);
       for (const event of numbered) session.replica.update(event);
       session.context.publish(session.space, { type: "sent", events: numbered });
-    }
+    } else session.outbox.nextSeq = nextSeq;
     return choice;
   }
 

@@ -410,6 +410,7 @@ export class SpaceSession implements SyncedSpace {
     for (const event of made) this.#join(event);
     const add = [...changed.filter((event) => !event.void && !event.confirmed), ...made];
     this.outbox.removeAll(settled);
+    if (this.outbox.letGo()) this.#readAt = this.meta.revision + 1;
     for (const event of changed) this.outbox.replace(event);
     const tellRest = (): void => {
       if (items.length > 0) this.changeInbox(items, []);
@@ -438,7 +439,7 @@ export class SpaceSession implements SyncedSpace {
           // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
           const { settled } = news.settlement;
           const steps = news.revision - this.meta.revision;
-          if (steps < 1 && ![...settled.keys()].some((id) => this.outbox.get(id))) return;
+          if (!this.outbox.remember(settled.keys()) && steps < 1) return;
           if (steps !== 1) return this.#reload(settled);
           this.meta = {
             ...this.meta,
@@ -512,7 +513,7 @@ export class SpaceSession implements SyncedSpace {
 
   async #reload(settled?: Settlement["settled"], leads = false): Promise<void> {
     // A write that the storage had refused was sent by the leader from memory: only this word of it tells that it is over.
-    for (const id of settled?.keys() ?? []) this.outbox.markReady(id, true);
+    this.outbox.remember(settled?.keys());
     // What is on its way to the storage by now, or was refused by it, may not be found there and is not gone.
     const gone = this.outbox.stored;
     const { storage } = this.context;
