@@ -1,26 +1,13 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { cacheFolder, root } from "../child.mjs";
+import { sources } from "../sources.mjs";
 
 /**
  * A deliberate mistake, as `packages/simulation/src/bugs` and `tests/faults` have them.
  *
  * @typedef {{ name: string, file: string, find: string, replace: string }} Bug
  */
-
-/** The sources of the workspace under the names that packages import them by. @returns {import("esbuild").Plugin} */
-const sources = () => ({
-  name: "landfall-sources",
-  setup(building) {
-    building.onResolve({ filter: /^@landfall\// }, ({ path }) => {
-      const [, name, ...rest] = path.split("/");
-      return { path: `${root}/packages/${name}/src/${rest.length > 0 ? rest.join("/") : "index"}.ts` };
-    });
-    building.onResolve({ filter: /^#net$/ }, () => ({
-      path: `${root}/packages/client/src/node-net.ts`,
-    }));
-  },
-});
 
 /** Plants a mistake while its file is read. @param {Bug} bug @returns {import("esbuild").Plugin} */
 const planting = (bug) => ({
@@ -51,7 +38,7 @@ export async function bundle(entry, name, bug) {
     platform: "node",
     sourcemap: "inline",
     external: ["@photostructure/sqlite", "ws"],
-    plugins: [sources(), ...(bug === undefined ? [] : [planting(bug)])],
+    plugins: [sources("node"), ...(bug === undefined ? [] : [planting(bug)])],
     logLevel: "silent",
   });
   mkdirSync(cacheFolder, { recursive: true });

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-
-const packages = fileURLToPath(new URL("../../packages/", import.meta.url));
+import { sources } from "../../scripts/sources.mjs";
 
 /** Bundles a program of this folder from the sources, as the tests run them. @returns the path of the bundle. */
 export async function bundle(name: string, folder: string): Promise<string> {
@@ -22,18 +21,7 @@ export async function bundle(name: string, folder: string): Promise<string> {
     define: { "import.meta.url": JSON.stringify(import.meta.url) },
     alias: { "@photostructure/sqlite": standIn },
     external: [standIn],
-    plugins: [
-      {
-        name: "landfall-sources",
-        setup({ onResolve }) {
-          onResolve({ filter: /^#net$/ }, () => ({ path: `${packages}client/src/node-net.ts` }));
-          onResolve({ filter: /^@landfall\// }, ({ path }) => {
-            const [, folder = "", ...rest] = path.split("/");
-            return { path: `${packages}${folder}/src/${rest.join("/") || "index"}.ts` };
-          });
-        },
-      },
-    ],
+    plugins: [sources("node")],
   });
   return outfile;
 }

@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { spawn } from "node:child_process";
 import { join, posix } from "node:path";
 import { type Plugin, build } from "esbuild";
+import { sources } from "../../scripts/sources.mjs";
 import { root } from "../style/source-files.js";
 import type { Program } from "./programs.js";
 
-/** Resolves programs of pages from memory, our packages to their sources, and leaves all other packages to Node. */
+/** Resolves programs of pages from memory, and leaves packages that are not ours to Node. */
 function resolution(programs: readonly Program[]): Plugin {
   const texts = new Map(programs.map((program) => [program.path, program]));
   return {
@@ -15,11 +16,6 @@ function resolution(programs: readonly Program[]): Plugin {
         if (namespace !== "page") return undefined;
         const wanted = posix.join(posix.dirname(importer), path).replace(/\.js$/, ".ts");
         return texts.has(wanted) ? { path: wanted, namespace: "page" } : undefined;
-      });
-      onResolve({ filter: /^#net$/ }, () => ({ path: `${root}packages/client/src/node-net.ts` }));
-      onResolve({ filter: /^@landfall\// }, ({ path }) => {
-        const [, name, ...rest] = path.split("/");
-        return { path: `${root}packages/${name}/src/${rest.length > 0 ? rest.join("/") : "index"}.ts` };
       });
       onResolve({ filter: /^[^./#]/ }, ({ path, kind }) =>
         kind === "entry-point" ? { path, namespace: "page" } : { path, external: true },
@@ -58,7 +54,7 @@ export async function runProgram(program: Program, programs: readonly Program[])
       sourcemap: "inline",
       write: false,
       logLevel: "silent",
-      plugins: [resolution(programs)],
+      plugins: [sources("node"), resolution(programs)],
     });
     writeFileSync(
       join(folder, "program.mjs"),

@@ -1,37 +1,27 @@
-import { rm } from "node:fs/promises";
-import type { BrowserContext, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { launchChromium, makeProfile } from "../support/chromium.js";
-import { type PageServer, servePage } from "../support/page-server.js";
+import { type Pages, openPages } from "../support/pages.js";
 import { needs } from "../support/require.js";
 import type { ReactPage } from "./react-page.js";
 
 declare const page: ReactPage;
 
 needs("chromium")("React in a browser", () => {
-  let server: PageServer;
-  let profile: string;
-  let browser: BrowserContext;
+  let pages: Pages;
   let tab: Page;
-  const errors: string[] = [];
 
   beforeAll(async () => {
-    server = await servePage(new URL("react-page.tsx", import.meta.url));
-    profile = await makeProfile();
-    browser = await launchChromium(profile);
-    tab = browser.pages()[0] ?? (await browser.newPage());
-    tab.on("pageerror", (error) => errors.push(String(error)));
+    pages = await openPages(new URL("react-page.tsx", import.meta.url));
+    tab = await pages.open();
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await rm(profile, { recursive: true, force: true });
-    server.close();
-    expect(errors).toEqual([]);
+    await pages?.close();
+    expect(pages.errors).toEqual([]);
   });
 
   beforeEach(async () => {
-    await tab.goto(server.url);
+    await tab.reload();
     await tab.waitForFunction(() => typeof page !== "undefined" && page.renders["item n2"] !== undefined);
   });
 

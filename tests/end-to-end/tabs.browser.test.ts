@@ -1,8 +1,6 @@
-import { rm } from "node:fs/promises";
-import type { BrowserContext, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { launchChromium, makeProfile } from "../support/chromium.js";
-import { type PageServer, servePage } from "../support/page-server.js";
+import { type Pages, openPages } from "../support/pages.js";
 import { needs } from "../support/require.js";
 import type { TabsPage } from "./tabs-page.js";
 
@@ -12,28 +10,19 @@ declare const page: TabsPage;
 const rounds = 8;
 
 needs("chromium")("two tabs of a browser that share what is stored", () => {
-  let server: PageServer;
-  let profile: string;
-  let browser: BrowserContext;
-  const errors: string[] = [];
+  let pages: Pages;
 
   beforeAll(async () => {
-    server = await servePage(new URL("tabs-page.ts", import.meta.url));
-    profile = await makeProfile();
-    browser = await launchChromium(profile);
+    pages = await openPages(new URL("tabs-page.ts", import.meta.url));
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await rm(profile, { recursive: true, force: true });
-    server.close();
-    expect(errors).toEqual([]);
+    await pages?.close();
+    expect(pages.errors).toEqual([]);
   });
 
   async function openTab(user: string): Promise<Page> {
-    const tab = await browser.newPage();
-    tab.on("pageerror", (error) => errors.push(String(error)));
-    await tab.goto(`${server.url}?user=${user}`);
+    const tab = await pages.open(`?user=${user}`);
     await tab.waitForFunction(() => typeof page !== "undefined");
     return tab;
   }

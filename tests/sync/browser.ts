@@ -3,7 +3,7 @@ import { memoryStorage } from "@landfall/client/storage/memory";
 import { storageTables } from "@landfall/client/storage/port";
 import { type VirtualTime, createVirtualTime } from "@landfall/client/testing";
 import { expect } from "vitest";
-import { type Device, type NoteSpace, type Place, probed, space } from "./world.js";
+import { type Device, type NoteSpace, type Place, probe, probed, space } from "./world.js";
 
 /** A tab of a browser. */
 export interface Tab {
@@ -105,4 +105,9 @@ export function openBrowser(place: Place, storage = memoryStorage()) {
 }
 
 export const isSettled = ({ device }: Tab): boolean => device.client.status.pending.count === 0;
+/** Writes in a tab, and syncs. */
+export async function land(tab: Tab, name: string): Promise<void> {
+  probe(tab.site, name);
+  await tab.device.client.sync();
+}
 export const names = (tab: Tab): string => probed(tab.site).names.join();

@@ -8,7 +8,7 @@ import { loadSqlite } from "@landfall/client/storage/sqlite-driver";
 import { sqliteStorage } from "@landfall/client/storage/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fullStorage, notebook } from "./storages.js";
-import { type Place, bytesOf, makeProbe, openPlace, probe, probed, settle } from "./world.js";
+import { type NoteSpace, type Place, bytesOf, makeProbe, openPlace, probe, probed, settle } from "./world.js";
 
 let place: Place;
 let folder = "";
@@ -20,6 +20,14 @@ afterEach(async () => {
   await place.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** What the server has, as a new device gets it. */
+async function readAnew(): Promise<NoteSpace> {
+  const reader = place.device();
+  const read = await reader.open();
+  await reader.client.sync();
+  return read;
+}
 
 describe("a storage that cannot be opened", () => {
   const never: ClientStorageFactory = {
@@ -44,9 +52,7 @@ describe("a storage that cannot be opened", () => {
       await expect(receipt.saved).rejects.toThrow(problem);
       await device.client.sync();
       expect(await receipt.settled).toMatchObject({ status: "applied" });
-      const reader = place.device();
-      const read = await reader.open();
-      await reader.client.sync();
+      const read = await readAnew();
       expect(bytesOf(read)).toBe(bytesOf(site));
     },
   );
@@ -68,9 +74,7 @@ describe("a storage that is full", () => {
       storage: { problem: "No room is left on this device." },
     });
     expect(device.reports).toEqual(["storage"]);
-    const reader = place.device();
-    const read = await reader.open();
-    await reader.client.sync();
+    const read = await readAnew();
     expect(probed(read)).toEqual({ names: ["unsaved"], count: 1 });
 
     disk.isFull = false;
@@ -100,9 +104,7 @@ describe("a storage that is full", () => {
     await settle(device);
     const names = ["after", "saved", "unsaved"];
     expect(probed(site)).toEqual({ names, count: 3 });
-    const reader = place.device();
-    const read = await reader.open();
-    await reader.client.sync();
+    const read = await readAnew();
     expect(bytesOf(read)).toBe(bytesOf(site));
     expect(device.client.status.pending.count).toBe(0);
   });
@@ -119,9 +121,7 @@ describe("a storage that is full", () => {
     const site = await device.open();
     expect(probed(site)).toEqual({ names: ["waiting"], count: 1 });
     await expect(device.client.sync()).rejects.toThrow("No room is left");
-    const reader = place.device();
-    const read = await reader.open();
-    await reader.client.sync();
+    const read = await readAnew();
     expect(probed(read)).toEqual({ names: ["waiting"], count: 1 });
   });
 
@@ -145,15 +145,12 @@ describe("a storage that is full", () => {
     expect(kept).toBeLessThan(40);
     for (let i = 0; i < 3; i++) await device.client.sync().catch(() => undefined);
     expect(device.client.status.storage.problem).toContain("no room is left");
-    const reader = place.device();
-    const read = await reader.open();
-    await reader.client.sync();
-    expect(read.note.all()).toHaveLength(40);
+    expect((await readAnew()).note.all()).toHaveLength(40);
     await device.client.close();
     device = start();
     site = await device.open();
-    await settle(device, reader);
-    expect(bytesOf(site)).toBe(bytesOf(read));
+    await settle(device);
+    expect(bytesOf(site)).toBe(bytesOf(await readAnew()));
     expect(site.note.all()).toHaveLength(40);
     expect(device.client.status).toMatchObject({ pending: { count: 0 }, storage: { problem: null } });
   });
@@ -246,9 +243,7 @@ describe("a storage of which a part is gone at the next start", () => {
       expect(probed(site)).toEqual({ names: [...names, "zz after"], count: names.length + 1 });
       expect(device.reports).toEqual(reports);
       expect([place.clashes, device.client.status.pending.count, site.inbox.current]).toEqual([[], 0, []]);
-      const reader = place.device();
-      const read = await reader.open();
-      await reader.client.sync();
+      const read = await readAnew();
       expect(bytesOf(read)).toBe(bytesOf(site));
     },
   );
@@ -299,9 +294,7 @@ describe("a storage of which a part is gone at the next start", () => {
       expect(device.client.status.storage.problem).toContain("A part of the data stored on this device");
       expect(probed(site)).toEqual({ names: ["unsynced"], count: 1 });
       await expect(device.client.sync()).rejects.toThrow("No room is left");
-      const reader = place.device();
-      const read = await reader.open();
-      await reader.client.sync();
+      const read = await readAnew();
       expect(probed(read)).toEqual({ names: ["unsynced"], count: 1 });
     },
   );

@@ -1,6 +1,6 @@
 import type { SpaceNews } from "@landfall/client/space/space-news";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isSettled, names, openBrowser } from "./browser.js";
+import { isSettled, land, names, openBrowser } from "./browser.js";
 import { fullStorage } from "./storages.js";
 import { type Place, bytesOf, makeProbe, openPlace, probe } from "./world.js";
 
@@ -10,12 +10,18 @@ beforeEach(() => {
 });
 afterEach(() => place.close());
 
+/** A browser whose disk can be full, with one tab. */
+async function open() {
+  const { disk, storage } = fullStorage();
+  const browser = openBrowser(place, storage);
+  const leader = await browser.open();
+  await makeProbe(leader.device);
+  return { disk, browser, leader };
+}
+
 describe("several tabs on a disk without room", () => {
   it("rules 5 and 9: a tab that opens learns from others what no storage had room for, and settles it when it leads", async () => {
-    const { disk, storage } = fullStorage();
-    const browser = openBrowser(place, storage);
-    const leader = await browser.open();
-    await makeProbe(leader.device);
+    const { disk, browser, leader } = await open();
     const writer = await browser.open();
     disk.isFull = true;
     leader.device.offline();
@@ -35,20 +41,13 @@ describe("several tabs on a disk without room", () => {
   });
 
   it("rule 9: a tab that reads a storage which is ahead still learns what became of its write that this had no room for", async () => {
-    const { disk, storage } = fullStorage();
-    const browser = openBrowser(place, storage);
-    const leader = await browser.open();
-    await makeProbe(leader.device);
+    const { disk, browser, leader } = await open();
     const sleeper = await browser.open();
-    const write = async (name: string): Promise<void> => {
-      probe(leader.site, name);
-      await leader.device.client.sync();
-    };
     sleeper.deafen();
-    await write("missed");
+    await land(leader, "missed");
     sleeper.hear();
     sleeper.freeze();
-    await write("told late");
+    await land(leader, "told late");
     disk.isFull = true;
     const unsaved = probe(sleeper.site, "unsaved");
     await expect(unsaved.saved).rejects.toMatchObject({ code: "full" });
@@ -64,10 +63,7 @@ describe("several tabs on a disk without room", () => {
   it.each(["cut", "reload"])(
     "rule 3: a write that no storage had room for, and that a %s has settled, is over also for a tab that hears of it after that",
     async (type) => {
-      const { disk, storage } = fullStorage();
-      const browser = openBrowser(place, storage);
-      const leader = await browser.open();
-      await makeProbe(leader.device);
+      const { disk, browser, leader } = await open();
       const [writer, witness] = [await browser.open(), await browser.open()];
       leader.device.offline();
       disk.isFull = true;
@@ -93,10 +89,7 @@ describe("several tabs on a disk without room", () => {
   );
 
   it("rule 3: a seq that a leader gave from memory is not given again when what had it is settled", async () => {
-    const { disk, storage } = fullStorage();
-    const browser = openBrowser(place, storage);
-    const leader = await browser.open();
-    await makeProbe(leader.device);
+    const { disk, browser, leader } = await open();
     const next = await browser.open();
     disk.isFull = true;
     leader.device.deafen();

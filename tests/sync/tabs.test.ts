@@ -3,7 +3,7 @@ import type { PendingEvent } from "@landfall/client/replica/pending-event";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Tab, isSettled, names, openBrowser } from "./browser.js";
+import { type Tab, isSettled, land, names, openBrowser } from "./browser.js";
 import { memoryStorageWith } from "./storages.js";
 import { type Place, bytesOf, makeProbe, openPlace, probe, probed } from "./world.js";
 
@@ -123,18 +123,14 @@ describe("several tabs", () => {
     const leader = await browser.open();
     await makeProbe(leader.device);
     const follower = await browser.open();
-    const write = async (name: string): Promise<void> => {
-      probe(leader.site, name);
-      await leader.device.client.sync();
-    };
     follower.deafen();
-    await write("missed");
+    await land(leader, "missed");
     expect(names(follower)).toBe("");
     follower.hear();
-    await write("heard");
+    await land(leader, "heard");
     await browser.until(() => names(follower) === "heard,missed");
     follower.hearAgain();
-    await write("later");
+    await land(leader, "later");
     await browser.until(() => names(follower) === "heard,later,missed");
     expect(bytesOf(follower.site)).toBe(bytesOf(leader.site));
     expect([...leader.device.reports, ...follower.device.reports]).toEqual([]);
@@ -151,8 +147,7 @@ describe("several tabs", () => {
       await makeProbe(leader.device);
       const [writer, sleeper] = [await browser.open(), await browser.open()];
       if (isBack) writer.deafen();
-      probe(sleeper.site, "0 before");
-      await sleeper.device.client.sync();
+      await land(sleeper, "0 before");
       leader.device.offline();
       const own = probe(sleeper.site, "1 its own");
       await own.saved;

@@ -50,8 +50,8 @@ export class HybridClock {
 
   /** The next stamp, above every stamp issued or observed before. */
   next(): Stamp {
-    const ms = Math.floor(this.#now());
-    this.#last = ms > this.#last.ms && ms <= lastSaneMs ? { ms, counter: 0 } : successor(this.#last);
+    const ms = saneMs(this.#now());
+    this.#last = ms > this.#last.ms ? { ms, counter: 0 } : successor(this.#last);
     return this.#make(this.#last.ms, this.#last.counter);
   }
 

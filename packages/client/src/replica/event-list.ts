@@ -58,12 +58,7 @@ export class EventList {
     const entry: PendingEntry = { event, effects };
     this.#byId.set(event.id, entry);
     this.entries.push(entry);
-    for (const id of effects.reads.keys()) {
-      const touching = this.#touching.get(id);
-      if (touching) touching.push(entry);
-      else this.#touching.set(id, [entry]);
-    }
-    if (effects.scans.size > 0) for (const domain of effects.scans) addTo(this.#scanning, domain, entry);
+    this.index(entry, effects);
     return entry;
   }
 

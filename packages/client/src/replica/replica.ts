@@ -78,7 +78,7 @@ export class Replica {
 
   /** The record's fields alone. */
   fields(domain: string, key: string): Fields | undefined {
-    const state = this.#overlay.get(domain)?.get(key) ?? this.#base.get(domain)?.get(key);
+    const state = this.#view.get(domain, key);
     return state && !state.deleted ? this.#rules.domain(domain).complete(state.fields) : undefined;
   }
 
@@ -158,17 +158,8 @@ export class Replica {
   append(event: PendingEvent, tried: Effects): void {
     const entry = this.#events.append(event, tried);
     this.#rebase?.enqueue(entry);
-    const changes = new Map<string, Set<string>>();
-    for (const id of tried.writes.keys()) {
-      const at = id.indexOf("/");
-      const domain = id.slice(0, at);
-      const key = id.slice(at + 1);
-      submap(this.#overlay, domain).set(key, tried.writes.get(id) as MergeState);
-      this.#shown.get(domain)?.delete(key);
-      let told = changes.get(domain);
-      if (!told) changes.set(domain, (told = new Set()));
-      told.add(key);
-    }
+    const changes = new Map<string, Keys>();
+    this.#overlayRows(tried.writes.keys(), changes);
     this.#tell(changes);
   }
 

@@ -159,8 +159,7 @@ export class SpaceSession implements SyncedSpace {
   /** Writes built-in ops, unless they could not stand in the view as it is. @throws WriteError */
   writeOps(ops: readonly Op[], expect?: NewEvent["expect"]): Receipt {
     const id = this.context.stamps.next();
-    // A single op clashes at most with itself, in what it unsets.
-    const conflict = ops.length !== 1 || "unset" in (ops[0] as Op) ? opsConflict(ops) : undefined;
+    const conflict = opsConflict(ops);
     if (conflict !== undefined) throw new WriteError("invalid", conflict);
     const tried = this.replica.try(ops, id);
     if (tried.failure) throw new WriteError(tried.failure.code, tried.failure.message);
