@@ -15,14 +15,13 @@ import {
   noteStorage,
   openAccount,
   putClock,
-  raiseTerm,
   readLastAccount,
   writeLastAccount,
 } from "./client-storage.js";
 import { deviceName, giveSpace, putDevice } from "./installation.js";
 import { tell } from "./listeners.js";
 import { createLoop } from "./loop/loop.js";
-import { type Loop, type LoopStatus, SyncError } from "./loop/port.js";
+import { type Loop, SyncError } from "./loop/port.js";
 import { type ServerClock, createServerClock } from "./loop/server-clock.js";
 import { type Credentials, type Session, createSession } from "./loop/session.js";
 import { platformPorts } from "./platform.js";
@@ -47,9 +46,7 @@ import {
   StorageError,
   isLost,
 } from "./storage/port.js";
-import { type TabChannel, type TabMessage, openTabChannel } from "./tabs/channel.js";
-import { type Leadership, seekLead } from "./tabs/leader.js";
-import { type LeaderWatch, watchLeader } from "./tabs/leader-watch.js";
+import { TabGroup } from "./tabs/tab-group.js";
 import { type UnsyncedWrite, unsyncedWrites } from "./unsynced.js";
 
 export interface ClientOptions<S extends Schema> {
@@ -115,23 +112,15 @@ class LandfallClient<S extends Schema> implements Client<S> {
   readonly #session: Session;
   readonly #serverClock: ServerClock;
   readonly #status: StatusKeeper;
+  readonly #loop: Loop;
+  readonly #tabs: TabGroup;
   readonly #sessions = new Map<string, SpaceSession>();
   readonly #opening = new Map<string, Promise<SpaceSession>>();
   readonly #handles = new Map<string, SpaceHandle<S>>();
-  readonly #asked = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   readonly #ready: Promise<void>;
   #opened!: AccountStorage;
   #stamps!: HybridClock;
   #reservedMs = 0;
-  #loop!: Loop;
-  #term: number | undefined;
-  /** The loop of this tab runs: a term is taken before that, and what is open is read first. */
-  #leading = false;
-  /** What other tabs asked of a leader that has not answered yet; whoever leads next answers. */
-  readonly #owed = new Set<string>();
-  #lead: Leadership | undefined;
-  #tabs: TabChannel | undefined;
-  #watch: LeaderWatch | undefined;
   #closed = false;
   /** Somebody signs out, or has in another tab: what was written now would be forgotten with the rest. */
   #leaving = false;
@@ -145,6 +134,34 @@ class LandfallClient<S extends Schema> implements Client<S> {
     this.#session = createSession(options.credentials, clock);
     this.#serverClock = createServerClock(clock);
     this.#status = new StatusKeeper(timers, () => this.#sessions.values());
+    this.#loop = createLoop({
+      remote: this.#remote,
+      ports: this.#ports,
+      session: this.#session,
+      serverClock: this.#serverClock,
+      device: () => this.#opened.device,
+      onStatus: (status) => {
+        this.#status.loop(status);
+        this.#tabs.tellStatus(status);
+      },
+    });
+    this.#tabs = new TabGroup(this.#ports, {
+      loop: this.#loop,
+      takeSpaces: () => this.#takeSpaces(),
+      leaveSpaces: () => {
+        for (const space of this.#sessions.keys()) this.#loop.removeSpace(space);
+      },
+      showStatus: (status) => this.#status.loop(status),
+      // It is taken in by and by; nobody waits for it who could hear that it failed.
+      hear: (space, news) =>
+        void this.#hear(space, news).catch((error: unknown) =>
+          this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
+        ),
+      signedOut: () => {
+        this.#leaving = true;
+        void this.#tabs.leave();
+      },
+    });
     this.#ready = this.#start();
     // A failed start is thrown by whatever is called first.
     this.#ready.catch(() => undefined);
@@ -155,17 +172,6 @@ class LandfallClient<S extends Schema> implements Client<S> {
     const token =
       this.#options.account === undefined ? await this.#session.ask().catch(() => undefined) : undefined;
     const account = this.#accountFor(token) ?? readLastAccount(this.#ports.notes, this.#app) ?? guestAccount;
-    this.#loop = createLoop({
-      remote: this.#remote,
-      ports: this.#ports,
-      session: this.#session,
-      serverClock: this.#serverClock,
-      device: () => this.#opened.device,
-      onStatus: (status) => {
-        this.#status.loop(status);
-        if (this.#term !== undefined) this.#tabs?.post({ type: "status", payload: status });
-      },
-    });
     await this.#openAccount(account);
   }
 
@@ -209,7 +215,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
     const isOther = before !== undefined && before.account !== guestAccount;
     for (const session of this.#sessions.values())
       await (isOther ? session.leaveAccount() : session.reload());
-    this.#joinTabs(opened);
+    // Only tabs that share a storage are tabs of one account; elsewhere, and on memory that stands in, this one stands alone.
+    const isShared = opened.storage.kind === "indexeddb" || (!!this.#options.ports && !opened.refusal);
+    this.#tabs.join(opened, isShared);
   }
 
   #factory(): ClientStorageFactory {
@@ -230,44 +238,17 @@ class LandfallClient<S extends Schema> implements Client<S> {
     );
   }
 
-  // --- tabs and the lead --------------------------------------------------------------------------------
+  // --- tabs ---------------------------------------------------------------------------------------------
 
-  #joinTabs(opened: AccountStorage): void {
-    // Only tabs that share a storage are tabs of one account; elsewhere, and on memory that stands in, this one stands alone.
-    const { kind } = opened.storage;
-    const { timers } = this.#ports;
-    const ports: Pick<ClientPorts, "timers" | "locks" | "channel"> =
-      kind === "indexeddb" || (this.#options.ports && !opened.refusal) ? this.#ports : { timers };
-    this.#tabs = openTabChannel(ports, opened.name, (message) => this.#hear(message));
-    this.#lead = seekLead(ports, {
-      name: opened.name,
-      onLead: () => this.#beginLead(),
-      onLost: (reason) => this.#endLead(reason),
-    });
-    this.#watch = watchLeader(
-      timers,
-      () => this.#tabs?.post({ type: "hello" }),
-      () => this.#lead?.takeOver(),
-    );
-    this.#tabs.post({ type: "hello" });
-  }
-
-  async #beginLead(): Promise<void> {
-    this.#term = await raiseTerm(this.#opened.storage).catch((error: unknown) => {
-      // Whoever waits for a sync must hear why none can begin.
-      for (const id of this.#asked.keys())
-        this.#settleSync(id, {
-          code: "storage",
-          message: error instanceof Error ? error.message : String(error),
-        });
-      throw error;
-    });
+  /** Opens what is open in any tab or has something to send, reads it as the leader before has left it, and syncs it. */
+  async #takeSpaces(): Promise<void> {
+    const { storage } = this.#opened;
     // The leader before may have found that this installation was copied, and given all its tabs another id.
-    const device = await this.#opened.storage.get("meta", "", deviceName);
+    const device = await storage.get("meta", "", deviceName);
     if (typeof device === "string") this.#opened = { ...this.#opened, device };
-    for (const space of await this.#opened.storage.spaces()) {
+    for (const space of await storage.spaces()) {
       if (space === "") continue;
-      const waiting = await this.#opened.storage.entries("outbox", space);
+      const waiting = await storage.entries("outbox", space);
       if (waiting.length > 0 || this.#sessions.has(space)) await this.#openSession(space, {});
     }
     // What the leader before did may not have been heard.
@@ -275,92 +256,20 @@ class LandfallClient<S extends Schema> implements Client<S> {
       await session.reload(true);
       this.#loop.addSpace(session);
     }
-    this.#loop.start();
-    this.#leading = true;
-    // What was asked for while nobody led is this tab's to do.
-    for (const id of [...this.#asked.keys(), ...this.#owed]) void this.#answerSync(id);
-    this.#owed.clear();
   }
 
-  async #endLead(_reason: "closed" | "stolen"): Promise<void> {
-    this.#term = undefined;
-    this.#leading = false;
-    await this.#loop.stop();
-    for (const space of this.#sessions.keys()) this.#loop.removeSpace(space);
-  }
-
-  #hear(message: TabMessage): void {
-    if (["status", "synced", "sent", "cut"].includes(message.type)) this.#watch?.heard();
-    switch (message.type) {
-      case "hello":
-        if (this.#term !== undefined) this.#tabs?.post({ type: "status", payload: this.#loop.status });
-        return;
-      case "status":
-        if (this.#term === undefined) this.#status.loop(message.payload as LoopStatus);
-        return;
-      case "wake":
-        if (this.#leading) void this.#answerSync(message.id);
-        else this.#owed.add(message.id);
-        return;
-      case "synced":
-        this.#owed.delete(message.id);
-        this.#settleSync(message.id, message.error);
-        return;
-      case "left":
-        this.#leaving = true;
-        void this.#leaveTabs();
-        return;
-      default:
-        // It is taken in by and by; nobody waits for it who could hear that it failed.
-        this.#hearSpace(message.space, message.payload as SpaceNews).catch((error: unknown) =>
-          this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
-        );
-    }
-  }
-
-  async #hearSpace(space: string, news: SpaceNews): Promise<void> {
+  async #hear(space: string, news: SpaceNews): Promise<void> {
     const session =
       this.#sessions.get(space) ??
-      (this.#term === undefined ? undefined : await this.#openSession(space, {}));
+      (this.#tabs.term === undefined ? undefined : await this.#openSession(space, {}));
     if (!session) return;
     await session.hear(news);
     this.#status.changed();
   }
 
-  async #answerSync(id: string): Promise<void> {
-    let error: { readonly code: string; readonly message: string } | null = null;
-    try {
-      await this.#loop.syncNow();
-    } catch (failure) {
-      // This tab leads no more: it is for the one that leads next to answer.
-      if (failure instanceof SyncError && failure.code === "stopped") {
-        if (!this.#asked.has(id)) this.#owed.add(id);
-        return;
-      }
-      error =
-        failure instanceof SyncError
-          ? { code: failure.code, message: failure.message }
-          : { code: "internal", message: String(failure) };
-    }
-    if (this.#asked.has(id)) this.#settleSync(id, error);
-    else this.#tabs?.post({ type: "synced", id, error });
-  }
-
-  #settleSync(id: string, error: { readonly code: string; readonly message: string } | null): void {
-    const asked = this.#asked.get(id);
-    this.#asked.delete(id);
-    if (error) asked?.reject(new SyncError(error.code, error.message));
-    else asked?.resolve();
-  }
-
   #publish(space: string, news: SpaceNews): void {
     this.#status.changed();
-    const tabs = this.#tabs;
-    if (!tabs) return;
-    const { type } = news;
-    if (type === "write" && this.#term === undefined) this.#watch?.expect();
-    const known = type === "write" || type === "sent" || type === "cut";
-    tabs.post({ type: known ? type : "changed", space, payload: news });
+    this.#tabs.tell(space, news);
   }
 
   // --- spaces -------------------------------------------------------------------------------------------
@@ -386,8 +295,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
       forkDevice: (session) => client.#forkDevice(session),
       createSpace: (space) => client.#createSpace(space),
       reconcile: (request) => client.#session.authorized((token) => client.#remote.reconcile(request, token)),
-      term: () => client.#term,
-      fenced: () => client.#lead?.fenced(),
+      term: () => client.#tabs.term,
+      fenced: () => client.#tabs.fenced(),
       refusal: () => client.#opened.refusal,
       leaving: () => client.#leaving,
       stored: () => client.#status.storageProblem(client.#opened.problem),
@@ -395,7 +304,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       publish: (space, news) => client.#publish(space, news),
       wake: () => {
         client.#status.changed();
-        if (client.#term !== undefined) client.#loop.wake();
+        if (client.#tabs.term !== undefined) client.#loop.wake();
       },
       changed: () => client.#status.changed(),
       report: (code, message) => client.#report(code, message),
@@ -455,7 +364,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (!opening) {
       opening = SpaceSession.open(space, this.#context(), options).then((session) => {
         this.#sessions.set(space, session);
-        if (this.#term !== undefined) this.#loop.addSpace(session);
+        if (this.#tabs.term !== undefined) this.#loop.addSpace(session);
         else {
           this.#publish(space, { type: "opened" });
           // A tab that died between storing a write and telling of it has left it to whoever reads it first.
@@ -499,12 +408,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   async sync(): Promise<void> {
     await this.#ready;
-    if (this.#leading || !this.#tabs) return this.#loop.syncNow();
-    const id = randomUuid(this.#ports.random);
-    const answered = new Promise<void>((resolve, reject) => this.#asked.set(id, { resolve, reject }));
-    this.#tabs.post({ type: "wake", id });
-    this.#watch?.expect();
-    return answered;
+    return this.#tabs.sync();
   }
 
   async signIn(): Promise<void> {
@@ -512,7 +416,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     const account = this.#accountFor(await this.#session.ask());
     if (account !== undefined && (account !== this.#opened.account || this.#leaving)) {
       const before = this.#opened;
-      await this.#leaveTabs();
+      await this.#tabs.leave();
       // What is on its way to the storage belongs to the account that it was written under.
       await this.#allSaved();
       await this.#openAccount(account);
@@ -546,7 +450,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
           `${writes.length} writes have not reached the server. Sync first, or sign out with unsynced: "export" or "discard".`,
         );
       }
-      this.#tabs?.post({ type: "left" });
+      this.#tabs.tellSignedOut();
       await this.close();
       forgetStorage(this.#ports.notes, name);
       writeLastAccount(this.#ports.notes, this.#app, null);
@@ -562,22 +466,12 @@ class LandfallClient<S extends Schema> implements Client<S> {
     await Promise.all([...this.#sessions.values()].map((session) => session.saved()));
   }
 
-  async #leaveTabs(): Promise<void> {
-    this.#watch?.heard();
-    await this.#lead?.close();
-    this.#tabs?.close();
-    this.#lead = undefined;
-    this.#tabs = undefined;
-  }
-
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#ready.catch(() => undefined);
     for (const session of this.#sessions.values()) await session.close();
-    await this.#leaveTabs();
-    for (const id of this.#asked.keys())
-      this.#settleSync(id, { code: "stopped", message: "The client was closed." });
+    await this.#tabs.close();
     this.#status.close();
     await this.#opened?.storage.close();
   }
