@@ -113,6 +113,7 @@ describe("a refused write", () => {
 
 test("values read as words", () => {
   expect(valueWords("place", undefined, site)).toBe("empty");
+  expect(valueWords("check", undefined, site)).toBe("Not checked");
   expect(valueWords("tags", ["a", "b"], site)).toBe("a, b");
   expect(valueWords("severity", "major", site)).toBe("Major");
   expect(valueWords("pointId", "c1", site)).toBe("Anchor bolts");

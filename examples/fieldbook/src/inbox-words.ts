@@ -256,7 +256,8 @@ export function valueWords(
   value: unknown,
   site: Pick<SiteLookup, "nameOf" | "time" | "person">,
 ): string {
-  if (value === undefined || value === null || value === "") return "empty";
+  if (value === undefined || value === null || value === "")
+    return field === "check" ? "Not checked" : "empty";
   if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(", ");
   if (typeof value === "object") {
     const { by, at, result } = value as {

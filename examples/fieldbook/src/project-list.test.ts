@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type ProjectSummary, choose, nextNumber, summarize } from "./project-list.js";
+import { type ProjectSummary, choose, inOrder, nextNumber, summarize } from "./project-list.js";
 import type { ControlPoint, Deviation, Project } from "./records.js";
 
 const meta = { version: 1, modifiedAt: 1, pending: false, deleted: false };
@@ -90,6 +90,15 @@ describe("the list", () => {
     ]);
     expect(keys(choose(all, { filter: "open", order: "number", search: "boiler" }))).toEqual([]);
   });
+});
+
+test("names are in the order that people count in", () => {
+  expect(["Bolt 10", "bolt 2", "Anchor", "Bolt 1"].toSorted(inOrder)).toEqual([
+    "Anchor",
+    "Bolt 1",
+    "bolt 2",
+    "Bolt 10",
+  ]);
 });
 
 test("the next number is one more than the highest, in its form", () => {

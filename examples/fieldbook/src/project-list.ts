@@ -57,6 +57,12 @@ function byProject<R extends { readonly projectId: string }>(
   return groups;
 }
 
+/** As people sort: "Bolt 2" before "Bolt 10", whatever the case. */
+export const inOrder: (one: string, other: string) => number = new Intl.Collator(undefined, {
+  numeric: true,
+  sensitivity: "base",
+}).compare;
+
 /** Which projects are shown, and in which order. Every word that is sought has to be found somewhere in the project. */
 export function choose(
   summaries: readonly ProjectSummary[],
@@ -70,14 +76,12 @@ export function choose(
       .toLowerCase();
     return words.every((word) => text.includes(word));
   });
-  const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
   const byNumber = (a: ProjectSummary, b: ProjectSummary): number =>
-    collator.compare(a.project.number, b.project.number);
+    inOrder(a.project.number, b.project.number);
   const worst = ({ worst }: ProjectSummary): number => (worst ? rank[worst] : 0);
   const compare = {
     number: byNumber,
-    name: (a: ProjectSummary, b: ProjectSummary) =>
-      collator.compare(a.project.name, b.project.name) || byNumber(a, b),
+    name: (a: ProjectSummary, b: ProjectSummary) => inOrder(a.project.name, b.project.name) || byNumber(a, b),
     severity: (a: ProjectSummary, b: ProjectSummary) =>
       worst(b) - worst(a) || b.openDeviations - a.openDeviations || byNumber(a, b),
   }[order];

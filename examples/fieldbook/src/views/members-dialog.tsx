@@ -1,6 +1,7 @@
 import type { Member } from "@landfall/client";
 import { useSyncStatus } from "@landfall/react";
-import { type FormEvent, type ReactNode, useCallback, useEffect, useState } from "react";
+import { type FormEvent, type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { ConfirmDialog } from "../parts/confirm-dialog.js";
 import { Dialog } from "../parts/dialog.js";
 import { SelectField, TextField } from "../parts/field.js";
 import { Icon } from "../parts/icon.js";
@@ -16,6 +17,8 @@ export function MembersDialog({ onClose }: { readonly onClose: () => void }): Re
   const isConnected = useSyncStatus((status) => status.connection !== "offline");
   const [members, setMembers] = useState<readonly Member[]>();
   const [error, setError] = useState<string>();
+  const [removing, setRemoving] = useState<string>();
+  const form = useRef<HTMLFormElement>(null);
   const run = useCallback(
     async (change: () => Promise<unknown>): Promise<boolean> => {
       try {
@@ -66,8 +69,9 @@ export function MembersDialog({ onClose }: { readonly onClose: () => void }): Re
                 type="button"
                 className="quiet icon-only"
                 aria-label={`Remove ${nameOf(member.user)}`}
+                aria-haspopup="dialog"
                 disabled={!isConnected}
-                onClick={() => void run(() => client.spaces().remove(id, member.user))}
+                onClick={() => setRemoving(member.user)}
               >
                 <Icon name="cross" />
               </button>
@@ -76,7 +80,7 @@ export function MembersDialog({ onClose }: { readonly onClose: () => void }): Re
         ))}
       </ul>
       {role === "owner" ? (
-        <form className="invite" onSubmit={(event) => void invite(event)} noValidate>
+        <form ref={form} className="invite" onSubmit={(event) => void invite(event)} noValidate>
           <TextField label="Invite by name" name="name" data-focus="" />
           <SelectField label="As" name="role" defaultValue="writer">
             {Object.entries(roles).map(([value, label]) => (
@@ -91,6 +95,25 @@ export function MembersDialog({ onClose }: { readonly onClose: () => void }): Re
         </form>
       ) : (
         <p className="muted">Owners of the site invite and remove people.</p>
+      )}
+      {removing !== undefined && (
+        <ConfirmDialog
+          title={`Remove ${nameOf(removing)}?`}
+          action="Remove"
+          isDangerous
+          onClose={() => setRemoving(undefined)}
+          onConfirm={() => {
+            setRemoving(undefined);
+            // The cross that was pressed goes, and the focus would go with it.
+            void run(() => client.spaces().remove(id, removing)).then(() =>
+              form.current?.querySelector("input")?.focus(),
+            );
+          }}
+        >
+          <p>
+            The site goes from {nameOf(removing)}’s devices. What they have not synced is kept in their inbox.
+          </p>
+        </ConfirmDialog>
       )}
     </Dialog>
   );

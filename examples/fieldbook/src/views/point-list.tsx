@@ -3,6 +3,7 @@ import { type FormEvent, type ReactNode, useId, useMemo, useRef, useState } from
 import { NotSynced } from "../parts/badges.js";
 import { Choice } from "../parts/field.js";
 import { Icon } from "../parts/icon.js";
+import { inOrder } from "../project-list.js";
 import type { ControlPoint, Project } from "../records.js";
 import { nameOf } from "../session.js";
 import { useSite } from "../site-context.js";
@@ -18,10 +19,8 @@ type Result = (typeof results)[number]["value"];
 
 export function PointList({ project }: { readonly project: Project }): ReactNode {
   const { space, canWrite } = useSite();
-  const points = useRecords(space.controlpoint, {
-    where: { projectId: project.key },
-    orderBy: [["title", "asc"]],
-  });
+  const found = useRecords(space.controlpoint, { where: { projectId: project.key } });
+  const points = useMemo(() => found.toSorted((a, b) => inOrder(a.title, b.title)), [found]);
   const [reporting, setReporting] = useState<ControlPoint>();
   const title = useId();
   const field = useRef<HTMLInputElement>(null);

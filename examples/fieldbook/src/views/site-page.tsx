@@ -1,4 +1,4 @@
-import { useInbox, useRecord, useSpace, useSyncStatus } from "@landfall/react";
+import { useInbox, useRecord, useRecords, useSpace, useSyncStatus } from "@landfall/react";
 import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { Icon } from "../parts/icon.js";
 import type { FieldbookClient, SiteSpace } from "../records.js";
@@ -87,14 +87,20 @@ function OpenSitePage({
           <main className="detail" id="main" tabIndex={-1}>
             {route.view === "inbox" && <InboxPage />}
             {route.view === "project" && <ProjectPage key={route.project} projectKey={route.project} />}
-            {route.view === "projects" && (
-              <p className="nothing-chosen">Choose a project to see its control points and deviations.</p>
-            )}
+            {route.view === "projects" && <NothingChosen />}
           </main>
         </div>
         <StatusBar />
       </div>
     </SiteContext>
+  );
+}
+
+function NothingChosen(): ReactNode {
+  const { space } = useSite();
+  const hasAny = useRecords(space.project, { limit: 1 }).length > 0;
+  return (
+    hasAny && <p className="nothing-chosen">Choose a project to see its control points and deviations.</p>
   );
 }
 

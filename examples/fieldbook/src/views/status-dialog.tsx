@@ -1,7 +1,9 @@
 import { useSyncStatus } from "@landfall/react";
 import { type ReactNode, useState } from "react";
+import { useDeviceText } from "../device-store.js";
 import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
+import { offlineSwitch } from "../session.js";
 import { useSite } from "../site-context.js";
 import type { StatusWords } from "../status-words.js";
 import { count, spanWords, timeWords } from "../time-words.js";
@@ -22,6 +24,7 @@ export function StatusDialog({
 }): ReactNode {
   const { id, client, sites } = useSite();
   const status = useSyncStatus();
+  const isOff = useDeviceText(offlineSwitch) === "on";
   const [trying, setTrying] = useState<{ readonly isUnderWay: boolean; readonly text: string }>({
     isUnderWay: false,
     text: "",
@@ -98,16 +101,24 @@ export function StatusDialog({
         {trying.text}
       </p>
       <div className="dialog-actions">
-        <button
-          type="button"
-          className="primary"
-          data-focus
-          disabled={trying.isUnderWay}
-          onClick={() => void syncNow()}
-        >
-          <Icon name="sync" />
-          Sync now
-        </button>
+        {isOff ? (
+          // Trying would fail, and say of the server what is true of the switch.
+          <button type="button" className="primary" data-focus onClick={() => offlineSwitch.set(null)}>
+            <Icon name="sync" />
+            Go online
+          </button>
+        ) : (
+          <button
+            type="button"
+            className="primary"
+            data-focus
+            disabled={trying.isUnderWay}
+            onClick={() => void syncNow()}
+          >
+            <Icon name="sync" />
+            Sync now
+          </button>
+        )}
       </div>
     </Dialog>
   );
