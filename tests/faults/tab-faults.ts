@@ -17,6 +17,18 @@ export const tabFaults: readonly Fault[] = [
     why: "A tab that wakes shows what was written on a record without what was written on it before.",
   },
   {
+    name: "space-read-in-pieces",
+    rule: "rule 5",
+    file: "packages/client/src/space/space-store.ts",
+    find: "await storage.snapshot(tables, space)",
+    replace: "await Promise.all(tables.map((table) => storage.entries(table, space)))",
+    test: {
+      file: "packages/client/src/space/space-store.test.ts",
+      title: "a space is read as it stood at one moment",
+    },
+    why: "A tab that opens while another one stores a cut shows rows of after it beside cursors and writes of before.",
+  },
+  {
     name: "late-news-taken-on-trust",
     rule: "rule 3",
     file: session,

@@ -12,9 +12,9 @@ afterEach(() => place.close());
 function countedStorage() {
   const reads = { rows: 0 };
   const storage = memoryStorageWith((handle) => ({
-    entries(table, of) {
-      if (table === "rows" && of === space) reads.rows += 1;
-      return handle.entries(table, of);
+    snapshot(tables, of) {
+      if (tables.includes("rows") && of === space) reads.rows += 1;
+      return handle.snapshot(tables, of);
     },
   }));
   return { storage, reads };

@@ -45,10 +45,8 @@ async function takeOver(
   const spaces = (await guest.spaces()).filter((space) => space !== "");
   const changes: StorageChange[] = [];
   for (const space of spaces) {
-    const [outbox, local, inbox, theirs, ours] = await Promise.all([
-      guest.entries("outbox", space),
-      guest.entries("local", space),
-      guest.entries("inbox", space),
+    const [[outbox = [], local = [], inbox = []], theirs, ours] = await Promise.all([
+      guest.snapshot(["outbox", "local", "inbox"], space),
       loadMeta(guest, space),
       loadMeta(account, space),
     ]);

@@ -19,6 +19,7 @@ const told = {
   open: "disk opens",
   destroy: "disk destroys",
   entries: "disk lists",
+  snapshot: "disk lists",
   spaces: "disk lists",
   get: "disk reads",
   commit: "disk writes",

@@ -46,24 +46,25 @@ export interface StoredSpace {
   readonly inbox: readonly InboxItem[];
 }
 
-export const loadMeta = (storage: ClientStorage, space: string): Promise<ReplicaMeta | undefined> =>
-  storage.get("meta", space, "replica") as Promise<ReplicaMeta | undefined>;
+const replicaName = "replica";
 
-/** @param hasBase whether the rows are held already, and need not be read. */
+export const loadMeta = (storage: ClientStorage, space: string): Promise<ReplicaMeta | undefined> =>
+  storage.get("meta", space, replicaName) as Promise<ReplicaMeta | undefined>;
+
+/**
+ * Reads a space as it stands at one moment: another tab may store a cut at any time.
+ * @param hasBase whether the rows are held already, and need not be read.
+ */
 export async function loadSpace(
   storage: ClientStorage,
   space: string,
   hasBase = false,
 ): Promise<StoredSpace> {
-  const [meta, rows, local, outbox, inbox] = await Promise.all([
-    loadMeta(storage, space),
-    hasBase ? [] : storage.entries("rows", space),
-    storage.entries("local", space),
-    storage.entries("outbox", space),
-    storage.entries("inbox", space),
-  ]);
+  const tables: StorageTable[] = ["meta", "local", "outbox", "inbox"];
+  if (!hasBase) tables.push("rows");
+  const [meta = [], local = [], outbox = [], inbox = [], rows = []] = await storage.snapshot(tables, space);
   return {
-    meta: meta ?? emptyMeta,
+    meta: (meta.find(({ a }) => a === replicaName)?.value as ReplicaMeta | undefined) ?? emptyMeta,
     rows: byDomain(rows),
     local: byDomain(local),
     outbox: outbox.map((entry) => entry.value as PendingEvent),
@@ -105,7 +106,7 @@ const dropEntry = (table: StorageTable, space: string, a: string, b = ""): Stora
 export const putAccount = (a: string, value: unknown, table: StorageTable = "meta"): StorageChange =>
   putEntry(table, "", a, "", value);
 export const putMeta = (space: string, value: ReplicaMeta): StorageChange =>
-  putEntry("meta", space, "replica", "", value);
+  putEntry("meta", space, replicaName, "", value);
 export const putEvent = (space: string, event: PendingEvent): StorageChange =>
   putEntry("outbox", space, event.id, "", event);
 export const dropEvent = (space: string, id: string): StorageChange => dropEntry("outbox", space, id);

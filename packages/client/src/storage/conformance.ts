@@ -3,7 +3,7 @@ import { checkEnds } from "./conformance/ends.js";
 import { checkFences, checkLeaders } from "./conformance/fences.js";
 import { checkHandles, checkLife } from "./conformance/handles.js";
 import { checkLosses } from "./conformance/losses.js";
-import { checkReads, checkSpaces } from "./conformance/reads.js";
+import { checkReads, checkSnapshots, checkSpaces } from "./conformance/reads.js";
 import type { Check, Expect } from "./conformance/world.js";
 import type { ClientStorage, ClientStorageFactory } from "./port.js";
 
@@ -54,6 +54,7 @@ export function clientStorageConformance(
   };
   runner.describe("client storage port", () => {
     checkReads(check, expect);
+    checkSnapshots(check, expect);
     checkSpaces(check, expect);
     checkCommits(check, expect);
     checkConcurrentCommits(check, expect);

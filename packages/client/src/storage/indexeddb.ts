@@ -9,6 +9,7 @@ import {
   type ClientStorageFactory,
   type Fence,
   type StorageChange,
+  type StorageEntry,
   type StorageTable,
   type StorageValue,
 } from "./port.js";
@@ -99,11 +100,9 @@ function handleOn(
   return {
     kind: "indexeddb",
     persistent: true,
-    entries: (table, space) =>
-      transact([table], "readonly", async (tx) => {
-        const texts: string[] = await answer(tx.objectStore(table).getAll(under(space)));
-        return (JSON.parse(`[${texts.join()}]`) as Stored[]).map(([a, b, value]) => ({ space, a, b, value }));
-      }),
+    entries: (table, space) => transact([table], "readonly", (tx) => entriesIn(tx, table, space)),
+    snapshot: (tables, space) =>
+      transact(tables, "readonly", (tx) => Promise.all(tables.map((table) => entriesIn(tx, table, space)))),
     get: (table, space, a, b = "") =>
       transact([table], "readonly", async (tx) =>
         valueOf(await answer(tx.objectStore(table).get([space, a, b]))),
@@ -137,6 +136,11 @@ function answer<T>(request: IDBRequest<T>): Promise<T> {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
+}
+
+async function entriesIn(tx: IDBTransaction, table: StorageTable, space: string): Promise<StorageEntry[]> {
+  const texts: string[] = await answer(tx.objectStore(table).getAll(under(space)));
+  return (JSON.parse(`[${texts.join()}]`) as Stored[]).map(([a, b, value]) => ({ space, a, b, value }));
 }
 
 /** Asks for everything at once and awaits only the end, so that the cost of a commit is that of its own changes. */

@@ -61,12 +61,14 @@ function handleOn(account: Account, forget: () => void): ClientStorage {
     if (closed || account.destroyed) throw lostStorage(closed ? "closed" : "deleted");
     return account.tables;
   };
+  const entries: ClientStorage["entries"] = async (table, space) =>
+    sortedEntries(space, tables()[table].get(space));
   return {
     kind: "memory",
     persistent: false,
-    async entries(table, space) {
-      return sortedEntries(space, tables()[table].get(space));
-    },
+    entries,
+    // Nothing comes between the beginnings of these calls, and that is when they look.
+    snapshot: (named, space) => Promise.all(named.map((table) => entries(table, space))),
     async get(table, space, a, b = "") {
       const domains = tables()[table].get(space);
       return domains?.get(b ? a : null)?.get(b || a);

@@ -116,6 +116,8 @@ export interface ClientStorage {
   readonly persistent: boolean;
   /** All entries of a table in a space, ordered by (a, b) as UTF-16 code units. */
   entries(table: StorageTable, space: string): Promise<StorageEntry[]>;
+  /** What `entries` says of each of these tables, at one moment: of a commit of any handle it has all or nothing. */
+  snapshot(tables: readonly StorageTable[], space: string): Promise<StorageEntry[][]>;
   /** One value, or undefined where there is none; `b` is `""` when left out. */
   get(table: StorageTable, space: string, a: string, b?: string): Promise<StorageValue>;
   /**

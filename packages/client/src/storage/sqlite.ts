@@ -66,6 +66,10 @@ function handleOn(
     async entries(table, space) {
       return file().entries(table, space);
     },
+    async snapshot(tables, space) {
+      const from = file();
+      return tables.map((table) => from.entries(table, space));
+    },
     async get(table, space, a, b = "") {
       return file().get(table, space, a, b);
     },

@@ -3,6 +3,7 @@ import {
   type ClientStorageFactory,
   FencedError,
   type StorageChange,
+  type StorageEntry,
   StorageError,
 } from "@landfall/client/storage/port";
 import type { MaybePromise } from "@landfall/server/maybe-promise";
@@ -18,7 +19,7 @@ import { CallGate, type CallPorts, type Refusals, endless } from "./call-gate.js
 import type { ClientDisk } from "./client-disk.js";
 import type { ClientData } from "./client-tables.js";
 
-export type ClientCallKind = "open" | "entries" | "get" | "commit" | "spaces" | "destroy";
+export type ClientCallKind = "open" | "entries" | "snapshot" | "get" | "commit" | "spaces" | "destroy";
 
 /** How calls come to the disk, and their answers back. */
 export interface Carrier {
@@ -44,6 +45,7 @@ const full = refuse("full", "Nothing was written: no room is left. Free some spa
 const refusals: Readonly<Record<ClientCallKind, Refusals>> = {
   open: { full, fail: refuse("unavailable", "The storage cannot be opened.") },
   entries: { fail },
+  snapshot: { fail },
   get: { fail },
   commit: { full, fail },
   spaces: { fail },
@@ -120,12 +122,17 @@ export class ClientProcess {
     const read = <T>(kind: ClientCallKind, reads: TableSet, run: (data: ClientData) => T): Promise<T> =>
       this.#send<T>(kind, (answer) => add(kind, { reads, writes: noTables }, run, answer));
     const { disk, ports } = this;
+    const listed = (entries: readonly StorageEntry[]): StorageEntry[] =>
+      entries.map((entry) => ({ ...entry, value: disk.hold(entry.value) }));
     return {
       kind: "indexeddb",
       persistent: true,
-      entries: (table, space) =>
-        read("entries", setOf(table), (data) =>
-          data.entries(table, space).map((entry) => ({ ...entry, value: disk.hold(entry.value) })),
+      entries: (table, space) => read("entries", setOf(table), (data) => listed(data.entries(table, space))),
+      snapshot: (tables, space) =>
+        read(
+          "snapshot",
+          tables.reduce((set, table) => set | setOf(table), noTables),
+          (data) => tables.map((table) => listed(data.entries(table, space))),
         ),
       get: (table, space, a, b = "") =>
         read("get", setOf(table), (data) => disk.hold(data.get(table, space, a, b))),
@@ -146,7 +153,7 @@ export class ClientProcess {
         this.#send<boolean>("destroy", (answer) => {
           const run = (data: ClientData): boolean => {
             const outbox = data.spaces().flatMap((space) => data.entries("outbox", space));
-            if (!may(outbox.map((entry) => ({ ...entry, value: disk.hold(entry.value) })))) return false;
+            if (!may(listed(outbox))) return false;
             disk.remove(name);
             return true;
           };

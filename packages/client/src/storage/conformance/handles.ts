@@ -61,6 +61,7 @@ export function checkLife(check: Check, expect: Expect): void {
 export function callsOn(storage: ClientStorage): (() => Promise<unknown>)[] {
   return [
     () => storage.entries("rows", "s"),
+    () => storage.snapshot(["rows", "meta"], "s"),
     () => storage.get("rows", "s", "a", "b"),
     () => storage.spaces(),
     () => storage.commit([put("rows", "s", "a", "b", 2)]),

@@ -92,6 +92,41 @@ export function checkReads(check: Check, expect: Expect): void {
   });
 }
 
+export function checkSnapshots(check: Check, expect: Expect): void {
+  check(
+    "a snapshot has the entries of each table that was asked for, as `entries` has them",
+    async ({ open }) => {
+      const storage = await open();
+      expect(await storage.snapshot(["rows", "outbox"], "s")).toEqual([[], []]);
+      await storage.commit(
+        ["s", "t"].flatMap((space) =>
+          storageTables.flatMap((table) => ["b", "", "a"].map((b) => put(table, space, "a", b, [table, b]))),
+        ),
+      );
+      const asked = ["outbox", "meta", "rows"] as const;
+      const apart = await Promise.all(asked.map((table) => storage.entries(table, "s")));
+      expect(apart.map(({ length }) => length)).toEqual([3, 3, 3]);
+      expect(await storage.snapshot(asked, "s")).toEqual(apart);
+    },
+  );
+
+  check("a snapshot has all of a commit or nothing of it, whoever commits meanwhile", async ({ open }) => {
+    const [reader, writer] = [await open(), await open()];
+    const commit = (n: number): Promise<void> =>
+      writer.commit(storageTables.map((table) => put(table, "s", "a", "b", n)));
+    await commit(0);
+    for (let n = 1; n <= 20; n++) {
+      const [, tables] = await Promise.all([
+        commit(2 * n),
+        reader.snapshot(storageTables, "s"),
+        commit(2 * n + 1),
+      ]);
+      const numbers = tables.flatMap((entries) => entries.map(({ value }) => value));
+      expect(numbers).toEqual(storageTables.map(() => numbers[0]));
+    }
+  });
+}
+
 export function checkSpaces(check: Check, expect: Expect): void {
   check("a space, a table and a name see nothing of their neighbours", async ({ open, factory, name }) => {
     const storage = await open();
