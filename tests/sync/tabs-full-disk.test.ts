@@ -2,7 +2,7 @@ import type { SpaceNews } from "@landfall/client/space/space-news";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isSettled, land, names, openBrowser } from "./browser.js";
 import { fullStorage } from "./storages.js";
-import { type Place, bytesOf, makeProbe, openPlace, probe } from "./world.js";
+import { type Place, bytesOf, makeProbe, openPlace, probe, probed } from "./world.js";
 
 let place: Place;
 beforeEach(() => {
@@ -40,7 +40,7 @@ describe("several tabs on a disk without room", () => {
     expect(place.clashes).toEqual([]);
   });
 
-  it("rule 9: a tab that reads a storage which is ahead still learns what became of its write that this had no room for", async () => {
+  it("rules 5 and 9: a tab that reads a storage which is ahead shows its write that this had no room for once, and learns what became of it", async () => {
     const { disk, browser, leader } = await open();
     const sleeper = await browser.open();
     sleeper.deafen();
@@ -53,10 +53,33 @@ describe("several tabs on a disk without room", () => {
     await expect(unsaved.saved).rejects.toMatchObject({ code: "full" });
     disk.isFull = false;
     await browser.until(() => isSettled(leader) && names(leader) === "missed,told late,unsaved");
+    const shown: (number | undefined)[] = [];
+    sleeper.site.note.watch({}, () => shown.push(probed(sleeper.site).count));
     sleeper.thaw();
     await browser.until(() => isSettled(sleeper));
+    expect(shown).toEqual([1, 2, 3]);
     expect(await unsaved.settled).toMatchObject({ status: "applied" });
     expect(bytesOf(sleeper.site)).toBe(bytesOf(leader.site));
+    expect(place.clashes).toEqual([]);
+  });
+
+  it("rule 9: a tab learns what became of its write that no storage had room for also from a cut that it has read by then", async () => {
+    const { disk, browser, leader } = await open();
+    const reader = await browser.open();
+    reader.deafen();
+    disk.isFull = true;
+    const unsaved = probe(reader.site, "unsaved");
+    await expect(unsaved.saved).rejects.toMatchObject({ code: "full" });
+    disk.isFull = false;
+    await browser.until(() => isSettled(leader) && names(leader) === "unsaved");
+    const cut = (reader.told as { readonly type: string }[]).findLast(({ type }) => type === "cut");
+    reader.hear();
+    await land(leader, "later");
+    await browser.until(() => names(reader) === "later,unsaved");
+    reader.tell(cut);
+    await browser.until(() => isSettled(reader));
+    expect(await unsaved.settled).toMatchObject({ status: "applied" });
+    expect(bytesOf(reader.site)).toBe(bytesOf(leader.site));
     expect(place.clashes).toEqual([]);
   });
 

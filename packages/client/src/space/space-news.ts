@@ -13,6 +13,9 @@ export interface WriteNews {
   readonly revision: number;
 }
 
+/** Rows of a cut that other tabs are told; more are read from the storage. */
+const maxToldRows = 2_000;
+
 /** What tabs tell each other of a space; every tab has a replica of its own. */
 export type SpaceNews =
   | WriteNews
@@ -24,6 +27,19 @@ export type SpaceNews =
   | { readonly type: "opened" }
   /** Too much to tell: read the storage. What became of events is told all the same, for the storage knows nothing of it. */
   | { readonly type: "reload"; readonly settled?: Settlement["settled"] };
+
+/** What other tabs are told of a cut. @param isMore whether more has changed than what it says. */
+export function newsOf(cut: Cut, settlement: Settlement, revision: number, isMore: boolean): SpaceNews {
+  let rows = 0;
+  for (const domain of cut.rows.values()) rows += domain.size;
+  return isMore || rows > maxToldRows
+    ? { type: "reload", settled: settlement.settled }
+    : { type: "cut", revision, cut, settlement };
+}
+
+/** What news tells of writes that are over. */
+export const settledBy = (news: SpaceNews): Settlement["settled"] =>
+  (news.type === "cut" ? news.settlement.settled : news.type === "reload" && news.settled) || new Map();
 
 /** A record of a local domain as it is now; without a version it is gone. */
 export type LocalRow = Row | { readonly domain: string; readonly key: string };

@@ -30,8 +30,8 @@ import { Requests } from "./requests.js";
 import { Saver, type Written } from "./saver.js";
 import { Serial } from "./serial.js";
 import type { SessionContext } from "./session-context.js";
-import { type Settlement, settle } from "./settlement.js";
-import type { SpaceNews, WriteNews } from "./space-news.js";
+import { type SettledOutcome, type Settlement, settle } from "./settlement.js";
+import { type SpaceNews, type WriteNews, newsOf, settledBy } from "./space-news.js";
 import {
   type ReplicaMeta,
   cutChanges,
@@ -41,9 +41,6 @@ import {
   putEvent,
   putMeta,
 } from "./space-store.js";
-
-/** Rows of a cut that other tabs are told; more are read from the storage. */
-const maxToldRows = 2_000;
 
 /**
  * One open space: its replica, its outbox and what is staged, between the storage and the loop. Every step of
@@ -73,6 +70,8 @@ export class SpaceSession implements SyncedSpace {
   readonly #requests = new Requests(this);
   /** Writes of other tabs, heard with nothing else in between, that wait to be taken in. */
   #heard: WriteNews[] = [];
+  /** What news that waits to be taken in tells of writes that are over: in the storage they may be that already. */
+  readonly #over = new Map<string, SettledOutcome>();
   /** The revision at which the storage was read: this tab has heard of all that was settled since then. */
   #readAt: number;
   /** The device that the newest request was made as. */
@@ -391,14 +390,7 @@ export class SpaceSession implements SyncedSpace {
     const showing = this.#show(cut, told);
     if (showing) await showing;
     recovered?.tell();
-    let rows = 0;
-    for (const domain of cut.rows.values()) rows += domain.size;
-    this.context.publish(
-      this.space,
-      recovered || rows > maxToldRows
-        ? { type: "reload", settled: told.settled }
-        : { type: "cut", revision: next.revision, cut, settlement: told },
-    );
+    this.context.publish(this.space, newsOf(cut, told, next.revision, recovered !== undefined));
   }
 
   #show(cut: Cut, settlement: Settlement): void | Promise<void> {
@@ -426,40 +418,45 @@ export class SpaceSession implements SyncedSpace {
     if (news.type === "write") this.#heard.push(news);
     else this.#heard = [];
     const heard = this.#heard;
+    const settled = settledBy(news);
+    for (const [id, outcome] of settled) this.#over.set(id, outcome);
     return this.#serial.run(async () => {
-      if (this.stopped) return;
-      switch (news.type) {
-        case "write":
-          return this.#takeIn(heard.splice(0));
-        case "sent":
-          for (const event of news.events) this.outbox.replace(event);
-          return this.replica.sent(news.events);
-        case "cut":
-          // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
-          const { settled } = news.settlement;
-          const steps = news.revision - this.meta.revision;
-          if (!this.outbox.remember(settled.keys()) && steps < 1) return;
-          if (steps !== 1) return this.#reload(settled);
-          this.meta = {
-            ...this.meta,
-            generation: news.cut.generation,
-            cursors: news.cut.cursors,
-            revision: news.revision,
-            syncedAt: this.context.wall.now(),
-          };
-          for (const rows of news.cut.rows.values()) this.#observe(rows.values());
-          return this.#show(news.cut, news.settlement);
-        case "inbox":
-          return this.changeInbox(news.put, news.drop);
-        case "local":
-          return this.replica.patchLocal(news.rows);
-        case "reload":
-          return this.#reload(news.settled);
-        case "opened":
-          // What no storage had room for a new tab learns from those that know of it.
-          return this.tellWrites(this.outbox.refused, false);
-      }
+      if (!this.stopped) await this.#take(news, heard);
+      for (const id of settled.keys()) this.#over.delete(id);
     });
+  }
+
+  #take(news: SpaceNews, heard: WriteNews[]): void | Promise<void> {
+    switch (news.type) {
+      case "write":
+        return this.#takeIn(heard.splice(0));
+      case "sent":
+        for (const event of news.events) this.outbox.replace(event);
+        return this.replica.sent(news.events);
+      case "cut":
+        // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
+        const steps = news.revision - this.meta.revision;
+        if (!this.outbox.remember(news.settlement.settled.keys()) && steps < 1) return;
+        if (steps !== 1) return this.#reload();
+        this.meta = {
+          ...this.meta,
+          generation: news.cut.generation,
+          cursors: news.cut.cursors,
+          revision: news.revision,
+          syncedAt: this.context.wall.now(),
+        };
+        for (const rows of news.cut.rows.values()) this.#observe(rows.values());
+        return this.#show(news.cut, news.settlement);
+      case "inbox":
+        return this.changeInbox(news.put, news.drop);
+      case "local":
+        return this.replica.patchLocal(news.rows);
+      case "reload":
+        return this.#reload();
+      case "opened":
+        // What no storage had room for a new tab learns from those that know of it.
+        return this.tellWrites(this.outbox.refused, false);
+    }
   }
 
   /**
@@ -491,7 +488,7 @@ export class SpaceSession implements SyncedSpace {
     this.#heard = [];
     return this.#serial.run(async () => {
       if (this.stopped) return;
-      await this.#reload(undefined, leads);
+      await this.#reload(leads);
       this.context.publish(this.space, { type: "sent", events: this.outbox.sent });
     });
   }
@@ -510,15 +507,15 @@ export class SpaceSession implements SyncedSpace {
     });
   }
 
-  async #reload(settled?: Settlement["settled"], leads = false): Promise<void> {
-    // A write that the storage had refused was sent by the leader from memory: only this word of it tells that it is over.
-    this.outbox.remember(settled?.keys());
+  async #reload(leads = false): Promise<void> {
     // What is on its way to the storage by now, or was refused by it, may not be found there and is not gone.
     const gone = this.outbox.stored;
     const { storage } = this.context;
     // Every step of base counts the revision up: where it is ours, we hold its rows, and reading them costs most of an opening.
     const hasBase = leads && (await loadMeta(storage, this.space))?.revision === this.meta.revision;
     const stored = await loadSpace(storage, this.space, hasBase);
+    // A write that the storage had refused was sent by the leader from memory: only its word of it tells that it is over.
+    for (const id of this.#over.keys()) gone.add(id);
     this.#staging = undefined;
     this.meta = stored.meta;
     this.#readAt = stored.meta.revision;
@@ -541,7 +538,7 @@ export class SpaceSession implements SyncedSpace {
     this.inbox.clear();
     this.changeInbox(stored.inbox, []);
     for (const id of gone) {
-      const outcome = settled?.get(id);
+      const outcome = this.#over.get(id);
       if (outcome) this.receipts.settle(id, outcome);
       else this.receipts.lose(id);
     }
