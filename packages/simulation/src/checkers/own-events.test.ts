@@ -112,6 +112,30 @@ describe("rule 5: what another tab has written", () => {
     expect(texts(tale)).toContain("folder/f1 is not shown");
   });
 
+  it("is not taken to have been heard of where it went with its tab, and another write does the same", () => {
+    const { tale, writes } = twoTabs();
+    const none = tale.stateAt(0);
+    tale.write("d2", first, [create("f1")]).commit(applied(1, first, "d2", 1));
+    tale.view("d1", tale.stateAt(1));
+    writes(second, [{ op: "delete", domain: "folder", key: "f1" }]);
+    tale.add({ type: "ended", ...beside, how: "crashed" });
+    const again = { ...beside, run: 2 };
+    tale.add({ type: "started", ...again, outbox: { [space]: [] } });
+    tale.add({
+      type: "issue",
+      ...again,
+      space,
+      event: third,
+      ops: [{ op: "delete", domain: "folder", key: "f1" }],
+    });
+    request(tale.view("d1", none), again, "d1", third, 1);
+    tale.commit(applied(2, third, "d1", 1)).view("d1", none);
+    const last = stampOf(1_900_004, 1);
+    tale.write("d2", last, [{ op: "restore", domain: "folder", key: "f1", set: { name: "again" } }]);
+    tale.commit(applied(3, last, "d2", 2)).view("d1", tale.stateAt(3));
+    expect(texts(tale)).toBe("");
+  });
+
   it("is not there for a process that began when it was over", () => {
     const { tale, writes } = twoTabs();
     writes(first, [create("f1")]);

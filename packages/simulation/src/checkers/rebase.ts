@@ -202,7 +202,10 @@ function* ways(candidates: readonly Candidate[]): Generator<readonly EventStory[
   }
 }
 
-/** The candidates that are in doubt; those of one step stand or fall together. */
+/**
+ * The candidates that are in doubt; those of one step stand or fall together. What nobody ever sends comes last: it may have
+ * gone with the tab that wrote it, and another write does the same.
+ */
 function doubtful(candidates: readonly Candidate[]): (readonly Candidate[])[] {
   const steps = new Map<unknown, Candidate[]>();
   for (const candidate of candidates) {
@@ -212,7 +215,9 @@ function doubtful(candidates: readonly Candidate[]): (readonly Candidate[])[] {
     if (others) others.push(candidate);
     else steps.set(step, [candidate]);
   }
-  return [...steps.values()];
+  const isSent = (step: readonly Candidate[]): boolean => step.some(({ story }) => story.sends.length > 0);
+  const all = [...steps.values()];
+  return [...all.filter(isSent), ...all.filter((step) => !isSent(step))];
 }
 
 /**
