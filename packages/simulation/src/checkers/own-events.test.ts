@@ -349,6 +349,24 @@ describe("rule 1: the order in which a tab has written", () => {
     },
   );
 
+  it("is not kept by what an older copy of the disk has, and the tab knew to be over in a history that is lost", () => {
+    const taleOf = (isOlder: boolean): Tale => {
+      const tale = new Tale().start("d1").write("d1", first, [create("f1")]);
+      tale.commit(applied(1, first, "d1", 1)).settled("d1", first, { status: "applied", index: 1 });
+      begin(tale, "restored", 0).write("d1", second, [create("f2")]);
+      commitTo(tale, "g2", applied(1, second, "d1", 1)).settled("d1", second, {
+        status: "applied",
+        index: 1,
+      });
+      tale.add({ type: "ended", ...who("d1"), how: "closed" });
+      if (isOlder)
+        tale.add({ type: "storageFault", device: "d1", how: "older", lostEvents: [], lostItems: [] });
+      return commitTo(tale.start("d1", [first], 2), "g2", applied(2, first, "d4", 1));
+    };
+    expect(texts(taleOf(true), "session-order")).toBe("");
+    expect(texts(taleOf(false), "session-order")).toContain("which the tab wrote later");
+  });
+
   it("is kept by the copy itself, and where there is none", () => {
     const turned = left(true).commit(applied(2, second, "d1", 1), applied(3, first, "d1", 2));
     expect(texts(turned, "session-order")).toContain(`${first} of d1.a was applied at 3, after ${second}`);

@@ -147,7 +147,10 @@ function versionsFallBack(run: Run): Finding[] {
 interface Order {
   readonly written: ReadonlyMap<Stamp, number>;
   readonly torn: ReadonlySet<string>;
-  /** What a device has lost or was told to forget, and another that is a copy of it has, or an older copy of its disk. */
+  /**
+   * What a device has lost or was told to forget, or knew to be over, and another that is a copy of it has, or an older copy
+   * of its disk.
+   */
   readonly left: ReadonlySet<Stamp>;
 }
 
@@ -156,9 +159,19 @@ function appliedOutOfOrder({ lineage, entries, stories }: Run): Finding[] {
   const torn = new Set<string>();
   const left = new Set<Stamp>();
   for (const [position, { event }] of entries.of("issue")) written.set(event, position);
-  for (const [, { how, device, lostEvents }] of entries.of("storageFault")) {
-    if (how === "torn") torn.add(device);
-    for (const event of lostEvents) if (stories.shared.has(device, event)) left.add(event);
+  const settled = new Set<string>();
+  const leave = (device: string, event: Stamp): void => {
+    if (stories.shared.has(device, event)) left.add(event);
+  };
+  for (const [, entry] of entries.of("storageFault", "settled", "started")) {
+    const { device } = entry;
+    if (entry.type === "settled") settled.add(`${device} ${entry.event}`);
+    else if (entry.type === "storageFault") {
+      if (entry.how === "torn") torn.add(device);
+      for (const event of entry.lostEvents) leave(device, event);
+    } else
+      for (const event of Object.values(entry.outbox).flat())
+        if (settled.has(`${device} ${event}`)) leave(device, event);
   }
   const findings: Finding[] = [];
   for (const branches of lineage.branches.values())
