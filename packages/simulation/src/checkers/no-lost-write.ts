@@ -163,7 +163,7 @@ function falseAlarms({ entries }: Run): Finding[] {
   return findings;
 }
 
-/** Whether all that could have told of a loss was gone too before anybody was there to be told. */
+/** Whether all that could have told of a loss was gone too, or as it was before, when somebody was there to be told. */
 function isGoneWhole(entries: Entries, since: number, { device }: StorageFault): boolean {
   const next = entries
     .of("storageFault", "started")
@@ -171,7 +171,7 @@ function isGoneWhole(entries: Entries, since: number, { device }: StorageFault):
       ([position, entry]) =>
         position > since && entry.device === device && (entry.type === "started" || entry.silent),
     );
-  return next?.[1].type === "storageFault" && next[1].how === "evicted";
+  return next?.[1].type === "storageFault" && (next[1].how === "evicted" || next[1].how === "older");
 }
 
 /** Who starts on a disk that cannot be opened is told so. @param since where it was torn, or mended. */

@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { e, goodTale } from "../good-tale.fixture.js";
-import { altered, applied, generation, rejected, space, stampOf, verdict, who } from "../history.fixture.js";
+import {
+  type Tale,
+  altered,
+  applied,
+  generation,
+  rejected,
+  space,
+  stampOf,
+  verdict,
+  who,
+} from "../history.fixture.js";
 import type { AppliedEvent, Entry, History } from "../history.js";
 
 const good = goodTale().history();
@@ -165,6 +175,20 @@ describe("rule 2: no lost write", () => {
     expect(texts(tale.history(), "no-lost-write")).toContain(
       "d1.a#2 was told that unsynced writes are lost, and its disk is whole",
     );
+  });
+
+  it("rule 8: a disk that is as it was before, when somebody comes to be told, is no fault of the client's", () => {
+    const taleOf = (comesBefore: boolean): Tale => {
+      const tale = goodTale();
+      const lost = stampOf(1_900_070, 2);
+      tale.write("d2", lost, [{ op: "delete", domain: "note", key: "n1" }]);
+      const fault = { type: "storageFault", device: "d2", lostItems: [] } as const;
+      tale.add({ ...fault, how: "evicted", lostEvents: [lost] });
+      if (comesBefore) tale.start("d2", [], 2);
+      return tale.add({ ...fault, how: "older", lostEvents: [], silent: true }).start("d2", [], 3);
+    };
+    expect(texts(taleOf(false).history(), "no-lost-write")).toBe("");
+    expect(texts(taleOf(true).history(), "no-lost-write")).toContain("d2 lost 1 unsynced writes");
   });
 
   it("rule 8: a disk that takes all that could tell of it is no fault of the client's", () => {
