@@ -234,3 +234,22 @@ test.each([
   const unknown = await run([...words.split(" "), "--storage", "mysql://localhost/x"]);
   expect(unknown.said).toContain("Give sqlite:FILE");
 });
+
+test.each([
+  [["dev", "--prot", "1"], /^error: unknown option '--prot'\n\(Did you mean --port\?\)\n/],
+  [["backup"], /^error: required option '--storage <address>' not specified\n/],
+])(
+  "a command that is given wrongly says what is wrong, and not all that it can do: %s",
+  async (args, words) => {
+    const { code, out, said } = await run(args);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(said).toMatch(words);
+    expect(said.trimEnd().split("\n").length).toBeLessThan(6);
+    expect(said).toContain("--help");
+  },
+);
+
+test("landfall --version says which it is", async () => {
+  const { code, out } = await run(["--version"]);
+  expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string });
+});

@@ -25,8 +25,19 @@ const seen =
 const broughtBack =
   "a restore that expects a tombstone which is gone brings the key back, and expects no other version";
 
+const stoppedRestore = "rule 8: that is stopped in its middle, or finds no room, leaves everything as it was";
+
 /** Mistakes in what runs beside the exchange: retention, verification, restores. */
 export const operationsFaults: readonly Fault[] = [
+  {
+    name: "stopped-verification-is-damage",
+    rule: "rule 8",
+    file: "packages/server/src/storage/verify-file.ts",
+    find: "if (brokenOff) throw brokenOff.by;",
+    replace: "",
+    test: { file: "packages/server/src/storage/backup-file.test.ts", title: stoppedRestore },
+    why: "Ctrl-C calls a sound backup damaged, and whoever has no other gives it up.",
+  },
   {
     name: "horizon-one-too-low",
     rule: "rule 7",

@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { Command } from "commander";
 import { CommandError } from "./command-error.js";
 import { type ConformanceOptions, conformance, describeReport } from "./conformance.js";
@@ -8,6 +9,8 @@ import { addOperations } from "./operations.js";
 import { type DevOptions, type ServeOptions, dev, serve } from "./serve.js";
 import { option } from "./settings.js";
 import { StoppedError, type Terminal } from "./terminal.js";
+
+const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string };
 
 /** The process as a terminal: Ctrl-C, or a supervisor's SIGTERM, asks to stop; a second one is not waited for. */
 function processTerminal(): Terminal {
@@ -24,7 +27,8 @@ function processTerminal(): Terminal {
 function program(terminal: Terminal): Command {
   const landfall = new Command("landfall")
     .description("Offline-first sync: run a server, look into it, find out what is wrong.")
-    .showHelpAfterError();
+    .version(version, "--version", "display the version")
+    .showHelpAfterError("What there is to say, with examples: the same command with --help.");
   addDev(landfall, terminal);
   addServe(landfall, terminal);
   addInspect(landfall, terminal);

@@ -104,7 +104,8 @@ describe("settings", () => {
 
 describe("landfall doctor", () => {
   it("says what is wrong with an address", async () => {
-    await expect(doctor({ url: "nonsense", token: "x", now: () => 0 })).rejects.toThrow("is not an address");
+    for (const url of ["nonsense", "localhost:4400", "ftp://localhost"])
+      await expect(doctor({ url, token: "x", now: () => 0 })).rejects.toThrow("is not an address");
     const findings = await doctor({ url: "http://127.0.0.1:9", token: "x", now: () => 0 });
     expect(findings).toMatchObject([{ check: "reach", ok: false }]);
   });

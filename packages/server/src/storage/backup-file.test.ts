@@ -1,6 +1,7 @@
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -200,6 +201,21 @@ describe("a restore", () => {
     expect(await headOf(replaced as string)).toBe(4);
   });
 
+  test("§7: from a file that is not there is refused in words, and leaves nothing behind", async () => {
+    const fresh = join(folder, "fresh.db");
+    await expect(restore({ file: fresh })).rejects.toThrow("Name one that landfall backup has written");
+    expect(readdirSync(folder).filter((name) => name.startsWith("fresh"))).toEqual([]);
+  });
+
+  test("§7: into a folder that nothing can be written to says so, and where", async () => {
+    backup();
+    const taken = join(folder, "taken.db");
+    mkdirSync(`${taken}.lock`);
+    await expect(restore({ file: taken })).rejects.toThrow(
+      `Nothing can be written beside the data file ${taken}`,
+    );
+  });
+
   test("§7: replaces a file that is damaged beyond reading, and keeps its bytes", async () => {
     backup();
     await here.engine.close();
@@ -215,10 +231,15 @@ describe("a restore", () => {
     backup();
     await device.write([create("p4")]);
     await here.engine.close();
-    const stop = (): never => {
-      throw new Error("stopped");
+    const stopped = new Error("stopped");
+    const stopAt = (call: number) => (): void => {
+      if (--call === 0) throw stopped;
     };
-    await expect(restore({ overwrite: true, progress: stop })).rejects.toThrow("stopped");
+    // Not as a damaged backup, which nobody has looked at to its end.
+    for (const call of [1, 2, 3]) {
+      await expect(restore({ overwrite: true, progress: stopAt(call) })).rejects.toBe(stopped);
+      await expect(verifyFile(to, stopAt(call))).rejects.toBe(stopped);
+    }
     const before = readdirSync(folder).filter((name) => name !== "live.db.lock");
     expect(before.filter((name) => /restoring|replaced/.test(name))).toEqual([]);
     expect(await headOf(file)).toBe(4);

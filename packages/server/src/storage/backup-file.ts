@@ -43,7 +43,9 @@ export interface BackupOptions {
  */
 export function backupFile({ file, to, overwrite = false, clock, begins }: BackupOptions): BackupReport {
   if (existsSync(to) && !overwrite)
-    throw new Error(`There is a file ${to} already. Name another, or say that it may be replaced.`);
+    throw new Error(
+      `There is a file ${to} already. Name another, or replace it with --force (in code: \`overwrite\`).`,
+    );
   if (existsSync(to) && existsSync(file) && realpathSync(to) === realpathSync(file))
     throw new Error(`${to} is the data itself. Name another file for its backup.`);
   const partial = `${to}.partial`;

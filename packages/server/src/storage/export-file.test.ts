@@ -314,5 +314,13 @@ describe("a file that is no good export", () => {
     await expect(exported({ space: "nowhere", overwrite: true })).rejects.toThrow(
       "There is no space nowhere",
     );
+    expect(existsSync(`${to}.partial`)).toBe(false);
+  });
+
+  test("§13: an export that cannot be written says where, and what to do", async () => {
+    const below = join(file, "all.ndjson");
+    await expect(exported({ to: below })).rejects.toThrow(
+      new RegExp(`${below}.partial could not be written \\(.*See whether there is room`),
+    );
   });
 });

@@ -1,4 +1,13 @@
-import { closeSync, existsSync, mkdirSync, openSync, statSync, truncateSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
 import { dirname, resolve } from "node:path";
 import {
   type ClockPort,
@@ -54,12 +63,12 @@ export interface ExportReport {
 export async function exportFile(options: ExportFileOptions): Promise<ExportReport> {
   const { file, to, space, overwrite = false, clock, random, progress = () => undefined } = options;
   if (existsSync(to) && !overwrite)
-    throw new Error(`There is a file ${to} already. Name another, or say that it may be replaced.`);
+    throw new Error(
+      `There is a file ${to} already. Name another, or replace it with --force (in code: \`overwrite\`).`,
+    );
   const partial = `${to}.partial`;
   const begun = existsSync(partial) ? findPosition(partial, nativeSha256) : undefined;
-  mkdirSync(dirname(resolve(to)), { recursive: true });
-  if (begun) truncateSync(partial, begun.end);
-  const handle = openSync(partial, begun ? "a" : "w");
+  const handle = openPartial(partial, begun?.end);
   let rows = 0;
   try {
     await readDataFile(file, async (snapshot) => {
@@ -76,11 +85,34 @@ export async function exportFile(options: ExportFileOptions): Promise<ExportRepo
         await progress(chunk.rows);
       }
     });
+  } catch (error) {
+    if (rows === 0 && !begun) rmSync(partial, { force: true });
+    throw inWords(error, partial);
   } finally {
     closeSync(handle);
   }
   moveIntoPlace(partial, to);
   return { file: resolve(to), bytes: statSync(to).size, rows, resumedAfter: begun?.rows ?? 0 };
+}
+
+/** Opens the file for what comes after `end`; anew without one. */
+function openPartial(partial: string, end: number | undefined): number {
+  try {
+    mkdirSync(dirname(resolve(partial)), { recursive: true });
+    if (end !== undefined) truncateSync(partial, end);
+    return openSync(partial, end === undefined ? "w" : "a");
+  } catch (error) {
+    throw inWords(error, partial);
+  }
+}
+
+/** What the system says of a file, with what to do. */
+function inWords(error: unknown, partial: string): unknown {
+  if ((error as { syscall?: string }).syscall === undefined) return error;
+  return new Error(
+    `${partial} could not be written (${(error as Error).message}). See whether there is room, and the right to write there; then the same command goes on from what is written.`,
+    { cause: error },
+  );
 }
 
 function writeAll(handle: number, text: string): void {

@@ -43,7 +43,7 @@ export class DamagedBackupError extends Error {
   ) {
     const [first] = report.findings;
     super(
-      `The backup ${from} is damaged: ${first?.said ?? "it cannot be read"}. Nothing was changed. Restore an older one, or this one as it is, unverified.`,
+      `The backup ${from} is damaged: ${first?.said ?? "it cannot be read"}. Nothing was changed. Restore an older one, or this one as it is with --skip-verify (in code: \`unverified\`).`,
     );
   }
 }
@@ -57,9 +57,11 @@ export class DamagedBackupError extends Error {
  */
 export async function restoreFile(options: RestoreOptions): Promise<RestoreReport> {
   const { from, file, overwrite = false } = options;
+  if (!existsSync(from))
+    throw new Error(`There is no file ${from}. Name one that landfall backup has written.`);
   if (existsSync(file) && !overwrite)
     throw new Error(
-      `There is a data file ${file} already. To replace it, say so; it will be kept aside. Stop its server first.`,
+      `There is a data file ${file} already. To replace it give --force (in code: \`overwrite\`); it will be kept aside. Stop its server first.`,
     );
   const fresh = `${file}.restoring`;
   mkdirSync(dirname(resolve(file)), { recursive: true });

@@ -16,18 +16,29 @@ function resultCode(error: unknown): number | undefined {
  * that they alone give out indexes. The lock is SQLite's own on a file beside it, so it dies with the process.
  */
 export function takeLock(Driver: SqliteDriver, file: string): SqliteDatabase {
-  const lock = new Driver(`${file}.lock`);
+  const lock = openLock(Driver, file);
   try {
     lock.exec("PRAGMA busy_timeout=0; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (cause) {
     lock.close();
     if (resultCode(cause) !== busy) throw cause;
     throw new Error(
-      `The data file ${file} is in use by another server. Stop that one, or use another file; several servers need PostgreSQL.`,
+      `The data file ${file} is in use by another server or command. Stop that one, or use another file; several servers need PostgreSQL.`,
       { cause },
     );
   }
   return lock;
+}
+
+function openLock(Driver: SqliteDriver, file: string): SqliteDatabase {
+  try {
+    return new Driver(`${file}.lock`);
+  } catch (cause) {
+    throw new Error(
+      `Nothing can be written beside the data file ${file} (${String(cause)}). Check that its folder is there, and may be written to.`,
+      { cause },
+    );
+  }
 }
 
 function pragma(database: SqliteDatabase, name: string): number {

@@ -56,21 +56,32 @@ const strays: readonly (readonly [code: "orphan" | "outcome", sql: string, said:
  * Verifies a data file as of one moment, beside a server that may be running on it; see `verify`. What SQLite
  * cannot read is a finding, and whatever else can be looked at is.
  *
- * @throws Error where the file is none of a Landfall server's.
+ * @throws Error where the file is none of a Landfall server's, and whatever `progress` throws: a verification that was
+ * broken off has found nothing.
  */
 export function verifyFile(file: string, progress: Progress = () => undefined): Promise<VerifyReport> {
+  let brokenOff: { readonly by: unknown } | undefined;
+  const goOn: Progress = async (done) => {
+    try {
+      await progress(done);
+    } catch (by) {
+      brokenOff = { by };
+      throw by;
+    }
+  };
   return readDataFile(file, async (snapshot, database) => {
     const findings = new Findings();
     checkIntegrity(database, findings);
-    await progress(0);
+    await goOn(0);
     try {
       for (const [code, sql, said] of strays) {
         const { n } = database.prepare(sql).get() as { n: number | bigint };
         if (Number(n) > 0) findings.add(code, undefined, `${said} (${n})`);
-        await progress(0);
+        await goOn(0);
       }
-      return await verify(snapshot, { findings, progress });
+      return await verify(snapshot, { findings, progress: goOn });
     } catch (error) {
+      if (brokenOff) throw brokenOff.by;
       findings.add("sqlite", undefined, `reading stopped here: ${String(error)}`);
       const none = { spaces: 0, records: 0, tombstones: 0, outcomes: 0 };
       return { ok: false, ...none, findings: findings.told, counts: findings.counts };
