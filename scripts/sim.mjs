@@ -1,16 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { Worker } from "node:worker_threads";
 import { root, whenMain } from "./child.mjs";
 import { allBugs, hunt, matrix, worldBugs } from "./sim/bugs.mjs";
 import { bundle, load } from "./sim/bundle.mjs";
+import { startThread } from "./sim/thread.mjs";
 
 const help = `npm run sim -- [options]
 
 Runs the simulated world: servers, devices, network, disks and clocks in one process, each run from one seed. A seed
-that fails is made smaller by itself, told as a timeline, and kept under packages/simulation/regressions, where a test
-runs it for ever. Ends with code 1 when a seed failed.
+that fails is made smaller by itself, in some hundred runs at most, told as a timeline, and kept under
+packages/simulation/regressions, where a test runs it for ever. Ends with code 1 when a seed failed.
 
   --seed N          one seed
   --seeds A..B      all seeds from A to B
@@ -229,29 +229,19 @@ const said = (problems) =>
     .map(({ check, text }) => `  ${check}: ${text.length > 1_500 ? `${text.slice(0, 1_500)}…` : text}`)
     .join("\n");
 
-/** @param {string} file */
-function startThread(file) {
-  const worker = new Worker(new URL("sim/worker.mjs", import.meta.url), { workerData: { bundle: file } });
-  return {
-    /** @param {{ of: any, extra: readonly string[], shrink: boolean }} task @returns {Promise<any>} */
-    ask: (task) =>
-      new Promise((resolve, reject) => {
-        worker.once("message", (result) => {
-          worker.off("error", reject);
-          resolve(result);
-        });
-        worker.once("error", reject);
-        worker.postMessage(task);
-      }),
-    end: () => worker.terminate(),
-  };
-}
-
 /** Makes a failure small, tells it, and keeps it. @param {string} file @param {any} of @param {readonly string[]} extra */
 async function keep(file, of, extra) {
   console.log(`\nMaking seed ${of.seed ?? of} smaller …`);
   const thread = startThread(file);
-  const { plan, problems, timeline } = await thread.ask({ of, extra, shrink: true });
+  let toldMs = performance.now();
+  const { plan, problems, timeline } = await thread.ask(
+    { of, extra, shrink: true },
+    ({ runs, planSteps }) => {
+      if (performance.now() - toldMs < 5_000) return;
+      toldMs = performance.now();
+      process.stderr.write(`${runs} runs, ${planSteps} steps left\n`);
+    },
+  );
   await thread.end();
   const folder = `${root}/packages/simulation/regressions`;
   mkdirSync(folder, { recursive: true });

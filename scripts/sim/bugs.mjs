@@ -1,5 +1,5 @@
-import { Worker } from "node:worker_threads";
 import { bundle, load } from "./bundle.mjs";
+import { startThread } from "./thread.mjs";
 
 /** @typedef {import("./bundle.mjs").Bug & { rule: string, why: string }} Bug */
 /** @typedef {{ bug: Bug, seed: number | undefined, checks: readonly string[], sound: boolean, seconds: number }} Catch */
@@ -79,24 +79,21 @@ async function huntOne(bug, sound, seeds) {
 
 /** @param {string} file */
 function runner(file) {
-  const worker = new Worker(new URL("worker.mjs", import.meta.url), { workerData: { bundle: file } });
+  const thread = startThread(file);
   return {
     /** What has found something wrong with a seed's run. @param {Draw} draw @returns {Promise<readonly string[]>} */
-    ask: ({ seed, extra }) =>
-      new Promise((resolve) => {
-        const hear = (/** @type {{ problems: readonly { check: string }[] }} */ { problems }) =>
-          answer(problems.map(({ check }) => check));
-        const fail = () => answer(["error"]);
-        const answer = (/** @type {readonly string[]} */ checks) => {
-          clearTimeout(timer);
-          worker.off("message", hear).off("error", fail);
-          resolve([...new Set(checks)]);
-        };
-        const timer = setTimeout(() => answer(["no end"]), patienceMs);
-        worker.on("message", hear).on("error", fail);
-        worker.postMessage({ of: seed, extra, shrink: false });
-      }),
-    end: () => worker.terminate(),
+    ask: async ({ seed, extra = [] }) => {
+      let timer;
+      const isTooLong = new Promise((resolve) => (timer = setTimeout(() => resolve(["no end"]), patienceMs)));
+      const checks = thread.ask({ of: seed, extra, shrink: false }).then(
+        ({ problems }) => problems.map((/** @type {{ check: string }} */ { check }) => check),
+        () => ["error"],
+      );
+      const found = await Promise.race([isTooLong, checks]);
+      clearTimeout(timer);
+      return [...new Set(found)];
+    },
+    end: thread.end,
   };
 }
 

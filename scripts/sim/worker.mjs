@@ -14,14 +14,14 @@ parentPort?.on(
   "message",
   (/** @type {{ of: any, extra: readonly string[], shrink: boolean }} */ { of, extra, shrink }) => {
     strays = [];
-    void (shrink ? shrunk(of, extra) : report(of, extra)).then(
+    const told = (/** @type {unknown} */ progress) => parentPort?.postMessage({ progress });
+    void (shrink ? shrunk(of, extra, { told }) : report(of, extra)).then(
       (/** @type {any} */ result) => {
         const problems = [...result.problems, ...strays.map((text) => ({ check: "stray", text }))];
-        parentPort?.postMessage({ ...result, problems });
+        parentPort?.postMessage({ result: { ...result, problems } });
       },
-      (/** @type {unknown} */ error) => {
-        throw error;
-      },
+      // Thrown here it would be taken for one that nobody waits for, and whoever has asked would wait for ever.
+      (/** @type {unknown} */ error) => parentPort?.postMessage({ error }),
     );
   },
 );

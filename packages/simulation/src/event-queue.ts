@@ -64,6 +64,18 @@ export class EventQueue {
     });
   }
 
+  /** Takes steps until that has come about. @throws what it threw, or where nothing brings it about in so long. */
+  async settle<T>(work: Promise<T>, withinMs: number): Promise<T> {
+    const endMs = this.#nowMs + withinMs;
+    let isOver = false;
+    const ending = work.finally(() => (isOver = true));
+    ending.catch(() => undefined);
+    await this.drive(() => isOver || this.#nowMs >= endMs);
+    // Whoever awaited it now would do so for ever.
+    if (!isOver) throw new Error(`Something that was waited for did not come about in ${withinMs} ms.`);
+    return ending;
+  }
+
   /** The next entry that was not taken back. */
   #next(): Entry | undefined {
     for (;;) {

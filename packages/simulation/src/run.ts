@@ -56,15 +56,11 @@ export async function run(
       problems.push({ check: "quiet", text: `It did not become quiet: ${unrest(world)}` });
     problems.push(...agree(world));
   } catch (error) {
-    problems.push({
-      check: "end",
-      text: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
+    problems.push({ check: "end", text: textOf(error) });
   }
   for (const text of world.faults) problems.push({ check: "fault", text });
   const history = historyOf(world);
-  for (const { checker, at, message } of judge(history))
-    problems.push({ check: checker, text: `${(at / 1_000).toFixed(3)} s: ${message}` });
+  problems.push(...judged(history));
   return {
     plan,
     hash: world.trace.hash,
@@ -77,6 +73,21 @@ export async function run(
     trace: world.trace.lines,
   };
 }
+
+/** What the checkers say; one that cannot go on with what was written down is wrong too. */
+function judged(history: History): Problem[] {
+  try {
+    return judge(history).map(({ checker, at, message }) => ({
+      check: checker,
+      text: `${(at / 1_000).toFixed(3)} s: ${message}`,
+    }));
+  } catch (error) {
+    return [{ check: "judge", text: textOf(error) }];
+  }
+}
+
+const textOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
 
 function historyOf({ plan, devices, recorder }: World): History {
   return {
@@ -106,13 +117,8 @@ async function live(world: World, done: { writes: number }): Promise<void> {
 }
 
 /** Waits for something that the world's own steps bring about. */
-async function within<T>(world: World, work: Promise<T>): Promise<T> {
-  let over = false;
-  const ending = work.finally(() => (over = true));
-  ending.catch(() => undefined);
-  await world.queue.drive(() => over);
-  return ending;
-}
+const within = <T>({ queue }: World, work: Promise<T>): Promise<T> =>
+  queue.settle(work, bounds.quietWithinMs);
 
 async function begin(world: World): Promise<void> {
   const { plan } = world;

@@ -1,7 +1,7 @@
 import { makePlan } from "./make-plan.js";
 import type { FaultKind, Plan } from "./plan.js";
 import { type Problem, run } from "./run.js";
-import { shrink } from "./shrink.js";
+import { type Attempt, type ShrinkOptions, shrink } from "./shrink.js";
 import { timeline } from "./timeline.js";
 
 /** What became of a seed, as it goes from one thread to another. */
@@ -35,17 +35,19 @@ interface ShrunkFailure {
   readonly timeline: string;
 }
 
-/** Makes the failure of a seed as small as it gets in so many runs. */
+/** Makes the failure of a seed as small as it gets within the limits of `shrink`. */
 export async function shrunk(
   of: number | Plan,
   extra?: readonly FaultKind[],
-  tries?: number,
+  options?: ShrinkOptions,
 ): Promise<ShrunkFailure> {
   const plan = typeof of === "number" ? makePlan(of, extra) : of;
   const checks = new Set((await run(plan)).problems.map(({ check }) => check));
-  const failsAlike = async (candidate: Plan): Promise<boolean> =>
-    (await run(candidate)).problems.some(({ check }) => checks.has(check));
-  const small = checks.size === 0 ? plan : await shrink(plan, failsAlike, tries);
+  const attempt = async (candidate: Plan): Promise<Attempt> => {
+    const { steps, problems } = await run(candidate);
+    return { steps, fails: problems.some(({ check }) => checks.has(check)) };
+  };
+  const small = checks.size === 0 ? plan : await shrink(plan, attempt, options);
   const { problems, trace } = await run(small, { keepTrace: true });
   return { plan: small, problems, timeline: timeline(trace) };
 }

@@ -35,25 +35,54 @@ function* simpler(plan: Plan): Iterable<Plan> {
   }
 }
 
+/** What became of a plan that was tried. */
+export interface Attempt {
+  /** Whether it fails as the first one did. */
+  readonly fails: boolean;
+  /** Steps that its run took. */
+  readonly steps: number;
+}
+
+/** How far it has come. */
+export interface ShrinkProgress {
+  readonly runs: number;
+  /** Steps of the smallest plan that fails so far. */
+  readonly planSteps: number;
+}
+
+export interface ShrinkOptions {
+  /** Runs at most. */
+  readonly runs?: number;
+  /**
+   * Steps at most that all runs may take, but for the last one: one that never comes to rest takes as many as fifty others,
+   * and as it fails so do most that are smaller.
+   */
+  readonly steps?: number;
+  readonly told?: (progress: ShrinkProgress) => void;
+}
+
 /**
  * Makes a plan that fails smaller, as long as it goes on failing: devices, then kinds of trouble, then what is done.
+ * What it has come to when it may try no more is what it gives.
  *
- * @param fails runs a plan and says whether it fails as the first one did.
- * @param tries runs at most.
+ * @param attempt runs a plan.
  */
 export async function shrink(
   plan: Plan,
-  fails: (plan: Plan) => Promise<boolean>,
-  tries = 400,
+  attempt: (plan: Plan) => Promise<Attempt>,
+  { runs = 400, steps: mostSteps = 4_000_000, told }: ShrinkOptions = {},
 ): Promise<Plan> {
   let best = plan;
-  let left = tries;
+  let done = 0;
+  let stepsDone = 0;
   const isBetter = async (candidate: Plan): Promise<boolean> => {
-    if (left <= 0) return false;
-    left -= 1;
-    if (!(await fails(candidate))) return false;
-    best = candidate;
-    return true;
+    if (done >= runs || stepsDone >= mostSteps) return false;
+    const { fails, steps } = await attempt(candidate);
+    done += 1;
+    stepsDone += steps;
+    if (fails) best = candidate;
+    told?.({ runs: done, planSteps: best.steps.length });
+    return fails;
   };
   for (let isSmaller = true; isSmaller;) {
     isSmaller = false;
