@@ -39,6 +39,26 @@ describe("a write that no server would take", () => {
     expect(device.client.status.pending.count).toBe(0);
   });
 
+  it("rule 8: an atomic write that awaits is refused whole, and does not lose what comes after", async () => {
+    const device = place.device({ online: false });
+    const site = await device.open();
+    const late = async (tx: Parameters<Parameters<typeof site.write>[0]>[0]): Promise<void> => {
+      tx.note.create({ text: "before" });
+      await Promise.resolve();
+      tx.note.create({ text: "after" });
+    };
+    // @ts-expect-error: nor does it compile
+    expect(() => site.write(late)).toThrow("The write has no ops, or is async");
+    expect(() => site.write(() => undefined)).toThrow("The write has no ops, or is async");
+    await Promise.resolve();
+    expect(site.note.all()).toEqual([]);
+    expect(device.client.status.pending.count).toBe(0);
+    // What a short function happens to return is nothing to it.
+    site.write((tx) => tx.note.create({ text: "one" }));
+    site.write((tx) => ["two", "three"].map((text) => tx.note.create({ text })));
+    expect(site.note.all()).toHaveLength(3);
+  });
+
   it("rule 9: everything that is taken here the server takes", async () => {
     const device = place.device();
     const { note } = await device.open();

@@ -14,7 +14,7 @@ export type { InboxChoice, InboxItem, InboxKind } from "./space/inbox-item.js";
 export type { LiveQuery } from "./space/live-query.js";
 export type { Receipt } from "./space/receipt.js";
 export type { SettledOutcome } from "./space/settlement.js";
-export type { ActionReceipt, BatchDomain, Explanation, SpaceHandle } from "./space/space-handle.js";
+export type { ActionReceipt, Batch, BatchDomain, Explanation, SpaceHandle } from "./space/space-handle.js";
 export type { Member, SpaceSummary, SpacesHandle } from "./spaces-handle.js";
 export type { ClientStatus, PendingStatus, SpaceStatus, StorageStatus } from "./status.js";
 export { type ClientStorage, type ClientStorageFactory, StorageError } from "./storage/port.js";

@@ -11,6 +11,7 @@ import type {
   PutOf,
   Schema,
   Typed,
+  TypesOf,
   UnsetOf,
 } from "@landfall/schema";
 import type { ViewRecord } from "../replica/view-record.js";
@@ -33,6 +34,14 @@ export interface BatchDomain<D extends Typed> {
   remove(key: string, members: MembersOf<D>): void;
   delete(key: string): void;
 }
+
+/** The domains that an atomic write may have ops in: those that the server knows too. */
+export type Batch<D extends DomainMap> = {
+  readonly [K in keyof D as TypesOf<D[K]>["local"] extends true ? never : K]: BatchDomain<D[K]>;
+};
+
+/** What the function of an atomic write may happen to return, and no promise: ops that come later are in no write. */
+export type NotAwaited = void | null | boolean | number | string | readonly unknown[];
 
 type Domains<S extends Schema> = S extends Schema<infer D, ActionMap> ? D : never;
 type Actions<S extends Schema> = S extends Schema<DomainMap, infer A> ? A : never;
@@ -66,8 +75,8 @@ export type SpaceHandle<S extends Schema = Schema> = {
       args: ActionArgs<Actions<S>[K]>,
     ) => ActionReceipt<ActionResult<Actions<S>[K]>>;
   };
-  /** Several ops as one atomic event. @throws WriteError */
-  write(build: (tx: { readonly [K in keyof Domains<S>]: BatchDomain<Domains<S>[K]> }) => void): Receipt;
+  /** Several ops as one atomic event: those that `build` has asked for by the time it returns. @throws WriteError */
+  write(build: (tx: Batch<Domains<S>>) => NotAwaited): Receipt;
   readonly inbox: InboxHandle;
   explain(domain: keyof Domains<S> & string, key: string): Explanation;
 };
@@ -98,7 +107,7 @@ function collect(
   session: SpaceSession,
   schema: Schema,
   random: RandomPort,
-  build: (tx: object) => void,
+  build: (tx: object) => unknown,
 ): Op[] {
   const ops: Op[] = [];
   // The write as a whole gives a receipt.
@@ -114,8 +123,8 @@ function collect(
       create: (...args: Parameters<typeof handle.create>) => handle.create(...args).key,
     };
   }
-  build(tx);
-  return ops;
+  // An async function may have more to say, which no write would wait for: better none of it than a part.
+  return build(tx) instanceof Promise ? [] : ops;
 }
 
 export function spaceHandle<S extends Schema>(
@@ -135,9 +144,10 @@ export function spaceHandle<S extends Schema>(
     id: session.space,
     actions,
     inbox: inboxHandle(session, handles),
-    write(build: (tx: object) => void): Receipt {
+    write(build: (tx: object) => unknown): Receipt {
       const ops = collect(session, schema, random, build);
-      if (ops.length === 0) throw new WriteError("invalid", "The write has no ops; call a method of its tx.");
+      if (ops.length === 0)
+        throw new WriteError("invalid", "The write has no ops, or is async: call its tx, and await nothing.");
       return session.writeOps(ops);
     },
     explain: (domain: string, key: string) => explain(session, domain, key),
