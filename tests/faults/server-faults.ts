@@ -223,6 +223,19 @@ export const serverFaults: readonly Fault[] = [
     why: "An edit of one's own record lands on a stranger's of the same key.",
   },
   {
+    name: "action-restores-nothing",
+    rule: "rule 7",
+    file: runEvent,
+    find: "for (const { domain, key } of scope.forgotten ?? [])",
+    replace: "for (const { domain, key } of [] as RecordKey[])",
+    test: {
+      file: "packages/server/src/exchange/actions.test.ts",
+      title:
+        "an action restores what its event expects deleted, though the server has forgotten that, and nothing else",
+    },
+    why: "An action that was to stand on a record of some version is carried out where there is none.",
+  },
+  {
     name: "restore-without-expectation",
     rule: "rule 7",
     file: runEvent,

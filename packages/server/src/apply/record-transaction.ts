@@ -93,6 +93,12 @@ export class RecordTransaction {
     });
   }
 
+  /** Whether the server has forgotten a delete that the event knows of: what it restores is made then (DESIGN rule 7). */
+  #isForgotten(domain: string, key: string): boolean {
+    const slot = this.working.slot(domain, key);
+    return this.scope.forgotten?.delete(slot) === true && slot.current === undefined;
+  }
+
   #apply(op: RecordOp): void {
     const decoded = decode(opDecoder, op);
     if (!decoded.ok) throw new RejectedError("invalid", decoded.message);
@@ -146,7 +152,13 @@ export class RecordTransaction {
       remove: (key, values: { readonly [field: string]: readonly SetMember[] }) =>
         write(key, () => ({ op: "remove", domain, key, values })),
       delete: (key) => write(key, () => ({ op: "delete", domain, key })),
-      restore: (key, fields) => write(key, () => ({ op: "restore", domain, key, set: whole(rule, fields) })),
+      restore: (key, fields) =>
+        write(key, () => ({
+          op: this.#isForgotten(domain, key) ? "create" : "restore",
+          domain,
+          key,
+          set: whole(rule, fields),
+        })),
     };
   }
 

@@ -118,6 +118,8 @@ export class WorkingSet {
 export class EventScope {
   readonly changes = new Map<Slot, Change>();
   readonly superseded: Superseded[] = [];
+  /** Keys whose delete is forgotten and which an action expects deleted, as long as it has not restored them. */
+  forgotten: Set<Slot> | undefined;
 
   /**
    * @param index the index that the event gets if it is accepted.

@@ -1,8 +1,9 @@
-import { RejectedError, actionContext } from "@landfall/protocol";
+import { type Expectation, RejectedError, actionContext } from "@landfall/protocol";
 import { defineSchema, records } from "@landfall/schema";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { AnyTxDomain } from "../engine-types.js";
+import { retentionDefaults } from "../operations/retention.js";
 import { TestDevice, create, remove, update, world } from "./device.test.fixture.js";
 
 const schema = defineSchema({
@@ -35,6 +36,9 @@ const schema = defineSchema({
       const mine = await tx.account.query({ where: { owner }, orderBy: "key" });
       for (const { key } of mine) tx.account.delete(key);
       return (await tx.account.all()).map(({ key }) => key);
+    }),
+    bringBack: action(z.object({ key: z.string() }), async (tx, { key }) => {
+      tx.account.restore(key, { owner: "ann", amount: 1 });
     }),
     swallow: action(z.object({}), async (tx) => {
       try {
@@ -86,6 +90,28 @@ describe("actions", () => {
       { status: "duplicate", of: "applied", result: { left: 6 } },
     ]);
     expect(await amounts(device)).toEqual({ a: 6, b: 14 });
+  });
+
+  test("rule 7: an action restores what its event expects deleted, though the server has forgotten that, and nothing else", async () => {
+    const device = await start();
+    await device.write([create("c", { owner: "ann", amount: 10 }, "account")]);
+    for (const key of ["a", "b"]) await device.write([remove(key, "account")]);
+    const { clock, engine } = device.world;
+    clock.nowMs += retentionDefaults.tombstonesMs + 1_000;
+    await engine.sweep();
+    const bringBack = (key: string, ...expect: readonly Expectation[]) =>
+      device.write({ action: "bringBack", args: { key }, expect });
+    expect(await bringBack("a")).toMatchObject({ code: "missing" });
+    expect(await bringBack("a", ["account", "a", 6])).toMatchObject({ code: "expectation_failed" });
+    expect(await bringBack("c", ["account", "a", 4])).toMatchObject({ code: "exists" });
+    const both = [
+      ["account", "a", 4],
+      ["account", "b", 5],
+    ] as const;
+    expect(await bringBack("a", ...both)).toMatchObject({ code: "expectation_failed" });
+    expect(await bringBack("a", ["account", "a", 4])).toMatchObject({ status: "applied", index: 6 });
+    expect(await bringBack("a", ["account", "a", 4])).toMatchObject({ code: "expectation_failed" });
+    expect(await amounts(device)).toEqual({ a: 1, c: 10 });
   });
 
   test("§5.2: reads see the action's own writes, and those of events before it in the request", async () => {

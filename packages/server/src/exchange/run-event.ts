@@ -146,7 +146,7 @@ function prepare(
   migrated: boolean,
 ): MaybePromise<Effective> {
   return chain(migrated ? batch.working.load(namedKeys(event)) : undefined, () =>
-    chain(checkExpectations(batch, sender, event), (asked) =>
+    chain(checkExpectations(batch, sender, scope, event), (asked) =>
       batch.core.authorize ? authorize(batch, sender, scope, event).then(() => asked) : asked,
     ),
   );
@@ -164,10 +164,15 @@ const noExpectations: readonly Expectation[] = [];
 
 /**
  * @returns the event; a restore that expects a tombstone which has been removed since is a create in it: to all who
- * remember the delete, the key is as deleted as ever (DESIGN rule 7)
+ * remember the delete, the key is as deleted as ever (DESIGN rule 7). Which those of an action are, its scope knows.
  * @throws RejectedError
  */
-function checkExpectations(batch: SpaceBatch, sender: Sender, event: Effective): MaybePromise<Effective> {
+function checkExpectations(
+  batch: SpaceBatch,
+  sender: Sender,
+  scope: EventScope,
+  event: Effective,
+): MaybePromise<Effective> {
   const expectations = event.expect ?? noExpectations;
   if ("ops" in event) {
     for (const op of event.ops) {
@@ -181,13 +186,14 @@ function checkExpectations(batch: SpaceBatch, sender: Sender, event: Effective):
   }
   const forgotten = new Set<Op>();
   const checked = eachInTurn(expectations, ([domain, key, expected]: Expectation) => {
-    const version = batch.working.slot(domain, key).current?.version ?? 0;
+    const slot = batch.working.slot(domain, key);
+    const version = slot.current?.version ?? 0;
     return chain(typeof expected === "number" ? expected : sender.indexOf(expected.seq), (wanted) => {
       if (wanted === version) return;
-      const restore = version === 0 ? restoreIn(event, domain, key) : undefined;
-      if (restore && wanted !== undefined && wanted <= batch.horizonOf(domain)) {
-        forgotten.add(restore);
-        return;
+      if (version === 0 && wanted !== undefined && wanted <= batch.horizonOf(domain)) {
+        const restore = restoreIn(event, domain, key);
+        if (restore) return void forgotten.add(restore);
+        if ("action" in event) return void (scope.forgotten ??= new Set()).add(slot);
       }
       const why =
         wanted === undefined
@@ -300,6 +306,11 @@ async function runAction(
       own ? own(writing.tx, args.value as Json, context) : declared?.run(writing.tx, args.value, context);
     const result = await withinBudget(core, call());
     await writing.finish();
+    for (const { domain, key } of scope.forgotten ?? [])
+      throw new RejectedError(
+        "expectation_failed",
+        `${domain} ${key} is not there, and ${event.action} did not restore it.`,
+      );
     await settleRelations(batch.working, scope);
     return toResult(event.action, result);
   } catch (error) {
