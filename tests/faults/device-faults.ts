@@ -18,8 +18,8 @@ export const deviceFaults: readonly Fault[] = [
   {
     name: "stamps-of-a-reload-not-seen",
     rule: "rule 6",
-    file: "packages/client/src/space/space-session.ts",
-    find: "for (const rows of stored.rows.values()) this.#observe(rows.values()); const patch",
+    file: "packages/client/src/space/other-tabs.ts",
+    find: "for (const rows of stored.rows.values()) session.observe(rows.values()); const patch",
     replace: "const patch",
     test: {
       file: "tests/faults/installation.test.ts",

@@ -89,7 +89,7 @@ async function take(world: World, now: Step): Promise<void> {
     case "reload":
       // Another tab of this installation says that much has changed, perhaps while this one writes.
       await own.lose();
-      await Promise.all([now.busy ? world.count(at) : undefined, own.session.reload()]);
+      await Promise.all([now.busy ? world.count(at) : undefined, own.session.otherTabs.reload()]);
       return;
     case "wait":
       world.clock.nowMs += now.ms;

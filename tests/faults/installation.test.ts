@@ -52,7 +52,7 @@ describe("a tab that reads the storage anew", () => {
     await other.write([create("k")]);
     await sync(other);
     await sync(leader);
-    await follower.session.reload();
+    await follower.session.otherTabs.reload();
     const stamps = [...follower.base().values()].flatMap((row) => Object.values((row as RecordRow).stamps));
     expect(stamps).not.toHaveLength(0);
     const id = await follower.write([create("mine")]);
@@ -139,7 +139,7 @@ describe("a storage that is slow", () => {
     });
     gate = new Promise((resolve) => (open = resolve));
     const written = device.write([create("k")]);
-    await device.session.reload();
+    await device.session.otherTabs.reload();
     expect(device.view("a", "k")).toBeDefined();
     open();
     await written;
@@ -162,7 +162,7 @@ describe("a storage that is slow", () => {
       },
     });
     gate = new Promise((resolve) => (open = resolve));
-    const reloaded = device.session.reload();
+    const reloaded = device.session.otherTabs.reload();
     await device.write([create("k")]);
     open();
     await reloaded;
@@ -193,7 +193,7 @@ describe("two leaders of one installation", () => {
     await expect(frozen.session.request({ events: 10, bytes: 1_000_000, first: true })).rejects.toThrow(
       FencedError,
     );
-    await next.session.reload();
+    await next.session.otherTabs.reload();
     await sync(next);
     expect(await counted(ask, "k")).toBe(111);
     expect(next.session.inbox.size).toBe(0);

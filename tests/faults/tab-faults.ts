@@ -1,6 +1,7 @@
 import type { Fault } from "./fault.js";
 
 const session = "packages/client/src/space/space-session.ts";
+const otherTabs = "packages/client/src/space/other-tabs.ts";
 const test = (title: string): Fault["test"] => ({ file: "tests/sync/tabs.test.ts", title });
 const full = (title: string): Fault["test"] => ({ file: "tests/sync/tabs-full-disk.test.ts", title });
 const toldLate = test("a write that its tab tells of only when it was settled is shown once by all");
@@ -10,7 +11,7 @@ export const tabFaults: readonly Fault[] = [
   {
     name: "late-news-judged-by-the-storage",
     rule: "rule 5",
-    file: session,
+    file: otherTabs,
     find: "if (isStored && revision < this.#readAt) {",
     replace: "if (isStored) {",
     test: test("a tab that wakes shows what was written first before what was written later"),
@@ -31,7 +32,7 @@ export const tabFaults: readonly Fault[] = [
   {
     name: "late-news-taken-on-trust",
     rule: "rule 3",
-    file: session,
+    file: otherTabs,
     find: "if (isStored && revision < this.#readAt) {",
     replace: "if (isStored && revision < 0) {",
     test: toldLate,
@@ -58,16 +59,16 @@ export const tabFaults: readonly Fault[] = [
   {
     name: "settled-by-a-cut-that-was-read",
     rule: "rule 9",
-    file: session,
-    find: "if (!this.outbox.remember(news.settlement.settled.keys()) && steps < 1) return;",
-    replace: "this.outbox.remember(news.settlement.settled.keys()); if (steps < 1) return;",
+    file: otherTabs,
+    find: "if (!outbox.remember(news.settlement.settled.keys()) && steps < 1) return;",
+    replace: "outbox.remember(news.settlement.settled.keys()); if (steps < 1) return;",
     test: full("a tab learns what became of its write that no storage had room for also from a cut"),
     why: "A write that the disk had no room for is pending for ever in a tab that slept.",
   },
   {
     name: "read-ahead-of-the-news",
     rule: "rule 5",
-    file: session,
+    file: otherTabs,
     find: "for (const id of this.#over.keys()) gone.add(id);",
     replace: "",
     test: full(
@@ -78,9 +79,9 @@ export const tabFaults: readonly Fault[] = [
   {
     name: "settled-elsewhere-forgotten",
     rule: "rule 3",
-    file: session,
+    file: otherTabs,
     find: "for (const id of this.#over.keys()) gone.add(id);",
-    replace: "for (const id of this.#over.keys()) if (this.outbox.get(id)) gone.add(id);",
+    replace: "for (const id of this.#over.keys()) if (this.#session.outbox.get(id)) gone.add(id);",
     test: full("a write that no storage had room for, and that a"),
     why: "A counter shows too much in a tab that opened while a write was on its way that no disk had room for.",
   },

@@ -214,7 +214,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (opened.problem && !opened.unsyncedLost) this.#report("storage", opened.problem);
     const isOther = before !== undefined && before.account !== guestAccount;
     for (const session of this.#sessions.values())
-      await (isOther ? session.leaveAccount() : session.reload());
+      await (isOther ? session.otherTabs.leaveAccount() : session.otherTabs.reload());
     // Only tabs that share a storage are tabs of one account; elsewhere, and on memory that stands in, this one stands alone.
     const isShared = opened.storage.kind === "indexeddb" || (!!this.#options.ports && !opened.refusal);
     this.#tabs.join(opened, isShared);
@@ -253,7 +253,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     }
     // What the leader before did may not have been heard.
     for (const session of this.#sessions.values()) {
-      await session.reload(true);
+      await session.otherTabs.reload(true);
       this.#loop.addSpace(session);
     }
   }
@@ -263,7 +263,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       this.#sessions.get(space) ??
       (this.#tabs.term === undefined ? undefined : await this.#openSession(space, {}));
     if (!session) return;
-    await session.hear(news);
+    await session.otherTabs.hear(news);
     this.#status.changed();
   }
 

@@ -16,11 +16,12 @@ import type { EventInMaking, PendingEvent } from "../replica/pending-event.js";
 import { type BasePatch, Replica } from "../replica/replica.js";
 import { Staging } from "../replica/staging.js";
 import { FencedError, type StorageChange } from "../storage/port.js";
-import { basePatch, differingRows } from "./base-patch.js";
+import { basePatch } from "./base-patch.js";
 import { deltaCut } from "./delta-cut.js";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
 import type { KeptAside } from "./lost-rows.js";
+import { OtherTabs } from "./other-tabs.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts, shownAtOnce } from "./receipt.js";
 import { mendDomain } from "./mending.js";
@@ -30,17 +31,9 @@ import { Requests } from "./requests.js";
 import { Saver, type Written } from "./saver.js";
 import { Serial } from "./serial.js";
 import type { SessionContext } from "./session-context.js";
-import { type SettledOutcome, type Settlement, settle } from "./settlement.js";
-import { type SpaceNews, type WriteNews, newsOf, settledBy } from "./space-news.js";
-import {
-  type ReplicaMeta,
-  cutChanges,
-  emptyMeta,
-  loadMeta,
-  loadSpace,
-  putEvent,
-  putMeta,
-} from "./space-store.js";
+import { type Settlement, settle } from "./settlement.js";
+import { newsOf } from "./space-news.js";
+import { type ReplicaMeta, cutChanges, emptyMeta, loadSpace, putEvent, putMeta } from "./space-store.js";
 
 /**
  * One open space: its replica, its outbox and what is staged, between the storage and the loop. Every step of
@@ -68,12 +61,7 @@ export class SpaceSession implements SyncedSpace {
   aside: KeptAside | undefined;
   #staging: Staging | undefined;
   readonly #requests = new Requests(this);
-  /** Writes of other tabs, heard with nothing else in between, that wait to be taken in. */
-  #heard: WriteNews[] = [];
-  /** What news that waits to be taken in tells of writes that are over: in the storage they may be that already. */
-  readonly #over = new Map<string, SettledOutcome>();
-  /** The revision at which the storage was read: this tab has heard of all that was settled since then. */
-  #readAt: number;
+  readonly otherTabs: OtherTabs;
   /** The device that the newest request was made as. */
   askedAs = "";
   stopped = false;
@@ -83,7 +71,7 @@ export class SpaceSession implements SyncedSpace {
     this.context = context;
     this.domains = context.domains;
     this.meta = meta;
-    this.#readAt = meta.revision;
+    this.otherTabs = new OtherTabs(this);
     this.replica = new Replica(context.rules);
     const written: Written = (events, refusal) => this.#written(events, refusal);
     this.#saver = new Saver(() => context.storage, written);
@@ -125,9 +113,9 @@ export class SpaceSession implements SyncedSpace {
     }
     session.changeInbox(stored.inbox, []);
     session.outbox.nextSeq = meta.nextSeq;
-    for (const event of stored.outbox) session.#join(context.migrate(event));
+    for (const event of stored.outbox) session.join(context.migrate(event));
     await session.rejoin(new Map([...stored.rows, ...stored.local]));
-    for (const rows of stored.rows.values()) session.#observe(rows.values());
+    for (const rows of stored.rows.values()) session.observe(rows.values());
     if (meta.recovering) keepAside(session, meta.recovering);
     return session;
   }
@@ -139,12 +127,14 @@ export class SpaceSession implements SyncedSpace {
     return this.replica.step({ patch, remove, add });
   }
 
-  #join(event: PendingEvent): void {
+  /** An event that the storage or another tab has joins the outbox. */
+  join(event: PendingEvent): void {
     this.context.stamps.observe(event.id);
     this.outbox.add(event, true);
   }
 
-  #observe(rows: Iterable<Row>): void {
+  /** Stamps to come lie above those of rows that are seen. */
+  observe(rows: Iterable<Row>): void {
     let newest = "";
     for (const row of rows) {
       if (row.deleted) continue;
@@ -270,7 +260,7 @@ export class SpaceSession implements SyncedSpace {
 
   rows(rows: readonly Row[]): void {
     this.#staging?.rows(rows);
-    this.#observe(rows);
+    this.observe(rows);
   }
 
   checkpoint(checkpoint: AnswerCheckpoint): void {
@@ -312,7 +302,7 @@ export class SpaceSession implements SyncedSpace {
         this.replica.baseRow(domain, key),
       );
       if (cut === undefined || cut === "known") return cut === "known";
-      this.#observe(message.rows);
+      this.observe(message.rows);
       await this.apply(cut);
       return true;
     });
@@ -387,21 +377,22 @@ export class SpaceSession implements SyncedSpace {
     await this.commit(changes);
     this.meta = next;
     if (recovered) this.aside = undefined;
-    const showing = this.#show(cut, told);
+    const showing = this.show(cut, told);
     if (showing) await showing;
     recovered?.tell();
     this.context.publish(this.space, newsOf(cut, told, next.revision, recovered !== undefined));
   }
 
-  #show(cut: Cut, settlement: Settlement): void | Promise<void> {
+  /** Shows a cut that is stored. */
+  show(cut: Cut, settlement: Settlement): void | Promise<void> {
     const patch = basePatch(cut, (domain) => this.replica.baseRows(domain));
     const { settled, changed, items, made = [] } = settlement;
     const remove = new Set(settled.keys());
     for (const { id } of changed) remove.add(id);
-    for (const event of made) this.#join(event);
+    for (const event of made) this.join(event);
     const add = [...changed.filter((event) => !event.void && !event.confirmed), ...made];
     this.outbox.removeAll(settled);
-    if (this.outbox.letGo()) this.#readAt = this.meta.revision + 1;
+    if (this.outbox.letGo()) this.otherTabs.forgot();
     for (const event of changed) this.outbox.replace(event);
     const tellRest = (): void => {
       if (items.length > 0) this.changeInbox(items, []);
@@ -409,139 +400,6 @@ export class SpaceSession implements SyncedSpace {
     };
     const stepping = this.replica.step({ patch, remove, add });
     return stepping ? stepping.then(tellRest) : tellRest();
-  }
-
-  // --- other tabs ---------------------------------------------------------------------------------------
-
-  /** Takes in what another tab told of this space. */
-  hear(news: SpaceNews): Promise<void> {
-    if (news.type === "write") this.#heard.push(news);
-    else this.#heard = [];
-    const heard = this.#heard;
-    const settled = settledBy(news);
-    for (const [id, outcome] of settled) this.#over.set(id, outcome);
-    return this.#serial.run(async () => {
-      if (!this.stopped) await this.#take(news, heard);
-      for (const id of settled.keys()) this.#over.delete(id);
-    });
-  }
-
-  #take(news: SpaceNews, heard: WriteNews[]): void | Promise<void> {
-    switch (news.type) {
-      case "write":
-        return this.#takeIn(heard.splice(0));
-      case "sent":
-        for (const event of news.events) this.outbox.replace(event);
-        return this.replica.sent(news.events);
-      case "cut":
-        // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
-        const steps = news.revision - this.meta.revision;
-        if (!this.outbox.remember(news.settlement.settled.keys()) && steps < 1) return;
-        if (steps !== 1) return this.#reload();
-        this.meta = {
-          ...this.meta,
-          generation: news.cut.generation,
-          cursors: news.cut.cursors,
-          revision: news.revision,
-          syncedAt: this.context.wall.now(),
-        };
-        for (const rows of news.cut.rows.values()) this.#observe(rows.values());
-        return this.#show(news.cut, news.settlement);
-      case "inbox":
-        return this.changeInbox(news.put, news.drop);
-      case "local":
-        return this.replica.patchLocal(news.rows);
-      case "reload":
-        return this.#reload();
-      case "opened":
-        // What no storage had room for a new tab learns from those that know of it.
-        return this.tellWrites(this.outbox.refused, false);
-    }
-  }
-
-  /**
-   * Takes in writes of other tabs, as many as wait: a reading of the storage waits for what the other tab writes at
-   * that time, so one reading for each would leave this tab further and further behind.
-   */
-  async #takeIn(heard: readonly WriteNews[]): Promise<void> {
-    const add: PendingEvent[] = [];
-    const look = async (event: PendingEvent, { isStored, revision }: WriteNews): Promise<void> => {
-      if (this.outbox.knows(event.id)) return;
-      // It was pending where its tab stood; what was settled from there to where this one read the storage, that tells.
-      if (isStored && revision < this.#readAt) {
-        if (!(await this.context.storage.get("outbox", this.space, event.id))) return;
-      }
-      this.#join(event);
-      this.outbox.markReady(event.id, isStored);
-      add.push(event);
-    };
-    await Promise.all(heard.flatMap((news) => news.events.map((event) => look(event, news))));
-    await this.replica.step({ add });
-    this.context.wake();
-  }
-
-  /**
-   * Takes the replica from the storage again, telling listeners only of what differs. What a leader had not told of the
-   * seqs that it gave, others hear of by this tab. @param leads nobody else moves base.
-   */
-  reload(leads = false): Promise<void> {
-    this.#heard = [];
-    return this.#serial.run(async () => {
-      if (this.stopped) return;
-      await this.#reload(leads);
-      this.context.publish(this.space, { type: "sent", events: this.outbox.sent });
-    });
-  }
-
-  /** Takes the replica from another account's storage; nothing that was only in memory may come along (DESIGN §8). */
-  leaveAccount(): Promise<void> {
-    return this.#serial.run(async () => {
-      const { refused } = this.outbox;
-      if (refused.length > 0)
-        this.context.report(
-          "unsynced_lost",
-          `${refused.length} writes to ${this.space} could not be stored on this device, and are lost: another account has signed in.`,
-        );
-      for (const { id } of refused) this.outbox.markReady(id, true);
-      if (!this.stopped) await this.#reload();
-    });
-  }
-
-  async #reload(leads = false): Promise<void> {
-    // What is on its way to the storage by now, or was refused by it, may not be found there and is not gone.
-    const gone = this.outbox.stored;
-    const { storage } = this.context;
-    // Every step of base counts the revision up: where it is ours, we hold its rows, and reading them costs most of an opening.
-    const hasBase = leads && (await loadMeta(storage, this.space))?.revision === this.meta.revision;
-    const stored = await loadSpace(storage, this.space, hasBase);
-    // A write that the storage had refused was sent by the leader from memory: only its word of it tells that it is over.
-    for (const id of this.#over.keys()) gone.add(id);
-    this.#staging = undefined;
-    this.meta = stored.meta;
-    this.#readAt = stored.meta.revision;
-    this.outbox.nextSeq = stored.meta.nextSeq;
-    for (const rows of stored.rows.values()) this.#observe(rows.values());
-    const patch = new Map<string, Map<string, Row | null>>();
-    for (const domain of hasBase ? [] : this.domains)
-      patch.set(domain, differingRows(this.replica.baseRows(domain), stored.rows.get(domain)));
-    for (const event of stored.outbox) {
-      gone.delete(event.id);
-      this.outbox.replace(event);
-      this.#join(event);
-    }
-    this.outbox.removeAll(gone);
-    await this.rejoin(patch);
-    // What was kept aside is of the base that stood before; what is stored says whether a recovery is under way.
-    this.aside = undefined;
-    this.refetch.clear();
-    if (stored.meta.recovering) keepAside(this, stored.meta.recovering);
-    this.inbox.clear();
-    this.changeInbox(stored.inbox, []);
-    for (const id of gone) {
-      const outcome = this.#over.get(id);
-      if (outcome) this.receipts.settle(id, outcome);
-      else this.receipts.lose(id);
-    }
   }
 
   // --- inbox and local domains --------------------------------------------------------------------------
