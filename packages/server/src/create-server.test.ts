@@ -7,7 +7,7 @@ import { defineSchema, records } from "@landfall/schema";
 import { afterEach, expect, expectTypeOf, test } from "vitest";
 import { WebSocket } from "ws";
 import { z } from "zod";
-import { createServer, devTokens, jwt, sqlite, staticFiles } from "./index.js";
+import { type Authorize, type TxOf, createServer, devTokens, jwt, sqlite, staticFiles } from "./index.js";
 import { startTestServer } from "./testing.js";
 
 const cleanUps: (() => Promise<unknown>)[] = [];
@@ -119,6 +119,90 @@ test("mounts in an HTTP server that is there already, sockets too, and leaves it
   expect(await answer("/other")).toBe("418");
   detach();
   await server.close();
+});
+
+test("answers requests of a Node server that is there already, streamed ones too; a body that was read before is said so", async () => {
+  const errors: unknown[] = [];
+  const quiet = (): void => undefined;
+  const logger = {
+    debug: quiet,
+    info: quiet,
+    warn: quiet,
+    error: (_: string, said?: object) => errors.push(said),
+  };
+  const server = createServer({ storage: sqlite(":memory:"), auth: devTokens(), development: true, logger });
+  const host = createHttpServer((request, response) => {
+    if (request.headers["x-parsed"] === undefined) server.nodeHandler(request, response);
+    else request.resume().once("end", () => server.nodeHandler(request, response));
+  });
+  await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
+  cleanUps.push(() => new Promise((resolve) => host.close(resolve)));
+  const url = `http://127.0.0.1:${(host.address() as AddressInfo).port}`;
+  const headers = { authorization: "Bearer dev:ann", "content-type": "application/json" };
+  const make = (space: string, more = {}): Promise<Response> =>
+    fetch(`${url}/v1/spaces`, {
+      method: "POST",
+      headers: { ...headers, ...more },
+      body: JSON.stringify({ space }),
+    });
+  expect((await make("s")).status).toBe(201);
+  await server.space("s").write((tx) => tx["project"]?.put("p", { name: "Bridge" }));
+  const rows = await fetch(`${url}/v1/spaces/s/rows?domain=project`, {
+    headers: { ...headers, accept: "application/x-ndjson" },
+  });
+  expect(JSON.parse((await rows.text()).trim())).toMatchObject({ key: "p" });
+  expect((await fetch(`${url}/elsewhere`)).status).toBe(404);
+  expect((await make("t", { "x-parsed": "1" })).status).toBe(500);
+  expect(errors).toMatchObject([
+    { error: { message: expect.stringContaining("before what parses bodies") as string } },
+  ]);
+  await server.close();
+});
+
+test("an option that is not there, or is missing, is refused with words: nobody is let in by a misspelt authorize", () => {
+  const storage = sqlite(":memory:");
+  cleanUps.push(() => storage.close());
+  const auth = jwt({ secret: "x".repeat(32) });
+  // What the compiler refuses, JavaScript and options that are put together elsewhere do not.
+  const made = (options: object) => () => createServer(options as Parameters<typeof createServer>[0]);
+  expect(made({ storage, auth, authorise: () => false })).toThrow(
+    'createServer has no option "authorise". Known are: storage, schema, auth, authorize',
+  );
+  expect(made({ storage })).toThrow("createServer needs auth");
+  expect(made({ auth })).toThrow("createServer needs a storage");
+});
+
+test("the hooks are typed by the schema", async () => {
+  const schema = defineSchema({
+    version: 1,
+    domains: { project: records({ fields: z.object({ name: z.string() }) }) },
+    actions: (action) => ({
+      rename: action(z.object({ key: z.string(), to: z.string() }), async (tx, { key, to }) =>
+        tx.project.update(key, { name: to }),
+      ),
+    }),
+  });
+  const authorize: Authorize<TxOf<typeof schema>> = async ({ tx }) =>
+    (await tx.project.get("p"))?.name !== "Bridge";
+  const untyped: Authorize = async ({ tx }) => (await tx["project"]?.get("p"))?.["name"] !== "Bridge";
+  const options = { schema, auth: devTokens(), development: true };
+  for (const hook of [authorize, untyped]) {
+    const server = createServer({
+      ...options,
+      storage: sqlite(":memory:"),
+      authorize: hook,
+      actions: {
+        rename: async (tx, { key, to }) => {
+          expectTypeOf(to).toEqualTypeOf<string>();
+          // @ts-expect-error: the field is called `name`
+          tx.project.update(key, { nmae: to });
+        },
+      },
+    });
+    await server.close();
+  }
+  // @ts-expect-error: the action is called `rename`
+  await createServer({ ...options, storage: sqlite(":memory:"), actions: { remane: async () => 1 } }).close();
 });
 
 test("an app's files are served beside the server, on one port", async () => {

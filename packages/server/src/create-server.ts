@@ -1,60 +1,25 @@
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { limits as protocolLimits } from "@landfall/protocol";
-import type { Schema, Tx } from "@landfall/schema";
-import { type Authenticator, authenticate, bearerToken } from "./auth/authenticator.js";
+import type { Schema } from "@landfall/schema";
+import { authenticate, bearerToken } from "./auth/authenticator.js";
 import type { AnyTx, Engine, EngineStats, SpaceInspection, SpaceWriter } from "./engine-types.js";
 import { createEngine } from "./engine.js";
 import { createApi } from "./http/api.js";
 import { BodyBudget } from "./http/body.js";
-import type { CrossOrigin } from "./http/cross-origin.js";
 import { callOfRequest, responseOfReply, splitTarget } from "./http/fetch-edge.js";
 import { problemReply } from "./http/problem.js";
-import { type Listener, type ListenerTimeouts, createListener, listen } from "./http/node-listener.js";
+import { type Listener, answerIncoming, createListener, listen } from "./http/node-listener.js";
 import { isOurs, socketPath } from "./http/routes.js";
-import { Hub, type HubLimits } from "./hub/hub.js";
+import { Hub } from "./hub/hub.js";
 import { SocketServer, refuseUpgrade } from "./hub/socket-server.js";
 import type { Wire } from "./hub/wire.js";
 import { LandfallError } from "./landfall-error.js";
 import { stderrLogger } from "./logger.js";
 import { ServerMetrics } from "./metrics/server-metrics.js";
-import type { EngineOptions } from "./options.js";
+import type { EngineOptions, TxOf } from "./options.js";
 import { systemClock, systemElapsed, systemTimers } from "./platform.js";
-
-export interface SocketLimits extends HubLimits {
-  /** Sockets of one address; 256 unless set (DESIGN §13). A /64 of IPv6 is one address. */
-  readonly maxSocketsPerAddress?: number;
-}
-
-export interface ServerTimeouts extends ListenerTimeouts {
-  /** How long `close` waits for requests that run; 10 s unless set. */
-  readonly closeGraceMs?: number;
-}
-
-export interface ServerOptions<S extends Schema | undefined = undefined> extends Omit<
-  EngineOptions,
-  "schema"
-> {
-  readonly schema?: S;
-  readonly auth: Authenticator;
-  /** Lets `devTokens()` sign anyone in, and listens on this machine only unless told otherwise; `landfall dev` sets it. */
-  readonly development?: boolean;
-  /** Which web pages may use the server: `{ origins: "*" }` unless set; `false` says nothing to browsers. */
-  readonly crossOrigin?: CrossOrigin | false;
-  /** Answers what is not under /v1, health or metrics: `staticFiles(folder)`, or an app of your own. */
-  readonly fallback?: (request: Request) => Response | Promise<Response>;
-  readonly sockets?: SocketLimits;
-  readonly timeouts?: ServerTimeouts;
-  /** Bytes of request bodies held at once over all requests; 128 MiB unless set. */
-  readonly maxHeldBodyBytes?: number;
-  /** Seconds that clients are asked to stay away for, as `Landfall-Backoff`; asked for each answer. */
-  readonly backoffSeconds?: () => number | undefined;
-  /** The address that a socket is counted under, where a proxy stands before the server. */
-  readonly clientAddress?: (request: IncomingMessage) => string | undefined;
-}
-
-/** The transaction as a schema types it. */
-export type TxOf<S> = S extends Schema<infer D, infer _A> ? Tx<D> : AnyTx;
+import { type ServerOptions, checkOptions } from "./server-options.js";
 
 export interface ListeningServer {
   /** `http://127.0.0.1:4400`, without a slash at the end. */
@@ -78,6 +43,11 @@ export interface ServerEnd {
 export interface LandfallServer<T = AnyTx> {
   /** Answers a request; for mounting in an app that speaks `Request` and `Response`. Never rejects. */
   handler(this: void, request: Request): Promise<Response>;
+  /**
+   * Answers a request of Node's, for mounting in an app on `node:http`, Express and the like, before whatever parses
+   * bodies: the body has to be unread.
+   */
+  nodeHandler(this: void, request: IncomingMessage, response: ServerResponse): void;
   /** Takes the upgrade of a request for `/v1/socket`; false, with nothing done, for any other. */
   upgrade(this: void, request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   /** Takes a socket that is not one of Node's: another runtime's, or a far end in the same process. */
@@ -103,6 +73,7 @@ export interface LandfallServer<T = AnyTx> {
 export function createServer<S extends Schema | undefined = undefined>(
   options: ServerOptions<S>,
 ): LandfallServer<TxOf<S>> {
+  checkOptions(options);
   const { auth, development = false, clock = systemClock } = options;
   if (auth.developmentOnly === true && !development) {
     throw new Error(
@@ -111,6 +82,8 @@ export function createServer<S extends Schema | undefined = undefined>(
     );
   }
   const parts = makeParts(options, (token) => authenticate(auth, token, { nowMs: clock.now(), development }));
+  const { fallback, timers = systemTimers } = options;
+  const edge = { api: parts.api, fallback, timers, logger: parts.logger };
   const listeners = new Set<Listener>();
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
@@ -121,7 +94,6 @@ export function createServer<S extends Schema | undefined = undefined>(
   };
   const server: LandfallServer<TxOf<S>> = {
     async handler(request) {
-      const { fallback } = options;
       const call = callOfRequest(request);
       if (fallback !== undefined && !isOurs(call.path)) {
         try {
@@ -134,17 +106,12 @@ export function createServer<S extends Schema | undefined = undefined>(
       }
       return parts.api(call).then(responseOfReply, () => new Response(null, { status: 499 }));
     },
+    nodeHandler: (request, response) => answerIncoming(edge, request, response),
     upgrade: parts.upgrade,
     connect: parts.connect,
     attachSockets: (target) => attachSockets(target, parts.upgrade),
     async listen(port, host = development ? "127.0.0.1" : undefined) {
-      const listener = createListener({
-        api: parts.api,
-        fallback: options.fallback,
-        timeouts: options.timeouts ?? {},
-        timers: options.timers ?? systemTimers,
-        logger: parts.logger,
-      });
+      const listener = createListener({ ...edge, timeouts: options.timeouts ?? {} });
       attachSockets(listener.server, parts.upgrade);
       const { address, port: bound } = await listen(listener.server, port, host);
       listeners.add(listener);
@@ -200,7 +167,8 @@ function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, iden
   } = options;
   const { schema: _schema, ...engineOptions } = options;
   const engine = createEngine({
-    ...engineOptions,
+    // Its hooks are typed by the schema, which the engine knows only when it runs.
+    ...(engineOptions as Omit<EngineOptions, "schema">),
     ...(schema === undefined ? {} : { schema }),
     clock,
     timers,

@@ -7,16 +7,7 @@ export {
 export { devTokens } from "./auth/dev-tokens.js";
 export { type JwksOptions, jwks } from "./auth/jwks.js";
 export { type ClaimChecks, type JwtOptions, jwt } from "./auth/jwt.js";
-export {
-  type LandfallServer,
-  type ListeningServer,
-  type ServerEnd,
-  type ServerOptions,
-  type ServerTimeouts,
-  type SocketLimits,
-  type TxOf,
-  createServer,
-} from "./create-server.js";
+export { type LandfallServer, type ListeningServer, type ServerEnd, createServer } from "./create-server.js";
 export type {
   AnyTx,
   AnyTxDomain,
@@ -41,8 +32,11 @@ export type {
   EngineLimits,
   EngineOptions,
   ServerAction,
+  ServerActions,
+  TxOf,
 } from "./options.js";
 export { inspectFile } from "./storage/inspect-file.js";
+export type { ServerOptions, ServerTimeouts, SocketLimits } from "./server-options.js";
 export type { RetentionOptions } from "./operations/retention.js";
 export type { Storage } from "./storage/port.js";
 export { type SqliteOptions, type SqliteStorage, sqlite } from "./storage/sqlite.js";

@@ -9,31 +9,40 @@ import type {
   Sha256,
   TimerPort,
 } from "@landfall/protocol";
-import type { Schema } from "@landfall/schema";
+import type { ActionValue, Schema, Tx } from "@landfall/schema";
 import type { AnyTx, User } from "./engine-types.js";
 import type { Logger } from "./logger.js";
 import type { RetentionOptions } from "./operations/retention.js";
 import type { Storage } from "./storage/port.js";
 
+/** The transaction as a schema types it. */
+export type TxOf<S> = S extends Schema<infer D, infer _A> ? Tx<D> : AnyTx;
+
 /** Who asks for what, for `authorize`. */
-export interface AuthorizationRequest {
+export interface AuthorizationRequest<T = AnyTx> {
   readonly space: string;
   readonly user: User;
   readonly role: Role;
   /** The event, brought to the server's schema version. */
   readonly event: OpsEvent | ActionEvent;
   /** The records as they are before the event, for reading. */
-  readonly tx: AnyTx;
+  readonly tx: T;
 }
 
 /**
- * Decides whether a member may do what an event says. False rejects it as `forbidden`, a `RejectedError`
+ * Decides whether a member may do what an event says; `Authorize<TxOf<typeof schema>>` knows the records. False rejects it as `forbidden`, a `RejectedError`
  * with its own code; any other error defers it, and all that follow it, until the hook works again.
  */
-export type Authorize = (request: AuthorizationRequest) => boolean | Promise<boolean>;
+export type Authorize<T = AnyTx> = (request: AuthorizationRequest<T>) => boolean | Promise<boolean>;
 
 /** What runs on the server in place of, or beside, the schema's action of that name. */
 export type ServerAction = (tx: AnyTx, args: Json, context: EventContext) => unknown;
+
+/** The server's own functions for the actions of a schema, which types them; by any name where there is no schema. */
+export type ServerActions<S extends Schema | undefined = undefined> =
+  S extends Schema<infer D, infer A>
+    ? { readonly [N in keyof A]?: (tx: Tx<D>, args: ActionValue<A[N]>, context: EventContext) => unknown }
+    : { readonly [name: string]: ServerAction };
 
 /** Limits that a server may set for itself; the announced ones reach clients by `/v1/info`. */
 export interface EngineLimits {

@@ -1,7 +1,8 @@
 import { type Stamp } from "@landfall/protocol";
 import { expect, it } from "vitest";
 import { devTokens } from "../auth/dev-tokens.js";
-import { type ServerOptions, createServer } from "../create-server.js";
+import { createServer } from "../create-server.js";
+import type { ServerOptions } from "../server-options.js";
 import { sqlite } from "../storage/sqlite.js";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

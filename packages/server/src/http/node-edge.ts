@@ -40,6 +40,8 @@ export function callOfIncoming(incoming: IncomingMessage, response: ServerRespon
 
 function readBody(incoming: IncomingMessage, response: ServerResponse, limit: BodyLimit): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    if (incoming.readableEnded)
+      throw new Error("The body was read before it came here. Mount nodeHandler before what parses bodies.");
     const collector = new BodyCollector(limit, incoming.headers["content-length"]);
     // A caller that asked first sends nothing until it is told to; one that was refused above never will.
     if (incoming.headers.expect !== undefined) response.writeContinue();

@@ -20,13 +20,17 @@ export interface ListenerTimeouts {
   readonly idleTimeoutMs?: number;
 }
 
-export interface ListenerOptions {
+/** What answers requests of Node's. */
+export interface NodeEdge {
   readonly api: (call: Call) => Promise<Reply>;
   /** Answers what is not the server's own; 404 without it. */
   readonly fallback: ((request: Request) => Response | Promise<Response>) | undefined;
-  readonly timeouts: ListenerTimeouts;
   readonly timers: TimerPort;
   readonly logger: Logger;
+}
+
+export interface ListenerOptions extends NodeEdge {
+  readonly timeouts: ListenerTimeouts;
 }
 
 /** A Node HTTP server of our making. */
@@ -59,11 +63,7 @@ export function createListener(options: ListenerOptions): Listener {
     answering.set(incoming.socket, response);
     running += 1;
     response.once("close", ended);
-    serve(options, incoming, response).catch((error: unknown) => {
-      const gone = error instanceof CallerGone || response.destroyed;
-      response.destroy();
-      if (!gone) options.logger.error("An answer broke off.", { error });
-    });
+    answerIncoming(options, incoming, response);
   };
   server.on("request", handle);
   // Without this, Node tells the caller to go on before anybody has looked at the size that it declared.
@@ -90,11 +90,16 @@ export function createListener(options: ListenerOptions): Listener {
   };
 }
 
-async function serve(
-  options: ListenerOptions,
-  incoming: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+/** Answers a request of Node's. Never throws: an answer that breaks off is cut. */
+export function answerIncoming(edge: NodeEdge, incoming: IncomingMessage, response: ServerResponse): void {
+  serve(edge, incoming, response).catch((error: unknown) => {
+    const gone = error instanceof CallerGone || response.destroyed;
+    response.destroy();
+    if (!gone) edge.logger.error("An answer broke off.", { error });
+  });
+}
+
+async function serve(options: NodeEdge, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const call = callOfIncoming(incoming, response);
   if (options.fallback === undefined || isOurs(call.path)) {
     await sendReply(await options.api(call), incoming, response, options.timers);

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { LandfallError } from "../landfall-error.js";
 import { createServer } from "../create-server.js";
 import { devTokens } from "../auth/dev-tokens.js";
-import type { ServerOptions, ServerEnd } from "../create-server.js";
+import type { ServerEnd } from "../create-server.js";
+import type { ServerOptions } from "../server-options.js";
 import { sqlite } from "../storage/sqlite.js";
 
 type Server = ReturnType<typeof createServer>;

@@ -7,14 +7,14 @@ import {
   socketCloseCodes,
   socketProtocol,
 } from "@landfall/protocol";
-import { defineSchema, records } from "@landfall/schema";
+import { type Schema, defineSchema, records } from "@landfall/schema";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { z } from "zod";
 import { systemRandom } from "../platform.js";
 import { type StandingTime, openStandingTime } from "../standing-time.fixture.js";
-import { type TestServer, startTestServer } from "../testing.js";
+import { type TestServer, type TestServerOptions, startTestServer } from "../testing.js";
 
 const name = z.object({ name: z.string() });
 const schema = defineSchema({
@@ -35,7 +35,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
-async function start(options: Parameters<typeof startTestServer>[0] = {}): Promise<TestServer<unknown>> {
+async function start(options: TestServerOptions<Schema> = {}): Promise<TestServer<unknown>> {
   const { clock, timers } = time;
   const server = await startTestServer({ clock, timers, ...options });
   servers.push(server);

@@ -1,0 +1,89 @@
+import type { IncomingMessage } from "node:http";
+import type { Schema } from "@landfall/schema";
+import type { Authenticator } from "./auth/authenticator.js";
+import type { CrossOrigin } from "./http/cross-origin.js";
+import type { ListenerTimeouts } from "./http/node-listener.js";
+import type { HubLimits } from "./hub/hub.js";
+import type { Authorize, EngineOptions, ServerActions, TxOf } from "./options.js";
+
+export interface SocketLimits extends HubLimits {
+  /** Sockets of one address; 256 unless set (DESIGN §13). A /64 of IPv6 is one address. */
+  readonly maxSocketsPerAddress?: number;
+}
+
+export interface ServerTimeouts extends ListenerTimeouts {
+  /** How long `close` waits for requests that run; 10 s unless set. */
+  readonly closeGraceMs?: number;
+}
+
+export interface ServerOptions<S extends Schema | undefined = undefined> extends Omit<
+  EngineOptions,
+  "schema" | "authorize" | "actions"
+> {
+  readonly schema?: S;
+  readonly authorize?: Authorize<TxOf<S>>;
+  /** What runs on the server in place of the schema's action of that name, after the same check of its arguments. */
+  readonly actions?: ServerActions<S>;
+  readonly auth: Authenticator;
+  /** Lets `devTokens()` sign anyone in, and listens on this machine only unless told otherwise; `landfall dev` sets it. */
+  readonly development?: boolean;
+  /** Which web pages may use the server: `{ origins: "*" }` unless set; `false` says nothing to browsers. */
+  readonly crossOrigin?: CrossOrigin | false;
+  /** Answers what is not under /v1, health or metrics: `staticFiles(folder)`, or an app of your own. */
+  readonly fallback?: (request: Request) => Response | Promise<Response>;
+  readonly sockets?: SocketLimits;
+  readonly timeouts?: ServerTimeouts;
+  /** Bytes of request bodies held at once over all requests; 128 MiB unless set. */
+  readonly maxHeldBodyBytes?: number;
+  /** Seconds that clients are asked to stay away for, as `Landfall-Backoff`; asked for each answer. */
+  readonly backoffSeconds?: () => number | undefined;
+  /** The address that a socket is counted under, where a proxy stands before the server. */
+  readonly clientAddress?: (request: IncomingMessage) => string | undefined;
+}
+
+/** Every option there is; what the compiler holds to be whole. */
+const known: { readonly [name in keyof ServerOptions]-?: true } = {
+  storage: true,
+  schema: true,
+  auth: true,
+  authorize: true,
+  actions: true,
+  development: true,
+  crossOrigin: true,
+  fallback: true,
+  sockets: true,
+  timeouts: true,
+  maxHeldBodyBytes: true,
+  backoffSeconds: true,
+  clientAddress: true,
+  limits: true,
+  retention: true,
+  recoveryMs: true,
+  modifiedAtTickMs: true,
+  name: true,
+  logger: true,
+  clock: true,
+  random: true,
+  timers: true,
+  hash: true,
+};
+
+/**
+ * Refuses what would otherwise be left out in silence: with `authorise` for `authorize`, everybody could do everything.
+ * @throws Error
+ */
+export function checkOptions(options: object): void {
+  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(known, name));
+  if (unknown.length > 0)
+    throw new Error(
+      `createServer has no option ${unknown.map((name) => JSON.stringify(name)).join(", ")}. Known are: ${Object.keys(known).join(", ")}.`,
+    );
+  const { storage, auth } = options as Partial<ServerOptions>;
+  if (storage === undefined)
+    throw new Error('createServer needs a storage, such as sqlite("landfall.db"), and was given none.');
+  if (typeof auth !== "function")
+    throw new Error(
+      "createServer needs auth, the function that says whom a token stands for, and was given none: jwt({ secret }), " +
+        "jwks({ url, issuer, audience }), a function of your own, or for development devTokens().",
+    );
+}
