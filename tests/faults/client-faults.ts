@@ -584,4 +584,16 @@ export const clientFaults: readonly Fault[] = [
     },
     why: "A change is handled before the create that it stands on, and is refused.",
   },
+  {
+    name: "ahead-counts-twice",
+    rule: "rule 5",
+    file: "packages/client/src/space/requests.ts",
+    find: "if (!outbox.get(id)?.confirmed) reached += 1",
+    replace: "if (outbox.get(id)) reached += 1",
+    test: {
+      file: "tests/sync/ahead.test.ts",
+      title: "what the first answer brings of the second request counts once, and the rest still goes ahead",
+    },
+    why: "What goes ahead expects too much, is refused and sent again, and for eight exchanges nothing goes ahead.",
+  },
 ];

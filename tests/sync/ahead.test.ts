@@ -203,6 +203,28 @@ describe("a long outbox", () => {
     await expectOnce(writer, 1_200);
   });
 
+  it("rule 5: what the first answer brings of the second request counts once, and the rest still goes ahead", async () => {
+    const writer = await uploader();
+    await writer.queue(1_800);
+    let [asked, gone] = [(): void => undefined, (): void => undefined];
+    const second = new Promise<void>((resolve) => (asked = resolve));
+    const first = new Promise<void>((resolve) => (gone = resolve));
+    // The server commits both at once, and what it reads for the first answer has the second's rows.
+    await writer.land(async (send, number) => {
+      if (number === 1) await second;
+      if (number === 2) {
+        asked();
+        await first;
+      }
+      const answer = send();
+      gone();
+      return answer;
+    });
+    // Each request but the first begins with an event of the one before.
+    expect(writer.sent()).toBe(1_800 + writer.uploads() - 1);
+    await expectOnce(writer, 1_800);
+  });
+
   it("rule 5: what others write in between is there, and the rest still goes ahead", async () => {
     const writer = await uploader();
     const other = place.device({ user: "ann" });

@@ -136,4 +136,45 @@ describe("Node's HTTP client as a client's network", () => {
     }
     expect(sockets()).toBe(1);
   });
+
+  it("begins a request when the one before it has left, and no later because that breaks off", async () => {
+    const order: string[] = [];
+    const server = createServer((request, response) => {
+      const name = String(request.url);
+      order.push(`${name} begins`);
+      request.on("end", () => {
+        order.push(`${name} is whole`);
+        response.end();
+      });
+      // The first is more than a connection holds that nobody reads.
+      setTimeout(() => request.resume(), name === "/first" ? 100 : 0);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    ends.push(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+    const { port } = server.address() as AddressInfo;
+    const post = (path: string, length: number, signal?: AbortSignal): Promise<NetAnswer> =>
+      nodeFetch(`http://127.0.0.1:${port}${path}`, {
+        method: "POST",
+        body: "x".repeat(length),
+        ...(signal ? { signal } : {}),
+      });
+    const first = post("/first", 32_000_000);
+    const gone = new AbortController();
+    const second = post("/second", 10, gone.signal);
+    const third = post("/third", 10);
+    gone.abort(new Error("given up"));
+    await expect(second).rejects.toThrow("given up");
+    await Promise.all([first, third]);
+    expect(order).toEqual(["/first begins", "/first is whole", "/third begins", "/third is whole"]);
+    const broken = new AbortController();
+    const fourth = post("/first", 32_000_000, broken.signal);
+    const fifth = post("/fifth", 10);
+    broken.abort(new Error("broken off"));
+    await expect(fourth).rejects.toThrow("broken off");
+    expect((await fifth).status).toBe(200);
+  });
 });

@@ -66,7 +66,10 @@ export class Requests {
       (id) => sent.has(id),
     );
     if (chosen.length === 0) return undefined;
-    const reached = cursor + sent.size;
+    // What came with an earlier answer, since the server had handled it by then, has brought the cursor further already.
+    const { outbox } = this.#session;
+    let reached = cursor;
+    for (const id of sent.keys()) if (!outbox.get(id)?.confirmed) reached += 1;
     this.#ahead = { sent: new Map(chosen.map((event) => [event.id, event])), cursor: reached, generation };
     return { request: this.#toRequest([last, ...chosen], generation, () => reached, {}), bytes };
   }
