@@ -280,6 +280,24 @@ needs("chromium")("Fieldbook", () => {
     await expect.poll(() => field(ann, "Invite by name").evaluate(hasFocus)).toBe(true);
   });
 
+  test("what was deleted is brought back as it was, offline too, by the keyboard", async () => {
+    const [ann, bob] = [await open("Ann"), await open("Bob")];
+    await project(bob, /Harbour wall/).click();
+    await item(bob, "Spalling below the coping").waitFor();
+    await project(ann, /Harbour wall/).click();
+    await offlineSwitch(ann).click();
+    await pressOn(ann, button(ann, "Delete deviation Spalling below the coping"));
+    await ann.getByText("Deleted “Spalling below the coping”.").waitFor();
+    await item(ann, "Spalling below the coping").waitFor({ state: "detached" });
+    // The focus is on the way back, and not lost with what was deleted.
+    await ann.keyboard.press("Enter");
+    await item(ann, "Spalling below the coping").getByText("Major").waitFor();
+    await says(ann, "2 changes waiting");
+    await offlineSwitch(ann).click();
+    await synced(ann);
+    await item(bob, "Spalling below the coping").getByText("Major").waitFor();
+  });
+
   test("what is switched off offers to be switched on, and not to sync", async () => {
     const bob = await open("Bob");
     await offlineSwitch(bob).click();
@@ -324,6 +342,9 @@ needs("chromium")("Fieldbook", () => {
     await check(ann, "the list");
     await project(ann, /Harbour wall/).click();
     await check(ann, "a project");
+    await button(ann, /^Delete control point Expansion joint/).click();
+    await check(ann, "what was deleted");
+    await button(ann, "Undo").click();
     await button(ann, "Report deviation").click();
     await check(ann, "the dialog of a deviation");
     await ann.keyboard.press("Escape");

@@ -2,6 +2,7 @@ import { createContext, useContext } from "react";
 import type { FieldbookClient, SiteSpace } from "./records.js";
 import type { KnownSite } from "./site-list.js";
 import type { Sites } from "./sites.js";
+import type { Undo } from "./views/undo-bar.js";
 
 /** The open site, for everything that shows a part of it. */
 export interface OpenSite {
@@ -17,6 +18,8 @@ export interface OpenSite {
   readonly hasAccess: boolean;
   /** False for readers and those who lost access: the server would refuse what they write. */
   readonly canWrite: boolean;
+  /** Shows that something was deleted, and offers to bring it back. */
+  offerUndo(undo: Undo): void;
   /** The time as the server has it, in milliseconds since 1970: this device's clock may be wrong. */
   now(): number;
 }

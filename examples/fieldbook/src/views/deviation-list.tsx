@@ -65,8 +65,13 @@ interface DeviationRowProps {
 }
 
 function DeviationRow({ deviation, onEdit }: DeviationRowProps): ReactNode {
-  const { space, user, canWrite, now } = useSite();
+  const { space, user, canWrite, now, offerUndo } = useSite();
   const { key, title, details, severity, reported, closed, pointId } = deviation;
+  const remove = (): void => {
+    const { key: _key, $: _, ...fields } = deviation;
+    space.deviation.delete(key);
+    offerUndo({ name: title, restore: () => space.deviation.restore(key, fields) });
+  };
   const point = useRecord(space.controlpoint, pointId);
   return (
     <li className="row">
@@ -109,7 +114,7 @@ function DeviationRow({ deviation, onEdit }: DeviationRowProps): ReactNode {
             type="button"
             className="quiet icon-only"
             aria-label={`Delete deviation ${title}`}
-            onClick={() => space.deviation.delete(key)}
+            onClick={remove}
           >
             <Icon name="trash" />
           </button>

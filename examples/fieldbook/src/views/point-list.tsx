@@ -79,8 +79,13 @@ interface PointRowProps {
 }
 
 function PointRow({ point, onReport }: PointRowProps): ReactNode {
-  const { space, user, canWrite, now } = useSite();
+  const { space, user, canWrite, now, offerUndo } = useSite();
   const { key, title, check } = point;
+  const remove = (): void => {
+    const { key: _key, $: _, ...fields } = point;
+    space.controlpoint.delete(key);
+    offerUndo({ name: title, restore: () => space.controlpoint.restore(key, fields) });
+  };
   const setResult = (result: Result): void => {
     if (result === "open") space.controlpoint.update(key, {}, { unset: ["check"] });
     else space.controlpoint.update(key, { check: { result, by: user, at: now() } });
@@ -122,7 +127,7 @@ function PointRow({ point, onReport }: PointRowProps): ReactNode {
             type="button"
             className="quiet icon-only"
             aria-label={`Delete control point ${title}`}
-            onClick={() => space.controlpoint.delete(key)}
+            onClick={remove}
           >
             <Icon name="trash" />
           </button>

@@ -1,8 +1,8 @@
 import { useInbox, useRecord, useRecords, useSpace, useSyncStatus } from "@landfall/react";
-import { type ReactNode, useEffect, useMemo, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
 import { Icon } from "../parts/icon.js";
 import type { FieldbookClient, SiteSpace } from "../records.js";
-import { type Route, hashOf } from "../route.js";
+import { type Route, hashOf, parseRoute } from "../route.js";
 import { nameOf } from "../session.js";
 import { SiteContext, useSite } from "../site-context.js";
 import type { Sites } from "../sites.js";
@@ -12,6 +12,7 @@ import { ProjectList } from "./project-list.js";
 import { ProjectPage } from "./project-page.js";
 import { SitesDialog } from "./sites-dialog.js";
 import { StatusBar } from "./status-bar.js";
+import { type Undo, UndoBar } from "./undo-bar.js";
 
 type SiteRoute = Exclude<Route, { readonly view: "start" }>;
 
@@ -60,6 +61,11 @@ function OpenSitePage({
   useEffect(() => {
     document.title = name === undefined ? "Fieldbook" : `${name} – Fieldbook`;
   }, [name]);
+  const [deleted, setDeleted] = useState<{ readonly undo: Undo; readonly hash: string }>();
+  const offerUndo = useCallback(
+    (undo: Undo) => setDeleted({ undo, hash: hashOf(parseRoute(location.hash)) }),
+    [],
+  );
   const site = useMemo(
     () => ({
       id: route.site,
@@ -71,9 +77,10 @@ function OpenSitePage({
       hasSynced,
       hasAccess,
       canWrite: role !== "reader" && hasAccess,
+      offerUndo,
       now: () => Date.now() - client.status.clockSkewMs,
     }),
-    [route.site, space, client, user, role, sites, hasSynced, hasAccess],
+    [route.site, space, client, user, role, sites, hasSynced, hasAccess, offerUndo],
   );
   return (
     <SiteContext value={site}>
@@ -90,6 +97,11 @@ function OpenSitePage({
             {route.view === "projects" && <NothingChosen />}
           </main>
         </div>
+        <UndoBar
+          // What was deleted on another page is no longer before anybody's eyes.
+          undo={deleted?.hash === hashOf(route) ? deleted.undo : undefined}
+          onDone={() => setDeleted(undefined)}
+        />
         <StatusBar />
       </div>
     </SiteContext>
