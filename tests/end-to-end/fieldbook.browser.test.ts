@@ -280,6 +280,23 @@ needs("chromium")("Fieldbook", () => {
     await expect.poll(() => field(ann, "Invite by name").evaluate(hasFocus)).toBe(true);
   });
 
+  test("somebody who was removed, and is invited again, gets the site back", async () => {
+    const [ann, bob] = [await open("Ann"), await open("Bob")];
+    await project(bob, /Harbour wall/).waitFor();
+    await button(ann, /^Site:/).click();
+    await button(ann, "Members of this site").click();
+    await button(ann, "Remove Bob").click();
+    await button(ann, "Remove").click();
+    await bob.getByText("You no longer have access to this site.").waitFor();
+    await field(ann, "Invite by name").fill("Bob");
+    await button(ann, "Invite").click();
+    await item(ann, "Bob").waitFor();
+    await button(bob, "Ask again").click();
+    await project(bob, /Harbour wall/).waitFor();
+    await button(bob, "New project").waitFor();
+    await synced(bob);
+  });
+
   test("what was deleted is brought back as it was, offline too, by the keyboard", async () => {
     const [ann, bob] = [await open("Ann"), await open("Bob")];
     await project(bob, /Harbour wall/).click();

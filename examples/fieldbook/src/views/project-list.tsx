@@ -82,7 +82,10 @@ export const ProjectList = memo(function ProjectList({ selected }: ProjectListPr
         </div>
       </div>
       {shown.length === 0 ? (
-        <p className="empty">{whyEmpty(projects.length > 0, site)}</p>
+        <div className="empty">
+          <p>{whyEmpty(projects.length > 0, site)}</p>
+          {!site.hasAccess && <AskAgain />}
+        </div>
       ) : (
         <ul className="plain project-rows">
           {shown.map((summary) => (
@@ -104,6 +107,25 @@ export const ProjectList = memo(function ProjectList({ selected }: ProjectListPr
     </section>
   );
 });
+
+/** Whoever was removed is asked for no more by itself, and may have been invited again. */
+function AskAgain(): ReactNode {
+  const { client, sites } = useSite();
+  const [isAsking, setAsking] = useState(false);
+  const ask = async (): Promise<void> => {
+    setAsking(true);
+    // What comes of it shows in the list and in the status.
+    await client.sync().catch(() => undefined);
+    await sites.refresh();
+    setAsking(false);
+  };
+  return (
+    <button type="button" disabled={isAsking} onClick={() => void ask()}>
+      <Icon name="sync" />
+      Ask again
+    </button>
+  );
+}
 
 function whyEmpty(hasAny: boolean, { hasAccess, hasSynced, canWrite }: OpenSite): string {
   if (hasAny) return "No project fits. Change the search, or show all.";
