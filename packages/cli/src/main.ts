@@ -28,7 +28,7 @@ function program(terminal: Terminal): Command {
   const landfall = new Command("landfall")
     .description("Offline-first sync: run a server, look into it, find out what is wrong.")
     .version(version, "--version", "display the version")
-    .showHelpAfterError("What there is to say, with examples: the same command with --help.");
+    .showHelpAfterError("Its --help has all of it, with examples: landfall COMMAND --help");
   addDev(landfall, terminal);
   addServe(landfall, terminal);
   addInspect(landfall, terminal);

@@ -78,6 +78,22 @@ describe("landfall serve", () => {
     await expect(serve({ ...serverOptions, storage: "mysql://x" }, terminal)).rejects.toThrow("is not known");
   });
 
+  it("says what is wrong with a secret, an address of keys, or a host, as a failure of the command", async () => {
+    const { terminal } = testTerminal();
+    const storage = `sqlite:${folder}/x.db`;
+    const named = { issuer: "https://id.example/", audience: "landfall" };
+    const jwtSecret = "s".repeat(32);
+    for (const [options, words] of [
+      [{ jwtSecret: "short" }, "at least 32 bytes"],
+      [{ jwks: "nonsense", ...named }, '"nonsense" is not an address'],
+      [{ jwtSecret, host: "192.0.2.1" }, "Nothing can listen on 192.0.2.1"],
+    ] as const)
+      await expect(serve({ ...serverOptions, storage, ...options }, terminal)).rejects.toMatchObject({
+        name: "CommandError",
+        message: expect.stringContaining(words) as string,
+      });
+  });
+
   it("refuses development tokens, and doctor says so", async () => {
     const { terminal, url, stop } = testTerminal();
     const running = serve(

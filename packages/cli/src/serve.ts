@@ -37,8 +37,13 @@ export interface ServeOptions extends Keeping {
 
 type Server = ReturnType<typeof createServer>;
 
+interface Address {
+  readonly port: number;
+  readonly host: string;
+}
+
 /** What listening failed of, in words. */
-function listenError(error: unknown, port: number): unknown {
+function listenError(error: unknown, { port, host }: Address): unknown {
   const { code } = error as { code?: string };
   if (code === "EADDRINUSE")
     return new CommandError(
@@ -48,12 +53,16 @@ function listenError(error: unknown, port: number): unknown {
     return new CommandError(
       `Port ${port} needs more rights than this user has. Choose one from 1024 with --port.`,
     );
+  if (code !== undefined)
+    return new CommandError(
+      `Nothing can listen on ${host} (${code}). Give an address of this machine with --host: 127.0.0.1 for itself alone, 0.0.0.0 for all.`,
+    );
   return error;
 }
 
 async function run(
   server: Server,
-  options: { readonly port: number; readonly host: string },
+  options: Address,
   terminal: Terminal,
   started: (url: string) => readonly string[],
 ): Promise<void> {
@@ -62,7 +71,7 @@ async function run(
     listening = await server.listen(options.port, options.host);
   } catch (error) {
     await server.close();
-    throw listenError(error, options.port);
+    throw listenError(error, options);
   }
   for (const line of started(listening.url)) terminal.print(line);
   await terminal.stop;
@@ -71,9 +80,10 @@ async function run(
   terminal.print("Stopped.");
 }
 
-function openStorage(file: string): ReturnType<typeof sqlite> {
+/** Makes a part of a server; what it says of what it was given is for the person. */
+function made<T>(make: () => T): T {
   try {
-    return sqlite(file);
+    return make();
   } catch (error) {
     throw new CommandError(error instanceof Error ? error.message : String(error));
   }
@@ -84,7 +94,7 @@ export async function dev(options: DevOptions, terminal: Terminal): Promise<void
   const file = `${options.data}/landfall.db`;
   const { maxSocketsPerAddress } = options;
   const server = createServer({
-    storage: openStorage(file),
+    storage: made(() => sqlite(file)),
     auth: devTokens(),
     development: true,
     sockets: { maxSocketsPerAddress },
@@ -111,7 +121,9 @@ function serveAuth(options: ServeOptions): ReturnType<typeof jwt> {
     ...(audience === undefined ? {} : { audience }),
   };
   if (jwtSecret !== undefined)
-    return jwt({ secret: jwtSecret, allowUnexpiring: options.allowUnexpiring === true, ...named });
+    return made(() =>
+      jwt({ secret: jwtSecret, allowUnexpiring: options.allowUnexpiring === true, ...named }),
+    );
   if (url === undefined)
     throw new CommandError(
       "Nobody could sign in: give --jwt-secret, or --jwks with --issuer and --audience. For trying things out on this machine, use: landfall dev",
@@ -120,7 +132,11 @@ function serveAuth(options: ServeOptions): ReturnType<typeof jwt> {
     throw new CommandError(
       "--jwks needs --issuer and --audience, or tokens made for other services would be accepted.",
     );
-  return jwks({ url, issuer, audience });
+  if (!URL.canParse(url))
+    throw new CommandError(
+      `${JSON.stringify(url)} is not an address. Give --jwks one such as https://id.example/jwks.json.`,
+    );
+  return made(() => jwks({ url, issuer, audience }));
 }
 
 /** `landfall serve`: for people; refuses development tokens. */
@@ -129,7 +145,7 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
   const auth = serveAuth(options);
   const { maxSocketsPerAddress } = options;
   const server = createServer({
-    storage: openStorage(file),
+    storage: made(() => sqlite(file)),
     auth,
     sockets: { maxSocketsPerAddress },
     ...keeping(options),
