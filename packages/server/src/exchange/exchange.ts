@@ -16,6 +16,9 @@ import { type SpaceFailureText, failureText } from "./space-failure.js";
 /** How long a client waits before it sends deferred events again. */
 const busyRetryMs = 1_000;
 
+/** Rows of the first page of a stream that brings no outcomes. */
+const firstRows = 100;
+
 /** Counts of what exchanges did, for the metrics. */
 export interface ExchangeCounts {
   exchanges: number;
@@ -93,6 +96,9 @@ export class Exchange {
     const handled = await this.#handle(user, request.device, space, signal);
     if ("code" in handled) return yield failed(handled);
     let read = toRead(user, request, space, handled, this.core);
+    const { limit } = read;
+    // The reader begins while the next page is read. What is left out for its own events is looked for on the whole first page.
+    if (handled === nothingHandled) read = { ...read, limit: Math.min(limit, firstRows) };
     let head: SpaceReading | undefined;
     for (;;) {
       checkAborted(signal);
@@ -118,6 +124,7 @@ export class Exchange {
         request: { ...read.request, generation: result.state.generation },
         position: result.next,
         own: noEcho,
+        limit,
       };
     }
   }

@@ -193,6 +193,17 @@ describe("streams", () => {
     });
   });
 
+  test("§6: the first page of a stream is short, so that its reader begins while the next is read; what is left out for its own events is looked for on a whole one", async () => {
+    const device = await start(150);
+    const places = (lines: Awaited<ReturnType<typeof device.stream>>): number[] =>
+      lines.flatMap(({ type }, place) => (type === "checkpoint" ? [place - 2] : []));
+    expect(places(await device.stream([], { cursors: { project: 0 } }))).toEqual([100]);
+    expect(places(await device.stream([], { cursors: { project: 0 }, limit: 60 }))).toEqual([60, 121]);
+    const own = await device.stream([device.event([create("p151")])], { cursors: { project: 10 } });
+    expect(places(own)).toEqual([]);
+    expect(own[1]).toMatchObject({ outcomes: [{ omitted: [["project", "p151"]] }] });
+  });
+
   test("§6: what is written while the rows go out comes at the end, and the end says its head", async () => {
     const device = await start(4);
     const other = new TestDevice(device.world);
