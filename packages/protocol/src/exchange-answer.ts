@@ -194,8 +194,12 @@ const rowLine: Decoder<unknown> = {
   read: (value) => (hasMember(value, "type") ? strangeLine : rowDecoder).read(value),
 };
 
-/** One line of a streamed answer. */
-export const streamLine = tagged("type", streamLines, rowLine) as Decoder<StreamLine>;
+const anyLine = tagged("type", streamLines, rowLine) as Decoder<StreamLine>;
+/** One line of a streamed answer. Nearly all lines are rows, and a plain record says no `type`. */
+export const streamLine: Decoder<StreamLine> = {
+  form: anyLine.form,
+  read: (value) => (isPlainRecord(value) ? (value as Row) : anyLine.read(value)),
+};
 
 /** The body of an error of a whole request: `application/problem+json` (RFC 9457) with a code of ours. */
 export const problemDecoder = openObject({

@@ -47,7 +47,8 @@ export class DigestKeeper {
   /** Notes that rows of a domain's base will be replaced. */
   note(domain: string, rows: Keys, base: ReadonlyMap<string, Row>): void {
     const before = new Map<string, Row>();
-    for (const key of rows.keys()) {
+    // A first sync replaces nothing.
+    for (const key of base.size > 0 ? rows.keys() : []) {
       const row = base.get(key);
       if (row) before.set(key, row);
     }

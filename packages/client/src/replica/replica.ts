@@ -253,11 +253,11 @@ export class Replica {
       const shown = this.#shown.get(domain);
       if (rows.size > 0) changes.set(domain, rows);
       this.onBaseRows?.(domain, rows, base);
-      for (const [key, row] of rows) {
+      rows.forEach((row, key) => {
         if (row) base.set(key, row);
         else base.delete(key);
         shown?.delete(key);
-      }
+      });
     }
     return changes;
   }
