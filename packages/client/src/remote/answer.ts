@@ -81,14 +81,11 @@ export async function readStream(texts: AsyncIterable<string>, sink: AnswerSink)
   const { take, flush, end } = lineReader(sink);
   let tail = "";
   for await (const text of texts) {
-    let from = 0;
     // Only the new piece is searched, so that a long line costs no more than its length.
-    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", from)) {
-      take(sound(decodeText(streamLine, tail + text.slice(from, at))));
-      tail = "";
-      from = at + 1;
-    }
-    tail += text.slice(from);
+    const lines = text.split("\n");
+    lines[0] = tail + (lines[0] as string);
+    tail = lines.pop() as string;
+    for (const line of lines) take(sound(decodeText(streamLine, line)));
     if (tail.length > maxLineChars) throw garbled("a line has no end");
     flush();
   }

@@ -219,6 +219,38 @@ describe("an exchange over HTTP", () => {
     expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "garbled" });
   });
 
+  test("an answer says the same wherever it is cut into pieces, also inside a character and before what looks like a byte order mark", async () => {
+    const text = "a\u{feff}é\u{feff}€\u{1f9ed}z";
+    const bytes = Buffer.from(
+      lines(time, space, { ...row("k1", 1), fields: { text } }, row("k2", 2), end, done),
+    );
+    const { clock, timers } = platformPorts();
+    for (let cut = 1; cut < bytes.length; cut++) {
+      const pieces = [
+        bytes.subarray(0, cut),
+        new Uint8Array(),
+        bytes.subarray(cut, cut + 1),
+        bytes.subarray(cut + 1),
+      ];
+      const read = async () => {
+        const value = pieces.shift();
+        return { done: value === undefined, value };
+      };
+      const body = { getReader: () => ({ read }) };
+      const fetch = async () => ({
+        ok: true,
+        status: 200,
+        headers: { get: () => null },
+        body,
+        text: async () => "",
+      });
+      const rows: Row[] = [];
+      const sink = { ...listen(), rows: (some: readonly Row[]) => void rows.push(...some) };
+      await exchange(httpRemote({ url: "https://a.example", net: { fetch }, clock, timers }), sink);
+      expect(rows).toMatchObject([{ fields: { text } }, { key: "k2" }]);
+    }
+  });
+
   test("bytes that are not UTF-8 are not taken for text", async () => {
     const url = await serve((_request, response) =>
       response

@@ -119,17 +119,17 @@ async function request<T>(
     const reader = response.body?.getReader();
     // Some platforms cannot stream an answer.
     if (!reader) return yield await overNetwork(response.text());
-    const decoder = new TextDecoder("utf-8", { fatal: true });
+    // What looks like a mark of the byte order is a character of ours.
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     for (;;) {
       const { done, value } = await overNetwork(reader.read());
       if (done) return;
-      let text: string;
       try {
-        text = decoder.decode(value, { stream: true });
+        // Nothing is open behind a character of ASCII, and Node decodes much faster where nothing is to be remembered.
+        yield decoder.decode(value, { stream: (value?.at(-1) ?? 128) > 127 });
       } catch {
         throw garbled("it is not UTF-8");
       }
-      yield text;
     }
   }
   signal?.addEventListener("abort", giveUp);
