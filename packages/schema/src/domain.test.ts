@@ -206,6 +206,23 @@ describe("validatePatch: an update over the record as it is", () => {
     expect(task.validatePatch(current, { set: { nam: "x" } })).toEqual(issue(["nam"], "no such field"));
   });
 
+  it("§5.2: leaves alone what a newer version of the app has put there, where it is given as it is", () => {
+    const where = { x: 1 };
+    const newer = { ...current, mood: "good", where };
+    expect(task.validatePatch(newer, { set: { ...newer, name: "b" } })).toEqual({
+      ok: true,
+      set: { ...current, name: "b" },
+    });
+    expect(task.validatePatch(newer, { set: { mood: "bad" } })).toEqual(issue(["mood"], "no such field"));
+    expect(task.validatePatch(current, { set: { mood: "good" } })).toEqual(issue(["mood"], "no such field"));
+    expect(task.validatePut({ ...newer, name: "b" }, newer)).toEqual({
+      ok: true,
+      set: { ...current, name: "b" },
+    });
+    expect(task.validatePut({ ...newer, mood: "bad" }, newer)).toEqual(issue(["mood"], "no such field"));
+    expect(task.validatePut(newer)).toMatchObject({ ok: false });
+  });
+
   it("leaves counters and sets to their own ops", () => {
     const standing = { title: "t", count: 1, tags: ["a"] };
     expect(vote.validatePatch(standing, { set: { count: 2 } })).toEqual(

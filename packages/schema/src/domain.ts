@@ -40,9 +40,15 @@ export interface Domain<T extends DomainTypes = DomainTypes> extends Typed<T> {
    * validator does not know is an issue; an older field that nobody touched is left out in silence.
    */
   validate(fields: unknown, touched?: readonly string[]): ValidRecord | Invalid;
-  /** Validates what `put` is given. `set` has no counters and sets, which a put must leave alone. */
-  validatePut(fields: unknown): ValidWrite | Invalid;
-  /** Lays an update over a record and validates the result; `set` has the patch's fields as validated. */
+  /**
+   * Validates what `put` is given. `set` has no counters and sets, which a put must leave alone, and none of the fields that
+   * the validator does not know and that are as they are in `current`: a newer version of the app has put them there.
+   */
+  validatePut(fields: unknown, current?: Fields): ValidWrite | Invalid;
+  /**
+   * Lays an update over a record and validates the result; `set` has the patch's fields as validated, without those that
+   * the validator does not know and that are as they are.
+   */
   validatePatch(current: Fields, patch: Patch): ValidWrite | Invalid;
   /** The fields with every counter and set in place, for the app to see; the same object where none is absent. */
   complete(fields: Fields): Fields;
@@ -66,7 +72,7 @@ export function describeDomain(name: string, options: DeclaredOptions, children:
     fieldKind: (field) => merged.get(field) ?? "lww",
     complete: merged.size === 0 ? (record) => record : (record) => withMergedFields(record, merged),
     validate: (input, touched) => validateRecord(fields, merged, input, touched),
-    validatePut: (input) => validatePut(fields, merged, input),
+    validatePut: (input, current) => validatePut(fields, merged, input, current),
     validatePatch: (current, patch) => validatePatch(fields, merged, current, patch),
   });
 }

@@ -29,12 +29,14 @@ export type MergedFields = ReadonlyMap<string, FieldKind>;
  * Validates whole records, as `Domain.validate` describes it.
  *
  * @param touched the fields that the write set or unset: all that are given, unless said.
+ * @param current the record's fields as they are, where there is one.
  */
 export function validateRecord(
   validator: StandardSchemaV1,
   merged: MergedFields,
   input: unknown,
   touched?: readonly string[],
+  current?: Fields,
 ): ValidRecord | Invalid {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     return invalid([], "A record is an object of fields.");
@@ -45,7 +47,7 @@ export function validateRecord(
   if (!checked.ok) return checked;
   const copied = copyFields(checked.value);
   if (!copied.ok) return copied;
-  return changedPresence(given, copied.value, touched ?? Object.keys(given)) ?? copied;
+  return changedPresence(given, copied.value, touched ?? Object.keys(given), current) ?? copied;
 }
 
 /** Runs the validator over the fields that a record is to have; they are the validator's from here on. */
@@ -70,8 +72,9 @@ export function validatePut(
   validator: StandardSchemaV1,
   merged: MergedFields,
   input: unknown,
+  current?: Fields,
 ): ValidWrite | Invalid {
-  const checked = validateRecord(validator, merged, input);
+  const checked = validateRecord(validator, merged, input, undefined, current);
   if (!checked.ok) return checked;
   const set = pick(checked.value, (field) => !merged.has(field));
   return mergedNamed(merged, Object.keys(input as object), "put") ?? { ok: true, set };
@@ -106,10 +109,13 @@ export function validatePatch(
   const copied = copyFields(checked.value, { current, touched });
   if (!copied.ok) return copied;
   const { value } = copied;
-  const changed = changedPresence(set, value, touched);
+  const changed = changedPresence(set, value, touched, current);
   if (changed) return changed;
   const written: Record<string, Json> = {};
-  for (const field of named) written[field] = value[field] as Json;
+  for (const field of named) {
+    const validated = value[field];
+    if (validated !== undefined) written[field] = validated;
+  }
   return { ok: true, set: written };
 }
 
@@ -182,13 +188,21 @@ function copyFields(
   return { ok: true, value: fields };
 }
 
-/** A touched field that the validator dropped was never declared; one that it brought back cannot be unset. */
-function changedPresence(given: object, value: Fields, touched: readonly string[]): Invalid | undefined {
+/**
+ * A touched field that the validator dropped was never declared; one that it brought back cannot be unset. What was given
+ * as it is has not been touched: a newer version of the app has put it there.
+ */
+function changedPresence(
+  given: { readonly [field: string]: unknown },
+  value: Fields,
+  touched: readonly string[],
+  current: Fields = {},
+): Invalid | undefined {
   for (const field of touched) {
     if (Object.hasOwn(given, field) === Object.hasOwn(value, field)) continue;
-    return Object.hasOwn(value, field)
-      ? invalid([field], "This field has a default, so it cannot be unset; set it instead.")
-      : invalid([field], "The domain has no such field.");
+    if (Object.hasOwn(value, field))
+      return invalid([field], "This field has a default, so it cannot be unset; set it instead.");
+    if (given[field] !== current[field]) return invalid([field], "The domain has no such field.");
   }
   return undefined;
 }

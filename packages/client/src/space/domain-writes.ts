@@ -75,7 +75,7 @@ export function domainWrites<R, O extends object>(
       submit({ op: "create", domain: name, key, set: valid(key, domain.validate(input)).value }),
     // Another device may make the record first, and then counters and sets are left alone; absent ones read as 0 and empty.
     put: (key: string, input: unknown) =>
-      submit({ op: "put", domain: name, key, set: valid(key, domain.validatePut(input)).set }),
+      submit({ op: "put", domain: name, key, set: valid(key, domain.validatePut(input, fields(key))).set }),
     update(key: string, patch: Given, options?: O & { readonly unset?: readonly string[] }): R {
       const unset = options?.unset ?? [];
       const current = fields(key);
@@ -99,6 +99,24 @@ export function domainWrites<R, O extends object>(
     restore: (key: string, input: unknown) =>
       submit({ op: "restore", domain: name, key, set: valid(key, domain.validate(input)).value }),
   };
+}
+
+/**
+ * Fields of a record that the app does not make up but has from the inbox, as they are written again: what the validator
+ * does not know a newer version of the app has put there, and it stays as it is. @throws WriteError
+ *
+ * @param names those that are written, where it is not the whole record.
+ */
+export function writtenAgain(
+  domain: Domain,
+  key: string,
+  record: Fields,
+  names = Object.keys(record),
+): Fields {
+  const checked = domain.validate(record, []);
+  if (!checked.ok) return refuse(`${domain.name} ${key}`, describeIssues(checked.issues));
+  const again = { ...record, ...checked.value };
+  return Object.fromEntries(names.map((name) => [name, again[name] as Json]));
 }
 
 /** What an action was called with, as its event carries it. @throws WriteError */

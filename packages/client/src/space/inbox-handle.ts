@@ -1,6 +1,6 @@
-import type { Fields, Json, Op } from "@landfall/protocol";
-import type { DomainHandle } from "./domain-handle.js";
-import { WriteError } from "./domain-writes.js";
+import { type Fields, type Json, type Op, type RandomPort, randomIdentifier } from "@landfall/protocol";
+import type { Domain, Schema } from "@landfall/schema";
+import { WriteError, writtenAgain } from "./domain-writes.js";
 import type { PendingEvent } from "../replica/pending-event.js";
 import type { InboxChoice, InboxItem } from "./inbox-item.js";
 import type { NewEvent, Receipt } from "./receipt.js";
@@ -21,8 +21,8 @@ export interface InboxHandle {
   dismiss(id: string): Promise<void>;
 }
 
-/** @param handles of the domains: what is written again is checked against the schema as every write is. */
-export function inboxHandle(session: SpaceSession, handles: ReadonlyMap<string, DomainHandle>): InboxHandle {
+/** What is written again is checked against the schema as every write is. */
+export function inboxHandle(session: SpaceSession, schema: Schema, random: RandomPort): InboxHandle {
   let current: readonly InboxItem[] | undefined;
   session.subscribeInbox(() => (current = undefined));
 
@@ -35,10 +35,10 @@ export function inboxHandle(session: SpaceSession, handles: ReadonlyMap<string, 
       throw new WriteError("invalid", `That item is not for ${choice}; see its choices.`);
     return item;
   };
-  const handleOf = ({ domain = "" }: InboxItem): DomainHandle => {
-    const handle = handles.get(domain);
-    if (!handle) throw new WriteError("unknown_domain", `The schema has no domain ${domain} any more.`);
-    return handle;
+  const domainOf = ({ domain = "" }: InboxItem): Domain => {
+    const found = schema.domain(domain);
+    if (!found) throw new WriteError("unknown_domain", `The schema has no domain ${domain} any more.`);
+    return found;
   };
   const dismiss = async (ids: readonly string[]): Promise<void> => {
     session.changeInbox([], ids);
@@ -71,39 +71,39 @@ export function inboxHandle(session: SpaceSession, handles: ReadonlyMap<string, 
     },
     writeAgain(id) {
       const item = find(id, "writeAgain");
-      const receipt = writeAgain(session, handleOf(item), item);
+      const receipt = session.writeOps([againOp(session, domainOf(item), item)]);
       dealtWith(receipt, [id]);
       return receipt;
     },
     keepCopy(id) {
       const item = find(id, "keepCopy");
-      const handle = handleOf(item);
-      const {
-        key: _key,
-        $: _meta,
-        ...fields
-      } = (handle.get(item.key ?? "") ?? item.before ?? {}) as unknown as Record<string, Json>;
-      const receipt = handle.create({ ...fields, ...(item.tried as Fields) });
+      const domain = domainOf(item);
+      const fields = session.replica.fields(domain.name, item.key ?? "") ?? item.before;
+      const key = randomIdentifier(random);
+      const set = writtenAgain(domain, key, { ...fields, ...(item.tried as Fields) });
+      const receipt = session.writeOps([{ op: "create", domain: domain.name, key, set }]);
       dealtWith(receipt, [id]);
-      return receipt;
+      return { ...receipt, key };
     },
     dismiss: (id) => dismiss([id]),
   };
 }
 
-function writeAgain(
-  session: SpaceSession,
-  handle: DomainHandle,
-  { domain = "", key = "", field, tried }: InboxItem,
-): Receipt {
+/** The op that writes again what lost, or was lost. @throws WriteError */
+function againOp(session: SpaceSession, domain: Domain, { key = "", field, tried }: InboxItem): Op {
+  const { name } = domain;
+  const current = session.replica.fields(name, key);
+  if (field === undefined && !current)
+    return { op: "create", domain: name, key, set: writtenAgain(domain, key, tried as Fields) };
   // A field goes into the record that it was of. Where that is gone, it makes none by itself.
-  if (field !== undefined)
-    return tried === undefined
-      ? handle.update(key, {} as never, { unset: [field as never] })
-      : handle.update(key, { [field]: tried } as never);
-  return handle.get(key)
-    ? handle.update(key, lwwOnly(session, domain, tried as Fields) as never)
-    : handle.create(tried as never, { key });
+  if (!current)
+    throw new WriteError("missing", `There is no ${name} ${key} any more. Keep a copy, or dismiss.`);
+  const unset = field !== undefined && tried === undefined ? [field] : [];
+  const again = field === undefined ? lwwOnly(session, name, tried as Fields) : { [field]: tried as Json };
+  const names = Object.keys(again).filter((each) => !unset.includes(each));
+  const record = Object.entries({ ...current, ...again }).filter(([each]) => !unset.includes(each));
+  const set = writtenAgain(domain, key, Object.fromEntries(record), names);
+  return { op: "update", domain: name, key, set, ...(unset.length > 0 && { unset }) };
 }
 
 /** What a restore must expect: the tombstone that stands now (DESIGN rule 7). Other conditions a retry gives up. */

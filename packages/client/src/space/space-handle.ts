@@ -143,7 +143,7 @@ export function spaceHandle<S extends Schema>(
     ...Object.fromEntries(handles),
     id: session.space,
     actions,
-    inbox: inboxHandle(session, handles),
+    inbox: inboxHandle(session, schema, random),
     write(build: (tx: object) => unknown): Receipt {
       const ops = collect(session, schema, random, build);
       if (ops.length === 0)
