@@ -24,8 +24,8 @@ type Loose<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Reads along on the wire, and writes down what it carries. */
 export class WireRecorder implements Onlooker {
-  /** The space that the stream of an exchange is in. */
-  readonly #open = new Map<number, string>();
+  /** The space that the stream of an exchange is in, and that of its repetition. */
+  readonly #open = new Map<string, string>();
   /** What an exchange asked for, by its number. */
   readonly #asked = new Map<number, ExchangeRequest>();
   exchanges = 0;
@@ -67,6 +67,7 @@ export class WireRecorder implements Onlooker {
     path: string,
     http: number,
     text: string | readonly StreamLine[],
+    isRepeated = false,
   ): void {
     if (path !== exchangePath) return;
     this.recorder.add({
@@ -74,7 +75,8 @@ export class WireRecorder implements Onlooker {
       exchange: number,
       server: server.name,
       http,
-      spaces: http === 200 ? this.#parts(number, typeof text === "string" ? linesOf(text) : text) : [],
+      spaces:
+        http === 200 ? this.#parts(number, typeof text === "string" ? linesOf(text) : text, isRepeated) : [],
     });
     if (http !== 200) count(this.counts, `answer.${http}`);
   }
@@ -84,7 +86,8 @@ export class WireRecorder implements Onlooker {
       this.recorder.add({ type: "answerArrived", ...this.whoOf(at), exchange: number, whole });
   }
 
-  #parts(number: number, lines: readonly (StreamLine | undefined)[]): AnswerPart[] {
+  #parts(number: number, lines: readonly (StreamLine | undefined)[], isRepeated: boolean): AnswerPart[] {
+    const stream = `${number} ${isRepeated}`;
     const parts: Loose<AnswerPart>[] = [];
     const part = (space: string): Loose<AnswerPart> => {
       let last = parts.at(-1);
@@ -94,14 +97,14 @@ export class WireRecorder implements Onlooker {
       }
       return last;
     };
-    const here = (): Loose<AnswerPart> => part(this.#open.get(number) ?? "");
+    const here = (): Loose<AnswerPart> => part(this.#open.get(stream) ?? "");
     for (const message of lines) {
       switch (message?.type) {
         case undefined:
           here();
           break;
         case "space": {
-          this.#open.set(number, message.space);
+          this.#open.set(stream, message.space);
           const { generation, head, lastSeq, reset } = message;
           const outcomes = allOutcomes(message, this.#eventsOf(number, message.space));
           Object.assign(part(message.space), { generation, head, lastSeq, outcomes });

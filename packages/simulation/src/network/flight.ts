@@ -180,11 +180,11 @@ export class Flight {
     const { body } = reply;
     const { onlooker } = this.line.network;
     if (!heard || this.#over) {
-      if (typeof body === "object") void this.#unheard(host, reply.status, body);
+      if (typeof body === "object") void this.#unheard(host, reply.status, body, !heard);
       return;
     }
     if (this.line.blockedFromServer || this.#fate.dropAnswer) {
-      if (typeof body === "object") void this.#unheard(host, reply.status, body);
+      if (typeof body === "object") void this.#unheard(host, reply.status, body, false);
       else onlooker.answered(this.#number, host.program, this.#path, reply.status, body ?? "");
       return;
     }
@@ -198,12 +198,17 @@ export class Flight {
   }
 
   /** The server has done what was asked before it notices that nobody takes its answer: so much goes to nowhere. */
-  async #unheard(host: Host, status: number, body: AsyncIterable<string>): Promise<void> {
+  async #unheard(
+    host: Host,
+    status: number,
+    body: AsyncIterable<string>,
+    isRepeated: boolean,
+  ): Promise<void> {
     let leftBytes = unheardBytes;
     try {
       for await (const text of body) {
         if (!host.program.alive) return;
-        this.#tell(host, status, text);
+        this.#tell(host, status, text, isRepeated);
         leftBytes -= text.length;
         if (leftBytes < 0) return;
       }
@@ -212,10 +217,10 @@ export class Flight {
     }
   }
 
-  #tell(host: Host, status: number, text: string): void {
+  #tell(host: Host, status: number, text: string, isRepeated = false): void {
     const { network } = this.line;
     network.trace.note(host.program.name, "answer", `${this.#number} ${status} ${text}`);
-    network.onlooker.answered(this.#number, host.program, this.#path, status, text);
+    network.onlooker.answered(this.#number, host.program, this.#path, status, text, isRepeated);
   }
 
   /** Takes the pieces of an answer one by one, each when the one before has arrived. */

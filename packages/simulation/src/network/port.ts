@@ -15,13 +15,17 @@ export interface Host {
 export interface Onlooker {
   /** A client has sent. */
   sent(number: number, from: Program, path: string, body: string): void;
-  /** A server has handed an answer, or the next piece of one, to the network. */
+  /**
+   * A server has handed an answer, or the next piece of one, to the network.
+   * @param isRepeated whether it answers a request that has come for the second time: both answers may come in turns.
+   */
   answered(
     number: number,
     server: Program,
     path: string,
     status: number,
     text: string | readonly StreamLine[],
+    isRepeated?: boolean,
   ): void;
   /** The last of an answer has reached the client, or what there is of it. */
   arrived(number: number, at: Program, path: string, whole: boolean): void;
