@@ -178,8 +178,7 @@ async function runAll(file, options) {
   let writes = 0;
   let toldMs = startedMs;
   const rate = () => Math.round((writes / (performance.now() - startedMs)) * 1_000);
-  const work = async () => {
-    const thread = startThread(file);
+  const work = async (/** @type {ReturnType<typeof startThread>} */ thread) => {
     for (
       let of = options.take();
       of !== undefined && failed.length < options.mostFailures;
@@ -206,9 +205,13 @@ async function runAll(file, options) {
       }
       if (options.only !== undefined) console.log(`seed ${report.seed}: trace hash ${report.hash}`);
     }
-    await thread.end();
   };
-  await Promise.all(Array.from({ length: options.jobs }, work));
+  const threads = Array.from({ length: options.jobs }, () => startThread(file));
+  try {
+    await Promise.all(threads.map(work));
+  } finally {
+    for (const { end } of threads) await end();
+  }
   const seconds = (performance.now() - startedMs) / 1_000;
   console.log(
     `\n${[...counts]
@@ -234,15 +237,12 @@ async function keep(file, of, extra) {
   console.log(`\nMaking seed ${of.seed ?? of} smaller …`);
   const thread = startThread(file);
   let toldMs = performance.now();
-  const { plan, problems, timeline } = await thread.ask(
-    { of, extra, shrink: true },
-    ({ runs, planSteps }) => {
-      if (performance.now() - toldMs < 5_000) return;
-      toldMs = performance.now();
-      process.stderr.write(`${runs} runs, ${planSteps} steps left\n`);
-    },
-  );
-  await thread.end();
+  const shrinking = thread.ask({ of, extra, shrink: true }, ({ runs, planSteps }) => {
+    if (performance.now() - toldMs < 5_000) return;
+    toldMs = performance.now();
+    process.stderr.write(`${runs} runs, ${planSteps} steps left\n`);
+  });
+  const { plan, problems, timeline } = await shrinking.finally(() => void thread.end());
   const folder = `${root}/packages/simulation/regressions`;
   mkdirSync(folder, { recursive: true });
   const path = `${folder}/seed-${plan.seed}.json`;

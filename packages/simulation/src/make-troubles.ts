@@ -201,8 +201,9 @@ export function makeTroubles(
     if (kind === "clone") return makeClones(own, weight, devices, endMs);
     if (kind === "schema") return makeUpgrades(own, devices, endMs);
     const recipe = recipes[kind] ?? losses[kind];
-    // Only another tab can lead while one sleeps.
-    if (!recipe || (kind === "sleep" && devices.every(({ tabs }) => tabs === 1))) return [];
+    // Only another tab can lead while one sleeps, and take over when one is closed.
+    const needsTabs = kind === "sleep" || kind === "tabs";
+    if (!recipe || (needsTabs && devices.every(({ tabs }) => tabs === 1))) return [];
     const times = Math.max(1, Math.round(weight * recipe.most * (0.5 + own.fraction())));
     return Array.from({ length: times }, () => recipe.make({ random: own, atMs: own.below(endMs), devices }));
   });
