@@ -9,7 +9,7 @@ export const foundOnce: readonly { readonly seed: number; readonly extra: readon
   ...[
     543, 609, 791, 896, 897, 932, 946, 1_076, 1_259, 1_472, 1_752, 1_972, 2_013, 2_110, 2_151, 2_307, 2_805,
     3_004, 3_097, 3_262, 3_305, 3_685, 3_832, 3_915, 4_014, 4_080, 4_156, 4_406, 504, 653, 1_269, 2_888,
-    3_757, 886, 1_319, 1_879,
+    3_757, 886, 1_319, 1_879, 2_744,
   ].map((seed) => ({ seed, extra: [] })),
   ...[78, 138].map((seed) => ({ seed, extra: ["restore" as const] })),
   ...[84, 155].map((seed) => ({ seed, extra: ["wipe", "restore", "forget"] as const })),

@@ -203,8 +203,8 @@ function* ways(candidates: readonly Candidate[]): Generator<readonly EventStory[
 }
 
 /**
- * The candidates that are in doubt; those of one step stand or fall together. What nobody ever sends comes last: it may have
- * gone with the tab that wrote it, and another write does the same.
+ * The candidates that are in doubt; those of one step stand or fall together. What nobody ever sends, or is told
+ * of, comes last: it may have gone with the tab that wrote it, and another write does the same.
  */
 function doubtful(candidates: readonly Candidate[]): (readonly Candidate[])[] {
   const steps = new Map<unknown, Candidate[]>();
@@ -215,9 +215,10 @@ function doubtful(candidates: readonly Candidate[]): (readonly Candidate[])[] {
     if (others) others.push(candidate);
     else steps.set(step, [candidate]);
   }
-  const isSent = (step: readonly Candidate[]): boolean => step.some(({ story }) => story.sends.length > 0);
+  const wasThere = (step: readonly Candidate[]): boolean =>
+    step.some(({ story: { sends, toldAt } }) => sends.length > 0 || Number.isFinite(toldAt));
   const all = [...steps.values()];
-  return [...all.filter(isSent), ...all.filter((step) => !isSent(step))];
+  return [...all.filter(wasThere), ...all.filter((step) => !wasThere(step))];
 }
 
 /**
