@@ -74,3 +74,13 @@ describe("a write that no server would take", () => {
     for (const { settled } of receipts) expect(await settled).toMatchObject({ status: "applied" });
   });
 });
+
+it("rule 8: a client that was closed takes no write and opens no space, instead of taking what it would never keep or send", async () => {
+  const device = place.device({ online: false });
+  const site = await device.open();
+  await site.note.create({ text: "kept" }).saved;
+  await device.client.close();
+  expect(() => site.note.create({ text: "late" })).toThrow("Nothing was written: the client was closed.");
+  expect(site.note.all().map(({ text }) => text)).toEqual(["kept"]);
+  await expect(device.open()).rejects.toMatchObject({ code: "stopped", message: "The client was closed." });
+});

@@ -383,6 +383,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     return {
       open: async () => {
         await this.#ready;
+        if (this.#closed) throw new SyncError("stopped", "The client was closed.");
         const session = await this.#openSession(id, options);
         let handle = this.#handles.get(id);
         if (!handle)

@@ -451,27 +451,6 @@ describe("the loop", () => {
     expect(loop.status.lastSyncedAt).toBeGreaterThanOrEqual(first + 30_000);
   });
 
-  test("a server of another protocol makes its spaces outdated; it is asked again every five minutes", async () => {
-    const { server, loop, time } = createWorld();
-    server.weather = [
-      () => ({
-        kind: "refused",
-        status: 400,
-        code: "protocol_unsupported",
-        message: "This server speaks another protocol version.",
-      }),
-    ];
-    await time.advance(4 * minute);
-    expect(loop.status).toMatchObject({
-      state: "outdated",
-      reason: "This server speaks another protocol version.",
-    });
-    expect(server.requests.length).toBe(1);
-    server.weather = [() => "ok"];
-    await time.advance(3 * minute);
-    expect([loop.status.state, server.requests.length]).toEqual(["live", 2]);
-  });
-
   test("a space whose own work fails, or that the answer leaves out, backs off alone", async () => {
     const { server, loop, time, space, write } = createWorld({ spaces: ["a", "b", "c"] });
     space("a").end = () => Promise.reject(new Error("The disk is full."));
@@ -516,14 +495,6 @@ describe("the loop", () => {
     loop.removeSpace("a");
     await time.advance(minute);
     expect([ends, loop.status.state]).toEqual([0, "live"]);
-  });
-
-  test("a revoked message is confirmed by an exchange", async () => {
-    const { server, time } = createWorld();
-    await time.advance(200);
-    server.socket?.message({ type: "revoked", space: "a" });
-    await time.advance(100);
-    expect(server.requests.length).toBe(2);
   });
 
   test("a socket refused for its token asks for another", async () => {

@@ -12,8 +12,8 @@ export const hintMs = 1_000;
 export const freshMs = 10_000;
 /** How long an answer may stream while new writes wait. */
 export const turnMs = 10_000;
-/** An outdated server is asked again so often: it may be updated under way, and meanwhile nothing is sent. */
-export const outdatedMs = 300_000;
+/** A space that was stopped is asked for again so often: its server is updated, or its member invited again. */
+export const stoppedMs = 300_000;
 /** The longest wait that a server, or something in between, can impose at once. */
 const longestAskedMs = 86_400_000;
 /** Between two attempts to renew a token that is about to expire. */

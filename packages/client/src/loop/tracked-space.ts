@@ -2,7 +2,7 @@ import type { SpaceError } from "@landfall/protocol";
 import { keepSame } from "../keep-same.js";
 import type { AnswerEnd, AnswerHead } from "../remote/port.js";
 import type { Ahead } from "./ahead.js";
-import { askedMs, backoffMs, confirmMs, outdatedMs } from "./pace.js";
+import { askedMs, backoffMs, confirmMs, stoppedMs } from "./pace.js";
 import type {
   Budget,
   Landing,
@@ -99,8 +99,9 @@ export class TrackedSpace {
 
   get #wantedAtMs(): number {
     const { space, sync } = this;
-    if (sync.state === "frozen" || sync.state === "revoked") return never;
-    if (this.#looks > this.#looked || sync.state === "outdated" || space.isBehind(this.#heads)) return 0;
+    if (sync.state === "frozen") return never;
+    const isStopped = sync.state === "outdated" || sync.state === "revoked";
+    if (isStopped || this.#looks > this.#looked || space.isBehind(this.#heads)) return 0;
     return Math.min(
       this.#idleFromMs + this.#ports.idleMs(this) * this.#share,
       space.sendable > 0 ? this.#sendAtMs : never,
@@ -264,7 +265,7 @@ export class TrackedSpace {
   }
 
   stop(state: "outdated" | "frozen" | "revoked", reason: string): void {
-    this.#notBeforeMs = this.#ports.now() + askedMs(outdatedMs, this.#ports.chance());
+    this.#notBeforeMs = this.#ports.now() + askedMs(stoppedMs, this.#ports.chance());
     this.#set({ state, reason, progress: null });
   }
 

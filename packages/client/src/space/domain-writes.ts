@@ -2,7 +2,7 @@ import { type Fields, type Json, type RecordOp, type SetMember, isIdentifier } f
 import * as limits from "@landfall/protocol/limits";
 import { type Domain, type Invalid, describeIssues } from "@landfall/schema";
 
-/** A write that cannot stand as it was asked for; nothing was written. `code` is one of the protocol's. */
+/** A write that cannot stand as it was asked for; nothing was written. `code` is one of the protocol's, or `stopped`. */
 export class WriteError extends Error {
   override readonly name = "WriteError";
   constructor(

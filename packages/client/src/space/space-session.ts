@@ -160,6 +160,8 @@ export class SpaceSession implements SyncedSpace {
    * its function has run. @param tried what built-in ops do in the view as it is.
    */
   write(input: NewEvent, id = this.context.stamps.next(), tried?: Effects): Receipt {
+    // Nothing would ever be stored or sent of it.
+    if (this.stopped) throw new WriteError("stopped", "Nothing was written: the client was closed.");
     if (this.context.leaving())
       throw new WriteError("unauthorized", "Nothing was written: the account is being signed out.");
     const event = this.newEvent(input, id);

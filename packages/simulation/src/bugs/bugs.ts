@@ -216,8 +216,8 @@ export const bugs: readonly Bug[] = [
     name: "outdated-for-a-day",
     rule: "§8",
     file: "packages/client/src/loop/pace.ts",
-    find: "export const outdatedMs = 300_000;",
-    replace: "export const outdatedMs = 86_400_000;",
+    find: "export const stoppedMs = 300_000;",
+    replace: "export const stoppedMs = 86_400_000;",
     why: "Who has updated the app before the server was is cut off long after it was too.",
   },
   {

@@ -1,0 +1,50 @@
+import { describe, expect, test } from "vitest";
+import { createWorld, minute } from "./loop-world.fixture.js";
+
+describe("a space that was stopped (DESIGN §8)", () => {
+  test("a space whose member was removed is asked for every five minutes: who is invited again is let in", async () => {
+    const { server, loop, time, space, write } = createWorld();
+    await time.advance(200);
+    space("a").recovery = { next: "stop", state: "revoked", reason: "You are no longer a member." };
+    server.spaceErrors.set("a", { code: "revoked", message: "No longer a member." });
+    write("a");
+    await time.advance(100);
+    const before = server.requests.length;
+    await time.advance(30 * minute);
+    expect(server.requests.length - before).toBeGreaterThan(3);
+    expect(server.requests.length - before).toBeLessThan(8);
+    expect(loop.status.state).toBe("revoked");
+    server.spaceErrors.delete("a");
+    await time.advance(7 * minute);
+    expect(loop.status.state).toBe("live");
+  });
+
+  test("a server of another protocol makes its spaces outdated; it is asked again every five minutes", async () => {
+    const { server, loop, time } = createWorld();
+    server.weather = [
+      () => ({
+        kind: "refused",
+        status: 400,
+        code: "protocol_unsupported",
+        message: "This server speaks another protocol version.",
+      }),
+    ];
+    await time.advance(4 * minute);
+    expect(loop.status).toMatchObject({
+      state: "outdated",
+      reason: "This server speaks another protocol version.",
+    });
+    expect(server.requests.length).toBe(1);
+    server.weather = [() => "ok"];
+    await time.advance(3 * minute);
+    expect([loop.status.state, server.requests.length]).toEqual(["live", 2]);
+  });
+
+  test("a revoked message is confirmed by an exchange", async () => {
+    const { server, time } = createWorld();
+    await time.advance(200);
+    server.socket?.message({ type: "revoked", space: "a" });
+    await time.advance(100);
+    expect(server.requests.length).toBe(2);
+  });
+});
