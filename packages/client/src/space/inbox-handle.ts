@@ -96,8 +96,7 @@ function againOp(session: SpaceSession, domain: Domain, { key = "", field, tried
   if (field === undefined && !current)
     return { op: "create", domain: name, key, set: writtenAgain(domain, key, tried as Fields) };
   // A field goes into the record that it was of. Where that is gone, it makes none by itself.
-  if (!current)
-    throw new WriteError("missing", `There is no ${name} ${key} any more. Keep a copy, or dismiss.`);
+  if (!current) throw new WriteError("missing", `There is no ${name} ${key} any more.`);
   const unset = field !== undefined && tried === undefined ? [field] : [];
   const again = field === undefined ? lwwOnly(session, name, tried as Fields) : { [field]: tried as Json };
   const names = Object.keys(again).filter((each) => !unset.includes(each));
