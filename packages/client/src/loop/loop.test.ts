@@ -125,6 +125,23 @@ describe("the loop", () => {
     expect(loop.status.state).toBe("live");
   });
 
+  test("heads that come right behind a delta ask for nothing that it brings", async () => {
+    const { server, time, space } = createWorld();
+    await time.advance(200);
+    const a = space("a");
+    const take = a.delta.bind(a);
+    let store = (): void => undefined;
+    a.delta = (message) => new Promise((resolve) => (store = () => resolve(take(message))));
+    server.heads.set("a", 3);
+    const delta = { generation: "g1", domains: ["note"], from: 0, index: 3, lastSeq: 0, rows: [] };
+    server.socket?.message({ type: "delta", space: "a", ...delta });
+    server.socket?.message({ type: "heads", time: 1, spaces: { a: { note: 3 } } });
+    await time.advance(50);
+    store();
+    await time.advance(50);
+    expect([a.cursor, server.requests.length]).toEqual([3, 1]);
+  });
+
   test("a socket that cannot be had means polling every minute, and says so", async () => {
     const { server, loop, time } = createWorld();
     server.socketsRefused = true;
@@ -445,9 +462,11 @@ describe("the loop", () => {
     const first = loop.status.lastSyncedAt as number;
     await time.advance(30_000);
     server.socket?.message({ type: "heads", time: 1, spaces: { a: { note: 5 } } });
+    await time.advance(0);
     expect(loop.status.spaces["a"]?.lastSyncedAt).toBeGreaterThanOrEqual(first + 30_000);
     expect(loop.status.lastSyncedAt).toBe(first);
     server.socket?.message({ type: "heads", time: 1, spaces: { b: { note: 0 } } });
+    await time.advance(0);
     expect(loop.status.lastSyncedAt).toBeGreaterThanOrEqual(first + 30_000);
   });
 

@@ -286,9 +286,14 @@ class Synchronizer implements Loop {
     if (message.type === "heads") {
       for (const [space, heads] of Object.entries(message.spaces)) {
         const tracked = this.#spaces.get(space);
-        for (const [domain, index] of Object.entries(heads)) tracked?.hear(domain, index);
-        tracked?.confirm();
+        // What the deltas before it bring is not asked for.
+        void tracked?.delta.then(() => {
+          for (const [domain, index] of Object.entries(heads)) tracked.hear(domain, index);
+          tracked.confirm();
+          this.#again();
+        });
       }
+      return;
     }
     const tracked = "space" in message && this.#spaces.get(message.space);
     if (tracked) {
@@ -308,7 +313,7 @@ class Synchronizer implements Loop {
       for (const domain of message.domains) tracked.hear(domain, message.index);
       this.#again();
     };
-    tracked.space.delta(message).then(taken, () => taken(false));
+    tracked.delta = tracked.space.delta(message).then(taken, () => taken(false));
   }
 
   #again(): void {
