@@ -41,7 +41,7 @@ export type Batch<D extends DomainMap> = {
 };
 
 /** What the function of an atomic write may happen to return, and no promise: ops that come later are in no write. */
-export type NotAwaited = void | null | boolean | number | string | readonly unknown[];
+type NotAwaited = void | null | boolean | number | string | readonly unknown[];
 
 type Domains<S extends Schema> = S extends Schema<infer D, ActionMap> ? D : never;
 type Actions<S extends Schema> = S extends Schema<DomainMap, infer A> ? A : never;
