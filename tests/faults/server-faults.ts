@@ -226,7 +226,7 @@ export const serverFaults: readonly Fault[] = [
     name: "action-restores-nothing",
     rule: "rule 7",
     file: runEvent,
-    find: "for (const { domain, key } of scope.forgotten ?? [])",
+    find: "for (const { domain, key } of forgotten)",
     replace: "for (const { domain, key } of [] as RecordKey[])",
     test: {
       file: "packages/server/src/exchange/actions.test.ts",

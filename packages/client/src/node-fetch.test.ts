@@ -3,7 +3,9 @@ import { type IncomingMessage, type ServerResponse, createServer } from "node:ht
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
-import { nodeFetch } from "./node-fetch.js";
+import { createNodeFetch } from "./node-fetch.js";
+
+const nodeFetch = createNodeFetch();
 import type { NetAnswer } from "./ports.js";
 
 const ends: (() => void)[] = [];

@@ -6,33 +6,32 @@ import { createGunzip } from "node:zlib";
 import type { NetAnswer } from "./ports.js";
 
 /**
- * The newest request with a body to each origin, until it is handed over to the network. The next one waits for that:
- * else one that has to open a connection is overtaken by the next on a connection that is open.
- */
-const leaving = new Map<string, Promise<void>>();
-
-/**
  * HTTP by Node's own client, as far as a client of ours needs it: a text is sent, the answer is a stream, and
  * redirects are left to whoever asked. Node's `fetch` costs several times as much
  * (`docs/decisions/http-client-of-node.md`).
  *
- * @throws whatever the network fails with, or the reason of the signal; reading on then fails too.
+ * What it gives rejects with whatever the network fails with, or the reason of the signal; reading on then fails too.
  */
-export function nodeFetch(url: string, init: RequestInit): Promise<NetAnswer> {
-  const { signal, body } = init;
-  if (body === undefined) return send(url, init);
-  const { origin } = new URL(url);
-  const before = leaving.get(origin);
-  return new Promise((resolve, reject) => {
-    const left = new Promise<void>((leave) => {
-      const begin = (): void => void send(url, init, leave).then(resolve, reject).finally(leave);
-      if (!before) return begin();
-      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-      void before.then(begin);
+export function createNodeFetch(): (url: string, init: RequestInit) => Promise<NetAnswer> {
+  // The newest request with a body to each origin, until it is handed over to the network. The next one waits for that:
+  // else one that has to open a connection is overtaken by the next on a connection that is open.
+  const leaving = new Map<string, Promise<void>>();
+  return (url, init) => {
+    const { signal, body } = init;
+    if (body === undefined) return send(url, init);
+    const { origin } = new URL(url);
+    const before = leaving.get(origin);
+    return new Promise((resolve, reject) => {
+      const left = new Promise<void>((leave) => {
+        const begin = (): void => void send(url, init, leave).then(resolve, reject).finally(leave);
+        if (!before) return begin();
+        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+        void before.then(begin);
+      });
+      leaving.set(origin, left);
+      void left.then(() => leaving.get(origin) === left && leaving.delete(origin));
     });
-    leaving.set(origin, left);
-    void left.then(() => leaving.get(origin) === left && leaving.delete(origin));
-  });
+  };
 }
 
 /** @param left called when all of it is handed over. */

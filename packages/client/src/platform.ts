@@ -1,4 +1,4 @@
-import { net } from "#net";
+import { createNet } from "#net";
 import type { ClientPorts, NotePort } from "./ports.js";
 
 /** A timer's delay is a signed 32-bit number; a longer one would fire at once. */
@@ -40,7 +40,7 @@ export function platformPorts(): ClientPorts {
         return () => clearTimeout(timer);
       },
     },
-    net,
+    net: createNet(),
     locks: locks && { request: (name, options, held) => locks.request(name, options, () => held()) },
     channel:
       typeof BroadcastChannel === "undefined"

@@ -1,4 +1,11 @@
-import { type FieldKind, type Fields, type Json, type SetMember, isFieldName } from "@landfall/protocol";
+import {
+  type FieldKind,
+  type Fields,
+  type Json,
+  type SetMember,
+  isFieldName,
+  sameJson,
+} from "@landfall/protocol";
 import * as limits from "@landfall/protocol/limits";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { copyJson } from "./json-copy.js";
@@ -202,7 +209,9 @@ function changedPresence(
     if (Object.hasOwn(given, field) === Object.hasOwn(value, field)) continue;
     if (Object.hasOwn(value, field))
       return invalid([field], "This field has a default, so it cannot be unset; set it instead.");
-    if (given[field] !== current[field]) return invalid([field], "The domain has no such field.");
+    const copied = copyJson(given[field], [field]);
+    if (!copied.ok || !sameJson(copied.value, current[field]))
+      return invalid([field], "The domain has no such field.");
   }
   return undefined;
 }

@@ -108,7 +108,7 @@ export const ProjectList = memo(function ProjectList({ selected }: ProjectListPr
   );
 });
 
-/** Whoever was removed is asked for no more by itself, and may have been invited again. */
+/** Whoever was removed may have been invited again, which the client itself finds out only every few minutes. */
 function AskAgain(): ReactNode {
   const { client, sites } = useSite();
   const [isAsking, setAsking] = useState(false);

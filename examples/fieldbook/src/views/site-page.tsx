@@ -66,6 +66,8 @@ function OpenSitePage({
     (undo: Undo) => setDeleted({ undo, hash: hashOf(parseRoute(location.hash)) }),
     [],
   );
+  const here = hashOf(route);
+  useEffect(() => setDeleted((was) => (was?.hash === here ? was : undefined)), [here]);
   const site = useMemo(
     () => ({
       id: route.site,
@@ -99,7 +101,7 @@ function OpenSitePage({
         </div>
         <UndoBar
           // What was deleted on another page is no longer before anybody's eyes.
-          undo={deleted?.hash === hashOf(route) ? deleted.undo : undefined}
+          undo={deleted?.hash === here ? deleted.undo : undefined}
           onDone={() => setDeleted(undefined)}
         />
         <StatusBar />

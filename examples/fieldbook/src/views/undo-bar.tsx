@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Icon } from "../parts/icon.js";
 
 /** Something that was deleted and can be brought back. */
@@ -19,6 +19,7 @@ export function UndoBar({
   readonly onDone: () => void;
 }): ReactNode {
   const button = useRef<HTMLButtonElement>(null);
+  const [refused, setRefused] = useState<{ readonly undo: Undo; readonly why: string }>();
   useEffect(() => {
     if (undo) button.current?.focus();
   }, [undo]);
@@ -30,13 +31,22 @@ export function UndoBar({
     <div className="undo" role="status">
       {undo && (
         <>
-          <span className="undo-text">Deleted “{undo.name}”.</span>
+          <span className="undo-text">
+            {refused?.undo === undo
+              ? `“${undo.name}” could not be brought back. ${refused.why}`
+              : `Deleted “${undo.name}”.`}
+          </span>
           <button
             ref={button}
             type="button"
             className="small-button"
             onClick={() => {
-              undo.restore();
+              try {
+                undo.restore();
+              } catch (error) {
+                // Somebody else may have been quicker.
+                return setRefused({ undo, why: error instanceof Error ? error.message : String(error) });
+              }
               done();
             }}
           >

@@ -286,14 +286,14 @@ class Synchronizer implements Loop {
     if (message.type === "heads") {
       for (const [space, heads] of Object.entries(message.spaces)) {
         const tracked = this.#spaces.get(space);
+        const hear = (): void => {
+          for (const [domain, index] of Object.entries(heads)) tracked?.hear(domain, index);
+          tracked?.confirm();
+        };
         // What the deltas before it bring is not asked for.
-        void tracked?.delta.then(() => {
-          for (const [domain, index] of Object.entries(heads)) tracked.hear(domain, index);
-          tracked.confirm();
-          this.#again();
-        });
+        if (tracked?.delta) void tracked.delta.then(hear).then(() => this.#again());
+        else hear();
       }
-      return;
     }
     const tracked = "space" in message && this.#spaces.get(message.space);
     if (tracked) {
@@ -309,11 +309,13 @@ class Synchronizer implements Loop {
   /** Has a space apply a delta. One that fits leaves nothing to do, and at most a new time to tell. */
   #takeDelta(tracked: TrackedSpace, message: DeltaMessage): void {
     const taken = (applied: boolean): void => {
+      if (tracked.delta === taking) tracked.delta = undefined;
       if (applied) return void (tracked.confirm() && this.#report());
       for (const domain of message.domains) tracked.hear(domain, message.index);
       this.#again();
     };
-    tracked.delta = tracked.space.delta(message).then(taken, () => taken(false));
+    const taking = tracked.space.delta(message).then(taken, () => taken(false));
+    tracked.delta = taking;
   }
 
   #again(): void {

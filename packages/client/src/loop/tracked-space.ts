@@ -54,8 +54,8 @@ export class TrackedSpace {
   /** What was sent before the request under way was answered; and the exchange before which nothing is. */
   ahead: Ahead | undefined;
   noAheadBefore = 0;
-  /** Resolves when the newest delta was taken in, or could not be. */
-  delta: Promise<void> = Promise.resolve();
+  /** The newest delta, while it is being taken in. */
+  delta: Promise<void> | undefined;
   /** It could not send in the newest exchange because others used up the request. */
   #denied = false;
   /** Looks that were asked for; how many the exchange under way answers, and how many were answered. */

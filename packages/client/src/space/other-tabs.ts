@@ -38,8 +38,11 @@ export class OtherTabs {
     const settled = settledBy(news);
     for (const [id, outcome] of settled) this.#over.set(id, outcome);
     return this.#session.exclusively(async () => {
-      if (!this.#session.stopped) await this.#take(news, heard);
-      for (const id of settled.keys()) this.#over.delete(id);
+      try {
+        if (!this.#session.stopped) await this.#take(news, heard);
+      } finally {
+        for (const id of settled.keys()) this.#over.delete(id);
+      }
     });
   }
 

@@ -15,7 +15,9 @@ export async function recover(session: SpaceSession, error: SpaceError): Promise
     case "not_found":
       return notFound(session);
     case "revoked":
-      await leaveBase(session, "revoked", error.message);
+      // Whoever is out asks again from time to time: nothing is left to leave then.
+      if (session.meta.generation !== undefined || session.outbox.events.length > 0)
+        await leaveBase(session, "revoked", error.message);
       return { next: "stop", state: "revoked", reason: error.message };
     case "generation_changed":
       return newGeneration(session, error);

@@ -103,7 +103,7 @@ describe("actions", () => {
       device.write({ action: "bringBack", args: { key }, expect });
     expect(await bringBack("a")).toMatchObject({ code: "missing" });
     expect(await bringBack("a", ["account", "a", 6])).toMatchObject({ code: "expectation_failed" });
-    expect(await bringBack("c", ["account", "a", 4])).toMatchObject({ code: "exists" });
+    expect(await bringBack("c", ["account", "a", 4])).toMatchObject({ code: "expectation_failed" });
     const both = [
       ["account", "a", 4],
       ["account", "b", 5],

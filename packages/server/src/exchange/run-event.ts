@@ -306,21 +306,28 @@ async function runAction(
       own ? own(writing.tx, args.value as Json, context) : declared?.run(writing.tx, args.value, context);
     const result = await withinBudget(core, call());
     await writing.finish();
-    for (const { domain, key } of scope.forgotten ?? [])
-      throw new RejectedError(
-        "expectation_failed",
-        `${domain} ${key} is not there, and ${event.action} did not restore it.`,
-      );
+    checkForgotten(scope, event.action);
     await settleRelations(batch.working, scope);
     return toResult(event.action, result);
   } catch (error) {
     writing.abandon();
+    // What it fails by otherwise comes of a record that it did not find.
+    if (!(error instanceof DeferredError)) checkForgotten(scope, event.action);
     if (rejectionCode(error) !== undefined || error instanceof DeferredError) throw error;
     throw new RejectedError(
       "action_failed",
       `${event.action}: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+}
+
+/** @throws RejectedError where the event expects a delete that was forgotten, and the action has not restored its record. */
+function checkForgotten({ forgotten = new Set() }: EventScope, action: string): void {
+  for (const { domain, key } of forgotten)
+    throw new RejectedError(
+      "expectation_failed",
+      `${domain} ${key} is not there, and ${action} did not restore it.`,
+    );
 }
 
 function toResult(action: string, value: unknown): Json | undefined {

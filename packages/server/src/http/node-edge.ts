@@ -42,6 +42,7 @@ function readBody(incoming: IncomingMessage, response: ServerResponse, limit: Bo
   return new Promise((resolve, reject) => {
     if (incoming.readableEnded)
       throw new Error("The body was read before it came here. Mount nodeHandler before what parses bodies.");
+    if (incoming.destroyed) throw new CallerGone("The request broke off.");
     const collector = new BodyCollector(limit, incoming.headers["content-length"]);
     // A caller that asked first sends nothing until it is told to; one that was refused above never will.
     if (incoming.headers.expect !== undefined) response.writeContinue();
