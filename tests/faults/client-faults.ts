@@ -3,14 +3,11 @@ import type { Fault } from "./fault.js";
 const session = "packages/client/src/space/space-session.ts";
 const store = "packages/client/src/space/space-store.ts";
 const deltaCut = "packages/client/src/space/delta-cut.ts";
-const lostRows = "packages/client/src/space/lost-rows.ts";
 const settlement = "packages/client/src/space/settlement.ts";
 const outbox = "packages/client/src/space/outbox.ts";
 const staging = "packages/client/src/replica/staging.ts";
 const ownEcho = "packages/client/src/replica/own-echo.ts";
-const recovery = "packages/client/src/space/recovery.ts";
 const rebase = "packages/client/src/replica/rebase.ts";
-
 const world = {
   file: "tests/faults/exchange.test.ts",
   title: "every view is a consistent cut, every write counts once, and all agree in the end",
@@ -22,11 +19,6 @@ const renumbered = {
   title:
     "after a fork every event says under which device it was or may have been sent, the first one of several",
 };
-const mending = "packages/client/src/space/mending.ts";
-const mended = (title: string): Fault["test"] => ({
-  file: "packages/client/src/space/mending.test.ts",
-  title,
-});
 const recovered = (title: string): Fault["test"] => ({ file: "tests/sync/recovery.test.ts", title });
 const rebaseModel = {
   file: "packages/client/src/replica/rebase.test.ts",
@@ -35,6 +27,18 @@ const rebaseModel = {
 };
 
 export const clientFaults: readonly Fault[] = [
+  {
+    name: "index-ends-before-its-last-records",
+    rule: "§8",
+    file: "packages/client/src/space/record-indexes.ts",
+    find: "compareTo(record, best.fields, best.to) <= 0",
+    replace: "compareTo(record, best.fields, best.to) < 0",
+    test: {
+      file: "packages/client/src/space/record-indexes.test.ts",
+      title: "DESIGN §8: an answer by an index is that of a look at every record, asked once or followed",
+    },
+    why: "A list lacks records that are there, as soon as the schema declares an index.",
+  },
   {
     name: "write-moves-base",
     rule: "rule 1",
@@ -358,18 +362,6 @@ export const clientFaults: readonly Fault[] = [
     why: "An edit that lost disappears, and nobody is told.",
   },
   {
-    name: "fork-found-twice-in-one-answer",
-    rule: "rule 3",
-    file: recovery,
-    find: "if (session.askedAs === session.context.device()) {",
-    replace: "{",
-    test: {
-      file: "tests/sync/clone.test.ts",
-      title: "a copy that finds itself out in two spaces of one answer becomes one new device, and goes on",
-    },
-    why: "A copy becomes as many new devices as it has spaces, and a person is told as often.",
-  },
-  {
     name: "what-an-action-lost-is-cleared",
     rule: "rule 9",
     file: settlement,
@@ -403,60 +395,6 @@ export const clientFaults: readonly Fault[] = [
     why: "What was refused is forgotten with the next start.",
   },
   {
-    name: "wipe-drops-pending",
-    rule: "rule 8",
-    file: recovery,
-    find: "...items.map((item) => putItem(space, item)), putMeta(space, next),",
-    replace: "putMeta(space, next),",
-    test: generations("wiped: base goes, pending is parked, nothing is offered back"),
-    why: "Unsynced edits go with the space that somebody wiped.",
-  },
-  {
-    name: "wipe-keeps-stored-rows",
-    rule: "rule 12",
-    file: recovery,
-    find: '{ type: "clear", table: "rows", space },',
-    replace: "",
-    test: generations("wiped: base goes, pending is parked, nothing is offered back"),
-    why: "What was wiped is back after a restart.",
-  },
-  {
-    name: "nothing-kept-aside",
-    rule: "rule 12",
-    file: recovery,
-    find: "session.aside = { ...from, rows };",
-    replace: "",
-    test: generations("base is fetched again, what it lost is kept, what was pending goes on"),
-    why: "What a restored server has lost is overwritten on the devices too.",
-  },
-  {
-    name: "loss-judged-by-time",
-    rule: "rule 12",
-    file: lostRows,
-    find: "if (row.version > at || now?.version === row.version) return !sameContent(now, row);",
-    replace: "if (row.version < 0 && at < 0) return !sameContent(now, row);",
-    test: generations("base is fetched again, what it lost is kept, what was pending goes on"),
-    why: "A lost change goes unnoticed when somebody has changed the record since.",
-  },
-  {
-    name: "loss-not-stored",
-    rule: "rule 12",
-    file: recovery,
-    find: "const meta: ReplicaMeta = { ...session.meta, recovering };",
-    replace: "const meta: ReplicaMeta = { ...session.meta };",
-    test: recovered("a crash before base has been fetched again loses nothing of what was kept aside"),
-    why: "A device that is turned off at the wrong moment forgets what only it had.",
-  },
-  {
-    name: "second-restore-forgets-the-first",
-    rule: "rule 12",
-    file: recovery,
-    find: "at: Math.min(before.at, now.at)",
-    replace: "at: now.at",
-    test: recovered("restored twice before the first recovery has ended: what both have lost is offered"),
-    why: "What the first restore lost is not looked for any more.",
-  },
-  {
     name: "pending-before-offers",
     rule: "rule 12",
     file: session,
@@ -479,17 +417,6 @@ export const clientFaults: readonly Fault[] = [
     why: "What was kept aside has left base, and is nowhere else.",
   },
   {
-    name: "counters-offered-as-they-were",
-    rule: "rule 12",
-    file: lostRows,
-    find: 'if (kindOf(field) !== "counter") set[field] = value;',
-    replace: "if (field) set[field] = value;",
-    test: recovered(
-      "what only the clients have is offered back and merged, whoever comes first; what cannot be is told",
-    ),
-    why: "An increment that is sent again counts twice.",
-  },
-  {
     name: "recovery-forgotten-with-the-process",
     rule: "rule 12",
     file: session,
@@ -497,68 +424,6 @@ export const clientFaults: readonly Fault[] = [
     replace: "",
     test: generations("a crash while base is fetched again loses nothing of what was kept"),
     why: "A crash during the recovery leaves rows that the server does not have.",
-  },
-  {
-    name: "difference-found-and-left",
-    rule: "rule 10",
-    file: mending,
-    find: "if (count > 0) await session.apply(",
-    replace: "if (count < 0) await session.apply(",
-    test: generations("is found, reported and mended by itself"),
-    why: "A damaged replica stays damaged.",
-  },
-  {
-    name: "mending-takes-rows-above-the-cursor",
-    rule: "rule 5",
-    file: mending,
-    find: "} else if (row.version <= cursor) {",
-    replace: "} else if (row.version <= cursor + Number.MAX_SAFE_INTEGER) {",
-    test: mended(
-      "what lies above the cursor comes with the next pull, and what has changed here meanwhile is left alone",
-    ),
-    why: "A view shows one half of an atomic write.",
-  },
-  {
-    name: "mending-undoes-what-came-meanwhile",
-    rule: "rule 5",
-    file: mending,
-    find: "if (standing !== compared.get(key)) continue;",
-    replace: "",
-    test: mended(
-      "what lies above the cursor comes with the next pull, and what has changed here meanwhile is left alone",
-    ),
-    why: "A late answer takes back what a delta had brought since.",
-  },
-  {
-    name: "mending-takes-older-rows",
-    rule: "rule 5",
-    file: mending,
-    find: "if (standing && standing.version > row.version) unsettled ??= key;",
-    replace: "if (false) unsettled ??= key;",
-    test: mended("a row of a higher version is never replaced: the server has lost history"),
-    why: "What a server lost is taken from the last who have it.",
-  },
-  {
-    name: "mending-drops-in-silence",
-    rule: "rule 8",
-    file: mending,
-    find: "if (!standing.deleted) items.push(lostItem(standing));",
-    replace: "",
-    test: mended("a row that the server never had goes, and is kept for people"),
-    why: "A record that a person saw as confirmed vanishes without a word.",
-  },
-  {
-    name: "mending-for-ever",
-    rule: "rule 10",
-    file: "packages/client/src/space/repairs.ts",
-    find: "if (repair.running || this.#stopped) return;",
-    replace: "if (repair.running || this.#stopped) return; repair.tries = 0;",
-    test: {
-      file: "packages/client/src/space/repairs.test.ts",
-      title:
-        "what mending does not help is fetched again, and what that does not help is left, and told once",
-    },
-    why: "A fault of one server makes every client ask without end.",
   },
   {
     name: "answer-of-another-exchange",

@@ -3,6 +3,7 @@ import { deviceFaults } from "./device-faults.js";
 import type { Fault } from "./fault.js";
 import { operationsFaults } from "./operations-faults.js";
 import { protocolFaults } from "./protocol-faults.js";
+import { recoveryFaults } from "./recovery-faults.js";
 import { serverFaults } from "./server-faults.js";
 import { tabFaults } from "./tab-faults.js";
 
@@ -11,6 +12,7 @@ export const faults: readonly Fault[] = [
   ...protocolFaults,
   ...serverFaults,
   ...clientFaults,
+  ...recoveryFaults,
   ...deviceFaults,
   ...tabFaults,
   ...operationsFaults,

@@ -32,6 +32,18 @@ const socketExchange = (title: string): Fault["test"] => ({
 
 export const serverFaults: readonly Fault[] = [
   {
+    name: "index-of-a-counter",
+    rule: "§8",
+    file: "packages/server/src/apply/domain-rules.ts",
+    find: 'if (!isFound && domain.fieldKind(field) === "lww")',
+    replace: "if (!isFound)",
+    test: {
+      file: "packages/server/src/apply/queries.test.ts",
+      title: "§8: an answer by an index is that of a look at every record, of stored and of unstored ones",
+    },
+    why: "An action does not find a record whose counter nobody has counted yet, though it reads as 0.",
+  },
+  {
     name: "first-device-of-a-fork-not-kept",
     rule: "rule 3",
     file: "packages/server/src/exchange/handle-events.ts",

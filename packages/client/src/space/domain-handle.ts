@@ -154,7 +154,8 @@ export function domainHandle(
     ...submit(op, expected(op, options)),
     key: op.key,
   }));
-  const live = (query: Query<AnyRecord> = {}): LiveQuery<AnyRecord> => liveQuery(replica, name, query);
+  const live = (query: Query<AnyRecord> = {}): LiveQuery<AnyRecord> =>
+    liveQuery(replica, name, query, () => session.indexes.candidates(domain, query.where));
 
   const handle = {
     get,

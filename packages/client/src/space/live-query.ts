@@ -13,6 +13,9 @@ export interface LiveQuery<R> {
 /** More changes than this at once are worked out anew instead of one by one. */
 const maxIncremental = 200;
 
+/** All records that can answer a query, as an index knows them; undefined where each has to be looked at. */
+type Candidates = () => Iterable<ViewRecord> | undefined;
+
 /** A record of an answer. */
 interface Held {
   record: ViewRecord;
@@ -40,11 +43,13 @@ class LiveRecords implements LiveQuery<ViewRecord> {
   #byKey: Map<string, Held> | undefined;
   #current: readonly ViewRecord[] = [];
   #stop: (() => void) | undefined;
+  readonly #candidates: Candidates;
 
-  constructor(replica: Replica, domain: string, query: Query<ViewRecord>) {
+  constructor(replica: Replica, domain: string, query: Query<ViewRecord>, candidates: Candidates) {
     this.#replica = replica;
     this.#domain = domain;
     this.#query = query;
+    this.#candidates = candidates;
     this.#compare = compareBy<ViewRecord>(query.orderBy);
   }
 
@@ -79,16 +84,19 @@ class LiveRecords implements LiveQuery<ViewRecord> {
   /** @returns whether the answer is another: asked again without a change in between, it is the same list. */
   #readAll(): boolean {
     const { limit: _limit, after: _after, ...whole } = this.#query;
-    const records: ViewRecord[] = [];
-    for (const key of this.#replica.keys(this.#domain)) {
-      records.push(this.#replica.get(this.#domain, key) as ViewRecord);
-    }
-    const found = select(records, whole);
+    const found = select(this.#candidates() ?? this.#all(), whole);
     if (same(this.#matching, found)) return false;
     this.#matching = found;
     this.#spare = undefined;
     this.#byKey = undefined;
     return true;
+  }
+
+  #all(): ViewRecord[] {
+    const records: ViewRecord[] = [];
+    for (const key of this.#replica.keys(this.#domain))
+      records.push(this.#replica.get(this.#domain, key) as ViewRecord);
+    return records;
   }
 
   #showPage(): boolean {
@@ -103,14 +111,7 @@ class LiveRecords implements LiveQuery<ViewRecord> {
   }
 
   #place(record: ViewRecord): number {
-    let low = 0;
-    let high = this.#matching.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#compare(this.#matching[middle] as ViewRecord, record) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return position(this.#matching, (other) => this.#compare(other, record) < 0);
   }
 
   /** @returns whether the answer changed. */
@@ -142,7 +143,24 @@ class LiveRecords implements LiveQuery<ViewRecord> {
   }
 }
 
+/** How many records stand before the first that does not, in a list where all that do come first. */
+export function position(records: readonly ViewRecord[], isBefore: (record: ViewRecord) => boolean): number {
+  let low = 0;
+  let high = records.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(records[middle] as ViewRecord)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** The answer of a query over a domain of a replica. */
-export function liveQuery(replica: Replica, domain: string, query: Query<ViewRecord>): LiveQuery<ViewRecord> {
-  return new LiveRecords(replica, domain, query);
+export function liveQuery(
+  replica: Replica,
+  domain: string,
+  query: Query<ViewRecord>,
+  candidates: Candidates = () => undefined,
+): LiveQuery<ViewRecord> {
+  return new LiveRecords(replica, domain, query, candidates);
 }

@@ -25,6 +25,7 @@ import { OtherTabs } from "./other-tabs.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts, shownAtOnce } from "./receipt.js";
 import { mendDomain } from "./mending.js";
+import { RecordIndexes } from "./record-indexes.js";
 import { Repairs } from "./repairs.js";
 import { endRecovery, keepAside, recover } from "./recovery.js";
 import { Requests } from "./requests.js";
@@ -42,6 +43,7 @@ import { type ReplicaMeta, cutChanges, emptyMeta, loadSpace, putEvent, putMeta }
 export class SpaceSession implements SyncedSpace {
   readonly space: string;
   readonly replica: Replica;
+  readonly indexes: RecordIndexes;
   readonly outbox = new Outbox();
   readonly receipts = new Receipts();
   readonly inbox = new Map<string, InboxItem>();
@@ -73,6 +75,7 @@ export class SpaceSession implements SyncedSpace {
     this.meta = meta;
     this.otherTabs = new OtherTabs(this);
     this.replica = new Replica(context.rules);
+    this.indexes = new RecordIndexes(this.replica);
     const written: Written = (events, refusal) => this.#written(events, refusal);
     this.#saver = new Saver(() => context.storage, written);
     this.#digests = new DigestKeeper({

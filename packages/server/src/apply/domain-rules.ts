@@ -1,6 +1,7 @@
 import {
   type FieldKinds,
   type Fields,
+  type Json,
   type Op,
   type RecordOp,
   RejectedError,
@@ -10,7 +11,7 @@ import {
 } from "@landfall/protocol";
 import { type Domain, type Invalid, type Schema, describeIssues } from "@landfall/schema";
 
-/** Something that records are found by: the value of a unique combination, or the key of their parent. */
+/** Something that records are found by: the value of a unique combination, the key of their parent, or the first field of an index. */
 export interface LookupRule {
   readonly name: string;
   readonly unique: boolean;
@@ -80,6 +81,13 @@ function describe(domain: Domain): DomainRule {
     fields,
   }));
   if (domain.parent) lookups.push({ name: parentLookup, unique: false, fields: [domain.parent.field] });
+  // A value is sought whole, so of several fields it is the first, which all queries of an index name.
+  for (const field of new Set(domain.indexes.map(([first]) => first as string))) {
+    const isFound = lookups.some(({ fields }) => fields.length === 1 && fields[0] === field);
+    // Where a counter is absent it is 0, and nothing is stored to be found.
+    if (!isFound && domain.fieldKind(field) === "lww")
+      lookups.push({ name: `index:${field}`, unique: false, fields: [field] });
+  }
   return { domain, kinds: domain.fieldKind, lookups, parent: domain.parent, children: domain.children };
 }
 
@@ -88,6 +96,34 @@ export function lookupValue(rule: LookupRule, fields: Fields): string | undefine
   const values = rule.fields.map((field) => (Object.hasOwn(fields, field) ? (fields[field] ?? null) : null));
   if (values.includes(null)) return undefined;
   return rule.name === parentLookup ? String(values[0]) : canonicalJson(values);
+}
+
+/** A lookup, and the value that is sought by it. */
+export interface Sought {
+  readonly lookup: LookupRule;
+  readonly value: string;
+}
+
+/**
+ * The lookup that finds all records that `where` can: the one of the most fields, whose values `where` names.
+ *
+ * @returns undefined where there is none, and every record has to be looked at.
+ */
+export function soughtBy(
+  { lookups }: DomainRule,
+  where: { readonly [field: string]: unknown },
+): Sought | undefined {
+  const named: Record<string, Json> = {};
+  for (const [field, condition] of Object.entries(where)) {
+    const value = typeof condition === "object" && condition && "eq" in condition ? condition.eq : condition;
+    if (typeof value === "string" || typeof value === "boolean" || Number.isFinite(value))
+      named[field] = value as Json;
+  }
+  for (const lookup of lookups.toSorted((a, b) => b.fields.length - a.fields.length)) {
+    const value = lookupValue(lookup, named);
+    if (value !== undefined) return { lookup, value };
+  }
+  return undefined;
 }
 
 /**

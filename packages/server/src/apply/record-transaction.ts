@@ -10,7 +10,7 @@ import { type Invalid, type Query, select } from "@landfall/schema";
 import type { AnyTx, AnyTxDomain, TxRecord } from "../engine-types.js";
 import { type MaybePromise, chain } from "../maybe-promise.js";
 import { applyOp } from "./apply-op.js";
-import { type DomainRule, refuse } from "./domain-rules.js";
+import { type DomainRule, refuse, soughtBy } from "./domain-rules.js";
 import { RecordState } from "./record-state.js";
 import type { EventScope, Slot, WorkingSet } from "./working-set.js";
 
@@ -117,6 +117,21 @@ export class RecordTransaction {
       await this.#settle();
       return this.#live(domain, rule);
     };
+    const query = async (asked: Query<TxRecord>): Promise<readonly TxRecord[]> => {
+      await this.#settle();
+      const sought = asked.where && soughtBy(rule, asked.where);
+      if (!sought) return select(await this.#live(domain, rule), asked);
+      const keys = await this.working.holders(domain, sought.lookup, sought.value);
+      // Where the page goes on from need not be among them.
+      const wanted = asked.after === undefined ? keys : [...keys, asked.after];
+      await this.working.load(wanted.map((key) => ({ domain, key })));
+      const find = (key: string): TxRecord | undefined => toRecord(rule, this.working.slot(domain, key));
+      return select(
+        keys.flatMap((key) => find(key) ?? []),
+        asked,
+        find,
+      );
+    };
     return {
       get: async (key) => {
         await this.#settle();
@@ -124,7 +139,7 @@ export class RecordTransaction {
         return toRecord(rule, this.working.slot(domain, key));
       },
       all: async () => select(await all(), {}),
-      query: async (query: Query<Fields>) => select(await all(), query as Query<TxRecord>),
+      query,
       create: (fields, options) => {
         const key = options?.key ?? this.newKey?.() ?? "";
         write(key, () => ({ op: "create", domain, key, set: whole(rule, fields) }));

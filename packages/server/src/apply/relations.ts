@@ -20,7 +20,7 @@ export function settleRelations(working: WorkingSet, scope: EventScope): MaybePr
 }
 
 const isRelated = ({ lookups, children, parent }: DomainRule): boolean =>
-  lookups.length > 0 || children.length > 0 || parent !== undefined;
+  lookups.some(({ unique }) => unique) || children.length > 0 || parent !== undefined;
 
 const isDeletedHere = (slot: Slot, { before }: Change): boolean =>
   slot.current?.deleted === true && before !== undefined && !before.deleted;
