@@ -367,6 +367,43 @@ describe("rule 1: the order in which a tab has written", () => {
     expect(texts(taleOf(false), "session-order")).toContain("which the tab wrote later");
   });
 
+  it("is not kept by a request that was on its way when the disk was lost, and is until then", () => {
+    const taleOf = (isSent: boolean, isAppliedBefore = false): Tale => {
+      const tale = new Tale()
+        .start("d1")
+        .write("d1", first, [create("f1")])
+        .write("d1", second, [create("f2")]);
+      if (isSent) request(tale, who("d1"), "d1", first, 1);
+      if (isAppliedBefore) tale.commit(applied(1, second, "d1", 1)).commit(applied(2, first, "d1", 2));
+      tale.add({ type: "ended", ...who("d1"), how: "closed" });
+      const lost = { lostEvents: [first, second], lostItems: [] };
+      tale.add({ type: "storageFault", device: "d1", how: "evicted", ...lost });
+      if (isAppliedBefore) return tale;
+      tale.start("d1", [], 2).write("d1", third, [create("f3")], undefined, 2);
+      return tale.commit(applied(1, third, "d4", 1)).commit(applied(2, first, "d1", 1));
+    };
+    expect(texts(taleOf(true), "session-order")).toBe("");
+    expect(texts(taleOf(false), "session-order")).toContain(
+      `${first} of d1.a was applied at 2, after ${third}`,
+    );
+    expect(texts(taleOf(true, true), "session-order")).toContain(`${first} of d1.a was applied at 2`);
+  });
+
+  it("is kept by those that have their disk, whoever goes on without it", () => {
+    const taleOf = (isStandIn: boolean): Tale => {
+      const tale = new Tale().start("d1").write("d1", first, [create("f1")]);
+      tale.add({ type: "ended", ...who("d1"), how: "closed" });
+      tale.add({ type: "started", ...who("d1", 2), outbox: {}, ...(isStandIn && { standsIn: true }) });
+      tale.write("d1", second, [create("f2")], undefined, 2);
+      return tale.commit(applied(1, second, "d4", 1)).commit(applied(2, first, "d1", 1));
+    };
+    expect(texts(taleOf(true), "session-order")).toBe("");
+    expect(texts(taleOf(false), "session-order")).toContain(`${first} of d1.a was applied at 2`);
+    const torn = taleOf(false);
+    torn.add({ type: "storageFault", device: "d1", how: "torn", lostEvents: [], lostItems: [] });
+    expect(texts(torn, "session-order")).toContain(`${first} of d1.a was applied at 2`);
+  });
+
   it("is kept by the copy itself, and where there is none", () => {
     const turned = left(true).commit(applied(2, second, "d1", 1), applied(3, first, "d1", 2));
     expect(texts(turned, "session-order")).toContain(`${first} of d1.a was applied at 3, after ${second}`);

@@ -146,44 +146,55 @@ function versionsFallBack(run: Run): Finding[] {
 /** Where each event was written, and what says that nobody could keep the order of some. */
 interface Order {
   readonly written: ReadonlyMap<Stamp, number>;
-  readonly torn: ReadonlySet<string>;
+  /** Processes that went on without their disk. */
+  readonly standIns: ReadonlySet<string>;
   /**
-   * What a device has lost or was told to forget, or knew to be over, and another that is a copy of it has, or an older copy
-   * of its disk.
+   * From where on an event is one that its device has lost or was told to forget, or has again and knew to be over: a copy,
+   * an older copy of its disk or a request that is on its way still brings it, and nobody on the device can keep its order.
    */
-  readonly left: ReadonlySet<Stamp>;
+  readonly left: ReadonlyMap<Stamp, number>;
 }
 
-function appliedOutOfOrder({ lineage, entries, stories }: Run): Finding[] {
+function appliedOutOfOrder(run: Run): Finding[] {
+  const order = orderOf(run);
+  const findings: Finding[] = [];
+  for (const branches of run.lineage.branches.values())
+    for (const branch of branches) findings.push(...outOfOrderIn(branch, run.lineage.issues, order));
+  return findings;
+}
+
+function orderOf({ entries, stories }: Run): Order {
   const written = new Map<Stamp, number>();
-  const torn = new Set<string>();
-  const left = new Set<Stamp>();
+  const standIns = new Set<string>();
+  const left = new Map<Stamp, number>();
   for (const [position, { event }] of entries.of("issue")) written.set(event, position);
   const settled = new Set<string>();
-  const leave = (device: string, event: Stamp): void => {
-    if (stories.shared.has(device, event)) left.add(event);
+  const leave = (
+    position: number,
+    events: readonly Stamp[],
+    isElsewhere: (event: Stamp) => boolean,
+  ): void => {
+    for (const event of events) if (!left.has(event) && isElsewhere(event)) left.set(event, position);
   };
-  for (const [, entry] of entries.of("storageFault", "settled", "started")) {
+  for (const [position, entry] of entries.of("storageFault", "settled", "started")) {
     const { device } = entry;
+    const isShared = (event: Stamp): boolean => stories.shared.has(device, event);
     if (entry.type === "settled") settled.add(`${device} ${entry.event}`);
-    else if (entry.type === "storageFault") {
-      if (entry.how === "torn") torn.add(device);
-      for (const event of entry.lostEvents) leave(device, event);
-    } else
-      for (const event of Object.values(entry.outbox).flat())
-        if (settled.has(`${device} ${event}`)) leave(device, event);
+    else if (entry.type === "storageFault")
+      leave(position, entry.lostEvents, (event) => isShared(event) || stories.isSentBefore(event, position));
+    else {
+      if (entry.standsIn) standIns.add(tabOf(entry));
+      const outbox = Object.values(entry.outbox).flat();
+      leave(position, outbox, (event) => settled.has(`${device} ${event}`) && isShared(event));
+    }
   }
-  const findings: Finding[] = [];
-  for (const branches of lineage.branches.values())
-    for (const branch of branches)
-      findings.push(...outOfOrderIn(branch, lineage.issues, { written, torn, left }));
-  return findings;
+  return { written, standIns, left };
 }
 
 function outOfOrderIn(
   branch: Branch,
   issues: ReadonlyMap<Stamp, Issue>,
-  { written, torn, left }: Order,
+  { written, standIns, left }: Order,
 ): Finding[] {
   const findings: Finding[] = [];
   const newest = new Map<string, { readonly position: number; readonly event: Stamp }>();
@@ -194,10 +205,11 @@ function outOfOrderIn(
     const position = issue && written.get(issue.event);
     if (!placed || !issue || position === undefined) continue;
     // Tabs of one device write side by side; what one tab wrote keeps its order.
-    // Without its disk a device does not know what it had written before.
-    const device = torn.has(issue.device) ? tabOf(issue) : issue.tab;
-    // What only a copy has still comes when that does.
-    const writer = left.has(issue.event) ? `copy of ${device}` : device;
+    // Without its disk a process does not know what was written before it.
+    const process = tabOf(issue);
+    const tab = standIns.has(process) ? process : issue.tab;
+    const isLeft = placed.position > (left.get(issue.event) ?? Number.POSITIVE_INFINITY);
+    const writer = isLeft ? `left by ${tab}` : tab;
     const before = newest.get(writer);
     if (before && before.position > position)
       findings.push({

@@ -111,6 +111,10 @@ export class Stories {
     );
   }
 
+  isSentBefore(event: Stamp, position: number): boolean {
+    return this.#stories.get(event)?.sends.some((send) => send.position < position) ?? false;
+  }
+
   /** Whether a seq had been used for another event. */
   #isOfAnother(as: string, { event }: Issue, position: number): boolean {
     for (const [other, at] of this.#sentAs.get(as) ?? []) if (other !== event && at < position) return true;
