@@ -131,12 +131,12 @@ export interface Cloned extends At {
   readonly from: string;
 }
 
-/** The disk of a device has lost something that it had promised to keep. */
+/** The disk of a device has lost something that it had promised to keep, or takes nothing more. */
 export interface StorageFault extends At {
   readonly type: "storageFault";
   readonly device: string;
   /**
-   * `evicted`: all of it; `partly`: some tables; `older`: as it was at an earlier moment; `full`: takes nothing more;
+   * `evicted`: all of it; `partly`: some tables; `older`: as it was at an earlier moment; `full`: takes nothing more for a while;
    * `torn`: cannot be opened, and then can again, so that what was in its stead is gone;
    * `signedOut`: forgotten because somebody asked for it, and `lostEvents` is what they gave leave to forget.
    */

@@ -69,7 +69,7 @@ function onDevice(world: World, device: Device, trouble: OnDevice): void {
       world.queue.after(trouble.downMs, () => device.start());
       return later(() => device.mendDisk());
     case "full":
-      disk.options.maxBytes = 1;
+      fill(world, device);
       return later(() => delete disk.options.maxBytes);
     case "evict":
       line.blockedFromServer ||= trouble.deafMs > 0;
@@ -93,6 +93,12 @@ function onDevice(world: World, device: Device, trouble: OnDevice): void {
       return later(() => copy.start());
     }
   }
+}
+
+/** The disk takes nothing more: what is sent meanwhile may not be known to have been (rule 3). */
+function fill(world: World, { name, disk }: Device): void {
+  disk.options.maxBytes = 1;
+  world.recorder.add({ type: "storageFault", device: name, how: "full", lostEvents: [], lostItems: [] });
 }
 
 function powerOff(world: World, device: Device, { atMs, keeps, unwrittenMs, downMs }: Of<"power">): void {

@@ -202,7 +202,7 @@ export const bugs: readonly Bug[] = [
     file: installation,
     find: 'const device = before === undefined || gone.has("meta") || gone.has("outbox") ? randomUuid(random) : before;',
     replace: "const device = before ?? randomUuid(random);",
-    why: "Seqs are counted anew under an id that has used them.",
+    why: "Seqs are counted anew under an id that has used them: a person is told of a copy that there is not, or of a loss at the server.",
   },
   {
     name: "torn-storage-in-silence",

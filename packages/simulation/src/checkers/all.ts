@@ -10,6 +10,7 @@ import { outcomes } from "./outcomes.js";
 import { quiescence } from "./quiescence.js";
 import { rebase } from "./rebase.js";
 import { replayed } from "./replayed.js";
+import { reports } from "./reports.js";
 import { serializability } from "./serializability.js";
 import { sessionOrder } from "./session-order.js";
 import { stamps } from "./stamps.js";
@@ -26,6 +27,7 @@ export const checkers: readonly Checker[] = [
   rebase,
   sessionOrder,
   outcomes,
+  reports,
   quiescence,
   bounded,
 ];

@@ -27,7 +27,7 @@ export const noLostWrite: Checker = {
           message: `${issue.device} was told that ${event} is index ${index} of ${issue.space}, which is gone, and nobody has told it so`,
         });
     }
-    return [...findings, ...savedAndGone(run), ...goneInSilence(run), ...falseAlarms(run)];
+    return [...findings, ...savedAndGone(run), ...goneInSilence(run)];
   },
 };
 
@@ -146,21 +146,6 @@ function goneInSilence({ entries }: Run): Finding[] {
     const text = `${entry.device} lost ${entry.lostEvents.length} unsynced writes with a part of its disk, and nobody was told`;
     return isTold ? [] : [{ at: entry.at, message: text }];
   });
-}
-
-/** Nobody is told of a loss on a disk that nothing has happened to. */
-function falseAlarms({ entries }: Run): Finding[] {
-  const findings: Finding[] = [];
-  const excused = new Set<string>();
-  for (const [, entry] of entries.of("storageFault", "cloned", "report")) {
-    if (entry.type !== "report") excused.add(entry.device);
-    else if (entry.code === "unsynced_lost" && !excused.has(entry.device))
-      findings.push({
-        at: entry.at,
-        message: `${tabOf(entry)} was told that unsynced writes are lost, and its disk is whole`,
-      });
-  }
-  return findings;
 }
 
 /** Whether all that could have told of a loss was gone too, or as it was before, when somebody was there to be told. */

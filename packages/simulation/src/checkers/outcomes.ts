@@ -252,9 +252,10 @@ function inboxMisses(run: Run): Finding[] {
 function refusalsMissed({ entries, lineage }: Run, boxed: ReadonlySet<string>): Finding[] {
   if (entries.of("quiet").length === 0) return [];
   const excused = new Set(
-    entries
-      .of("storageFault", "cloned")
-      .flatMap(([, entry]) => (entry.type === "cloned" ? [entry.device, entry.from] : [entry.device])),
+    entries.of("storageFault", "cloned").flatMap(([, entry]) => {
+      if (entry.type === "cloned") return [entry.device, entry.from];
+      return entry.how === "full" ? [] : [entry.device];
+    }),
   );
   const saved = new Set(entries.of("saved").map(([, { event }]) => event));
   const findings: Finding[] = [];
