@@ -2,27 +2,31 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClientOptions } from "@landfall/client";
-import { counter, defineSchema, records, set } from "@landfall/schema";
+import { defineSchema, records } from "@landfall/schema";
 import { startRestoredGenerations } from "@landfall/server/operations";
 import { sqlite } from "@landfall/server/storage/sqlite";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
-import { type Device, type NoteSpace, type Place, openPlace, settle } from "./world.js";
+import {
+  type Device,
+  type NoteSpace,
+  type Place,
+  noteFields,
+  noteMerge,
+  openPlace,
+  settle,
+} from "./world.js";
 
 /** The world's schema, and what the next version of the app adds to it. */
 const newer = defineSchema({
   version: 2,
   domains: {
     note: records({
-      fields: z.object({
-        text: z.string(),
-        body: z.string().optional(),
-        votes: z.number(),
-        marks: z.array(z.string()),
+      fields: noteFields.extend({
         mood: z.string().optional(),
         where: z.object({ x: z.number() }).optional(),
       }),
-      merge: { votes: counter(), marks: set() },
+      merge: noteMerge,
     }),
   },
 });

@@ -16,20 +16,18 @@ import { verify } from "@landfall/server/operations";
 import { type SqliteStorage, sqlite } from "@landfall/server/storage/sqlite";
 import { z } from "zod";
 
-/** One kind of record with a field of each kind of merge. */
+/** The fields of a note, one of each kind of merge among them. */
+export const noteFields = z.object({
+  text: z.string(),
+  body: z.string().optional(),
+  votes: z.number(),
+  marks: z.array(z.string()),
+});
+export const noteMerge = { votes: counter(), marks: set() };
+
 const schema = defineSchema({
   version: 1,
-  domains: {
-    note: records({
-      fields: z.object({
-        text: z.string(),
-        body: z.string().optional(),
-        votes: z.number(),
-        marks: z.array(z.string()),
-      }),
-      merge: { votes: counter(), marks: set() },
-    }),
-  },
+  domains: { note: records({ fields: noteFields, merge: noteMerge }) },
   actions: (action) => ({
     /** Writes a text and a body, whatever the record had. */
     rewrite: action(z.object({ key: z.string(), text: z.string() }), async (tx, { key, text }) => {

@@ -286,12 +286,13 @@ class Synchronizer implements Loop {
     if (message.type === "heads") {
       for (const [space, heads] of Object.entries(message.spaces)) {
         const tracked = this.#spaces.get(space);
+        if (!tracked) continue;
         const hear = (): void => {
-          for (const [domain, index] of Object.entries(heads)) tracked?.hear(domain, index);
-          tracked?.confirm();
+          for (const [domain, index] of Object.entries(heads)) tracked.hear(domain, index);
+          tracked.confirm();
         };
         // What the deltas before it bring is not asked for.
-        if (tracked?.delta) void tracked.delta.then(hear).then(() => this.#again());
+        if (tracked.delta) void tracked.delta.then(hear).then(() => this.#again());
         else hear();
       }
     }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, wr
 import { dirname, resolve } from "node:path";
 import type { ClockPort } from "@landfall/protocol";
 import { decodeText, object, text, uint } from "@landfall/protocol/decode";
-import { moveIntoPlace, removeDatabase, sqliteSides } from "./durable-file.js";
+import { checkAbsent, moveIntoPlace, removeDatabase, sqliteSides } from "./durable-file.js";
 import { readSpace, readSpaceIds } from "./sqlite-rows.js";
 import { type SqliteDatabase, Statements, loadSqlite } from "./sqlite-driver.js";
 import { checkFormat } from "./sqlite-file.js";
@@ -42,10 +42,7 @@ export interface BackupOptions {
  * @throws Error that says what is in the way, and what to do.
  */
 export function backupFile({ file, to, overwrite = false, clock, begins }: BackupOptions): BackupReport {
-  if (existsSync(to) && !overwrite)
-    throw new Error(
-      `There is a file ${to} already. Name another, or replace it with --force (in code: \`overwrite\`).`,
-    );
+  if (!overwrite) checkAbsent(to);
   if (existsSync(to) && existsSync(file) && realpathSync(to) === realpathSync(file))
     throw new Error(`${to} is the data itself. Name another file for its backup.`);
   const partial = `${to}.partial`;

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** Waits until the disk has what a file or a folder holds. */
@@ -9,6 +9,14 @@ function flush(path: string, flags: "r" | "r+"): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/** Makes sure that a file to be written replaces none. @throws Error that says what to do. */
+export function checkAbsent(to: string): void {
+  if (existsSync(to))
+    throw new Error(
+      `There is a file ${to} already. Name another, or replace it with --force (in code: \`overwrite\`).`,
+    );
 }
 
 /** Puts a finished file into its place in one step that a power cut does not undo. */

@@ -28,7 +28,7 @@ import {
 import type { Progress } from "../operations/verify-records.js";
 import { nativeSha256 } from "../platform.js";
 import { LineError, readLines } from "./bounded-lines.js";
-import { moveIntoPlace } from "./durable-file.js";
+import { checkAbsent, moveIntoPlace } from "./durable-file.js";
 import { readDataFile } from "./read-file.js";
 
 export interface ExportFileOptions {
@@ -62,10 +62,7 @@ export interface ExportReport {
  */
 export async function exportFile(options: ExportFileOptions): Promise<ExportReport> {
   const { file, to, space, overwrite = false, clock, random, progress = () => undefined } = options;
-  if (existsSync(to) && !overwrite)
-    throw new Error(
-      `There is a file ${to} already. Name another, or replace it with --force (in code: \`overwrite\`).`,
-    );
+  if (!overwrite) checkAbsent(to);
   const partial = `${to}.partial`;
   const begun = existsSync(partial) ? findPosition(partial, nativeSha256) : undefined;
   const handle = openPartial(partial, begun?.end);
