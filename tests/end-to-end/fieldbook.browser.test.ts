@@ -222,6 +222,44 @@ needs("chromium")("Fieldbook", () => {
     await ann.getByText("Plant 2").waitFor();
   });
 
+  test("what was reported under a project that was deleted meanwhile goes under another, or its project comes back", async () => {
+    const [ann, bob] = [await open("Ann"), await open("Bob")];
+    await button(ann, "New project").click();
+    await field(ann, "Name").fill("Old weir");
+    await button(ann, "Add project").click();
+    await synced(ann);
+    await project(bob, /Old weir/).click();
+    await offlineSwitch(bob).click();
+    for (const title of ["Scour at pier 2", "Railing loose"]) {
+      await button(bob, /^Report deviation/).click();
+      await field(bob, "What is wrong").fill(title);
+      await button(bob, "Report").click();
+      await item(bob, title).waitFor();
+    }
+    await button(ann, "Delete").click();
+    await button(ann, "Delete project").click();
+    await synced(ann);
+    await offlineSwitch(bob).click();
+    await inboxLink(bob).click();
+    const card = (title: string): Locator => item(bob, title).filter({ hasText: "Its project was deleted" });
+    await card("Railing loose").waitFor();
+    await card("Scour at pier 2").getByRole("combobox").selectOption({ index: 1 });
+    await card("Scour at pier 2")
+      .getByRole("button", { name: /^Put it there/ })
+      .click();
+    await card("Railing loose")
+      .getByRole("button", { name: /^Bring its project back/ })
+      .click();
+    await field(bob, "Number").fill("2026-500");
+    await field(bob, "Name").fill("Old weir, again");
+    await button(bob, "Bring it back").click();
+    await bob.getByText("Nothing to decide.").waitFor();
+    await project(ann, /Old weir, again/).click();
+    await item(ann, "Railing loose").waitFor();
+    await project(ann, /Harbour wall/).click();
+    await item(ann, "Scour at pier 2").waitFor();
+  });
+
   test("a tab closed mid-write loses nothing that was saved, and another tab takes over from it", async () => {
     const writer = await open("Bob");
     const watcher = await open("Bob");

@@ -461,4 +461,17 @@ export const clientFaults: readonly Fault[] = [
     },
     why: "What goes ahead expects too much, is refused and sent again, and for eight exchanges nothing goes ahead.",
   },
+  {
+    name: "returned-parent-not-heard",
+    rule: "rule 7",
+    file: rebase,
+    find: "add(row?.deleted ? under : under.filter(({ effects }) => effects.failure));",
+    replace: "if (row?.deleted) add(under);",
+    test: {
+      file: "packages/client/src/replica/rebase.test.ts",
+      title:
+        "what is pending under a master is run again when that is deleted or comes back, and not when it changes",
+    },
+    why: "What somebody made under a project stays hidden although the project is back and the server takes it.",
+  },
 ];

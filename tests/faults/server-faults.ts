@@ -411,4 +411,17 @@ export const serverFaults: readonly Fault[] = [
     ),
     why: "One slow reader holds as much of the server's memory as it asks for.",
   },
+  {
+    name: "parent-judged-as-the-event-leaves-it",
+    rule: "rule 7",
+    file: "packages/server/src/apply/relations.ts",
+    find: "isDeleted ?? before?.deleted",
+    replace: "slot.current?.deleted",
+    test: {
+      file: "packages/server/src/apply/relations.test.ts",
+      title:
+        "so is what comes under a master after its delete in the same event; what came before goes with it",
+    },
+    why: "An action that clears a project away with all that it has just put there is refused.",
+  },
 ];

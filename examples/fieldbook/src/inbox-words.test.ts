@@ -1,6 +1,6 @@
 import type { InboxItem } from "@landfall/client";
 import { describe, expect, test } from "vitest";
-import { type SiteLookup, inboxCard, valueWords } from "./inbox-words.js";
+import { type SiteLookup, inboxCard, recordUnder, valueWords } from "./inbox-words.js";
 
 const records: { readonly [id: string]: { readonly [field: string]: unknown } | undefined } = {
   "project/p1": { number: "7", name: "Quay wall", status: "open" },
@@ -137,9 +137,23 @@ describe("an edit of a record that was deleted", () => {
     expect(card.choices.map(({ choice }) => choice)).toEqual(["retry", "keepCopy", "dismiss"]);
   });
 
-  test("is not offered as a copy under a project that is gone", () => {
+  test("under a project that is gone is offered another, and no copy or second try", () => {
     const card = inboxCard(edit("p9"), site);
-    expect(card.explanation).toBe("Its project is gone too.");
-    expect(card.choices.map(({ choice }) => choice)).toEqual(["retry", "dismiss"]);
+    expect(card).toMatchObject({
+      goneProject: "p9",
+      headline: "Its project was deleted before your change arrived.",
+      explanation: expect.stringContaining("another project") as string,
+    });
+    expect(card.choices.map(({ choice }) => choice)).toEqual(["dismiss"]);
+    expect(inboxCard(edit("p1"), site).goneProject).toBeUndefined();
+  });
+
+  test("is put whole under another project, without a control point that stayed behind", () => {
+    const lost = { ...edit("p9"), before: { projectId: "p9", pointId: "c1", title: "Handrail" } };
+    expect(recordUnder(lost, "p1", site)).toEqual({
+      projectId: "p1",
+      title: "Handrail",
+      check: { result: "ok", by: "ann", at: 1 },
+    });
   });
 });

@@ -35,6 +35,8 @@ export interface InboxCard {
   readonly stands: readonly Line[];
   /** Whether another number would mend it. */
   readonly needsNumber: boolean;
+  /** The key of the project that it belongs to, where that was deleted: it needs another, or that one back. */
+  readonly goneProject: string | undefined;
   readonly choices: readonly { readonly choice: InboxChoice; readonly label: string }[];
 }
 
@@ -98,8 +100,9 @@ export function inboxCard(item: InboxItem, site: SiteLookup): InboxCard {
   const { kind, domain = "", key = "", code = "" } = item;
   const needsNumber = domain === "project" && code === "not_unique";
   const canCopy = isCopyOfUse(item, site);
+  const goneProject = goneProjectOf(item, site);
   const choices = item.choices
-    .filter((choice) => choice !== "keepCopy" || canCopy)
+    .filter((choice) => (choice !== "keepCopy" || canCopy) && (choice !== "retry" || !goneProject))
     .map((choice) => ({ choice, label: choiceLabels[choice] }));
   const tried = triedLines(item, site);
   const common = {
@@ -108,6 +111,7 @@ export function inboxCard(item: InboxItem, site: SiteLookup): InboxCard {
     tried,
     choices,
     needsNumber,
+    goneProject,
   };
   if (kind === "superseded") {
     const gone = site.nameOf(domain, key) === undefined;
@@ -138,7 +142,7 @@ export function inboxCard(item: InboxItem, site: SiteLookup): InboxCard {
   const headline = headlines[code] ?? "The server refused this change.";
   return {
     ...common,
-    headline,
+    headline: goneProject ? "Its project was deleted before your change arrived." : headline,
     explanation: explanationOf(item, site, canCopy),
     stands: kind === "rejected" ? standingLines(item, tried, site) : [],
   };
@@ -154,19 +158,32 @@ function explanationOf(item: InboxItem, site: SiteLookup, canCopy: boolean): str
   }
   if (code === "deleted") {
     if (canCopy) return "A copy brings it back as a new record, with what you wrote.";
-    return isBelowProject(item) ? "Its project is gone too." : "";
+    return goneProjectOf(item, site) ? "Put it under another project, or bring its project back." : "";
   }
   return code in headlines ? "" : reason;
 }
 
-const isBelowProject = ({ domain }: InboxItem): boolean =>
-  domain === "controlpoint" || domain === "deviation";
+const projectOf = ({ before, tried }: InboxItem): string | undefined =>
+  ({ ...before, ...(tried as object | undefined) } as { readonly projectId?: string }).projectId;
 
 /** Whether a copy would stand: not with a number that is taken, and not under a project that is gone. */
-function isCopyOfUse({ code, domain, choices, before, tried }: InboxItem, site: SiteLookup): boolean {
+function isCopyOfUse(item: InboxItem, site: SiteLookup): boolean {
+  const { code, domain, choices } = item;
   if (!choices.includes("keepCopy") || (domain === "project" && code === "not_unique")) return false;
-  const { projectId } = { ...before, ...(tried as object | undefined) } as { readonly projectId?: string };
-  return projectId === undefined || site.nameOf("project", projectId) !== undefined;
+  const project = projectOf(item);
+  return project === undefined || site.nameOf("project", project) !== undefined;
+}
+
+function goneProjectOf(item: InboxItem, site: SiteLookup): string | undefined {
+  const project = item.code === "deleted" ? projectOf(item) : undefined;
+  return project !== undefined && site.nameOf("project", project) === undefined ? project : undefined;
+}
+
+/** The whole record that an item is about, to be put under a project; what it refers to and is gone is left out. */
+export function recordUnder(item: InboxItem, projectId: string, site: SiteLookup): object {
+  const { pointId, ...rest } = { ...item.before, ...(item.tried as object) } as { readonly pointId?: string };
+  const hasPoint = pointId !== undefined && site.fieldOf("controlpoint", pointId, "projectId") === projectId;
+  return { ...rest, projectId, ...(hasPoint && { pointId }) };
 }
 
 /** Whether a project was never created, so that what was put under it belongs to nothing. */

@@ -126,7 +126,11 @@ export const codes = {
   invalid: entry("rejected", false, "The event or a field of it is not valid; the message says which."),
   exists: entry("rejected", false, "The key is taken by another record. Use another key, or put."),
   missing: entry("rejected", false, "There is no record with that key."),
-  deleted: entry("rejected", false, "The record was deleted. Restore it, or keep your version as a copy."),
+  deleted: entry(
+    "rejected",
+    false,
+    "The record, or its parent, was deleted. Restore that, or keep your version as a copy.",
+  ),
   not_unique: entry(
     "rejected",
     false,

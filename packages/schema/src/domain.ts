@@ -18,6 +18,18 @@ export interface Child extends ParentOptions {
   readonly domain: string;
 }
 
+/** Where a record stands. */
+export interface Place {
+  readonly domain: string;
+  readonly key: string;
+}
+
+/** What client and server say of a record that a write would bring under a deleted parent. */
+export const parentDeleted = (record: Place, parent: Place): { code: "deleted"; message: string } => ({
+  code: "deleted",
+  message: `${record.domain} ${record.key} would belong to ${parent.domain} ${parent.key}, which was deleted. Restore that first, or choose another.`,
+});
+
 /**
  * What client and server need to know of a domain. Everything that validates is total and pure, and
  * reads an absent counter as 0 and an absent set as empty.
@@ -31,6 +43,13 @@ export interface Domain<T extends DomainTypes = DomainTypes> extends Typed<T> {
   readonly indexes: readonly (readonly string[])[];
   readonly parent: ParentOptions | undefined;
   readonly children: readonly Child[];
+  /**
+   * The parent under which a write has brought a record that cannot be without one, as `onDelete` says; undefined where it
+   * stays where it was, or there is none. It must not be deleted.
+   *
+   * @param before the fields of the live record before the write.
+   */
+  readonly newParent: (before: Fields | undefined, after: Fields) => Place | undefined;
   /** How writes to a field meet; `lww` for every name that is not marked. */
   readonly fieldKind: (field: string) => FieldKind;
   /**
@@ -69,12 +88,23 @@ export function describeDomain(name: string, options: DeclaredOptions, children:
     indexes: freezeLists(indexes),
     parent: parent && Object.freeze({ ...parent }),
     children: Object.freeze(children),
+    newParent: newParentOf(parent),
     fieldKind: (field) => merged.get(field) ?? "lww",
     complete: merged.size === 0 ? (record) => record : (record) => withMergedFields(record, merged),
     validate: (input, touched) => validateRecord(fields, merged, input, touched),
     validatePut: (input, current) => validatePut(fields, merged, input, current),
     validatePatch: (current, patch) => validatePatch(fields, merged, current, patch),
   });
+}
+
+function newParentOf(parent: ParentOptions | undefined): Domain["newParent"] {
+  if (!parent || parent.onDelete === "keep") return () => undefined;
+  const { domain, field } = parent;
+  const keyIn = (fields: Fields): unknown => (Object.hasOwn(fields, field) ? fields[field] : undefined);
+  return (before, after) => {
+    const key = keyIn(after);
+    return typeof key === "string" && !(before && keyIn(before) === key) ? { domain, key } : undefined;
+  };
 }
 
 function freezeLists(lists: readonly (readonly string[])[] = []): readonly (readonly string[])[] {

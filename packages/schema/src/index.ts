@@ -14,7 +14,7 @@ export {
   type SchemaOptions,
   defineSchema,
 } from "./define-schema.js";
-export type { Child, Domain } from "./domain.js";
+export { type Child, type Domain, type Place, parentDeleted } from "./domain.js";
 export type {
   CounterKeys,
   DomainTypes,

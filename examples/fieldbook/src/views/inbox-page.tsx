@@ -1,7 +1,14 @@
 import { type InboxChoice, type InboxItem, WriteError, stampReading } from "@landfall/client";
-import { useInbox } from "@landfall/react";
+import { useInbox, useRecord, useRecords } from "@landfall/react";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
-import { type InboxCard, type Line, type SiteLookup, inboxCard, isRefusedProject } from "../inbox-words.js";
+import {
+  type InboxCard,
+  type Line,
+  type SiteLookup,
+  inboxCard,
+  isRefusedProject,
+  recordUnder,
+} from "../inbox-words.js";
 import { Icon } from "../parts/icon.js";
 import type { SiteSpace } from "../records.js";
 import { hashOf } from "../route.js";
@@ -84,6 +91,25 @@ function dismiss(space: SiteSpace, item: InboxItem): void {
   void space.inbox.dismiss(item.id);
 }
 
+/** Puts what an item is about under a project that is there, and lets go of the item. */
+function putUnder(space: SiteSpace, item: InboxItem, project: string): void {
+  const { domain, key = "", id } = item;
+  const record = recordUnder(item, project, lookup(space));
+  if (domain === "controlpoint") {
+    if (space.controlpoint.get(key)) space.controlpoint.update(key, { projectId: project });
+    else space.controlpoint.create(record as Parameters<typeof space.controlpoint.create>[0]);
+  } else if (space.deviation.get(key)) space.deviation.update(key, { projectId: project });
+  else space.deviation.create(record as Parameters<typeof space.deviation.create>[0]);
+  void space.inbox.dismiss(id);
+}
+
+/** Writes an item again under its project, which is back: an edit of what went with the project as a record of its own. */
+function again(space: SiteSpace, { id, event, key, choices }: InboxItem): void {
+  const isEdit = event?.ops?.some((op) => "key" in op && op.key === key && op.op === "update");
+  if (isEdit && choices.includes("keepCopy")) space.inbox.keepCopy(id);
+  else space.inbox.retry(id);
+}
+
 interface InboxItemCardProps {
   readonly item: InboxItem;
   /** The item has gone, and the focus is without a place. */
@@ -94,18 +120,21 @@ function InboxItemCard({ item, onDecided }: InboxItemCardProps): ReactNode {
   const { space, canWrite } = useSite();
   const [problem, setProblem] = useState<string>();
   const [isRenumbering, setRenumbering] = useState(false);
+  const [isRestoring, setRestoring] = useState(false);
   const site = useMemo(() => lookup(space), [space]);
   const card = inboxCard(item, site);
-  const decide = (choice: InboxChoice): void => {
+  useRecord(space.project, card.goneProject);
+  const attempt = (write: () => void): void => {
     try {
-      if (choice === "dismiss") dismiss(space, item);
-      else space.inbox[choice](item.id);
+      write();
       onDecided();
     } catch (error) {
       if (!(error instanceof WriteError)) throw error;
       setProblem(error.message);
     }
   };
+  const decide = (choice: InboxChoice): void =>
+    attempt(() => (choice === "dismiss" ? dismiss(space, item) : void space.inbox[choice](item.id)));
   return (
     <li className="card">
       <p className="card-about">{card.about}</p>
@@ -128,6 +157,17 @@ function InboxItemCard({ item, onDecided }: InboxItemCardProps): ReactNode {
             Change the number<span className="only-heard"> of {card.about}</span>
           </button>
         )}
+        {card.goneProject !== undefined && canWrite && (
+          <>
+            <Elsewhere
+              about={card.about}
+              onChosen={(project) => attempt(() => putUnder(space, item, project))}
+            />
+            <button type="button" aria-haspopup="dialog" onClick={() => setRestoring(true)}>
+              Bring its project back<span className="only-heard"> ({card.about})</span>
+            </button>
+          </>
+        )}
         {card.choices.map(({ choice, label }) => (
           <button
             key={choice}
@@ -141,6 +181,14 @@ function InboxItemCard({ item, onDecided }: InboxItemCardProps): ReactNode {
           </button>
         ))}
       </div>
+      {isRestoring && card.goneProject !== undefined && (
+        <ProjectDialog
+          given={{}}
+          restored={card.goneProject}
+          onClose={() => setRestoring(false)}
+          onSaved={() => attempt(() => again(space, item))}
+        />
+      )}
       {isRenumbering && (
         <Renumber
           item={item}
@@ -152,6 +200,39 @@ function InboxItemCard({ item, onDecided }: InboxItemCardProps): ReactNode {
         />
       )}
     </li>
+  );
+}
+
+/** Lets a person choose a project that is there. */
+function Elsewhere({
+  about,
+  onChosen,
+}: {
+  readonly about: string;
+  readonly onChosen: (project: string) => void;
+}): ReactNode {
+  const { space } = useSite();
+  const projects = useRecords(space.project, { orderBy: "number" });
+  const [chosen, setChosen] = useState("");
+  return (
+    <>
+      <label>
+        <span className="only-heard">Project for {about}</span>
+        <select value={chosen} onChange={(event) => setChosen(event.currentTarget.value)}>
+          <option value="" disabled>
+            Another project…
+          </option>
+          {projects.map(({ key, number, name }) => (
+            <option key={key} value={key}>
+              {number} {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button type="button" className="primary" disabled={chosen === ""} onClick={() => onChosen(chosen)}>
+        Put it there<span className="only-heard"> ({about})</span>
+      </button>
+    </>
   );
 }
 

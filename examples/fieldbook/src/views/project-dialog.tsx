@@ -20,13 +20,15 @@ interface ProjectDialogProps {
   readonly project?: Project;
   /** What a new project starts with, and the key that it gets where others refer to it already. */
   readonly given?: ProjectGiven & { readonly key?: string | undefined };
+  /** The key of a deleted project that is brought back. */
+  readonly restored?: string;
   readonly onSaved?: (key: string) => void;
   readonly onClose: () => void;
 }
 
 type Errors = { readonly [F in "number" | "name" | "all"]?: string };
 
-export function ProjectDialog({ project, given, onSaved, onClose }: ProjectDialogProps): ReactNode {
+export function ProjectDialog({ project, given, restored, onSaved, onClose }: ProjectDialogProps): ReactNode {
   const { space } = useSite();
   const projects = useRecords(space.project);
   const draft = useDraft(space, project ? `project.${project.key}` : "project");
@@ -66,10 +68,9 @@ export function ProjectDialog({ project, given, onSaved, onClose }: ProjectDialo
   };
   const create = ({ number, name, place }: { number: string; name: string; place: string }): string => {
     const key = given?.key;
-    return space.project.create(
-      { number, name, ...(place === "" ? {} : { place }) },
-      key === undefined ? {} : { key },
-    ).key;
+    const fields = { number, name, ...(place === "" ? {} : { place }) };
+    if (restored !== undefined) return space.project.restore(restored, fields).key;
+    return space.project.create(fields, key === undefined ? {} : { key }).key;
   };
   const update = (
     { key }: Project,
@@ -85,7 +86,10 @@ export function ProjectDialog({ project, given, onSaved, onClose }: ProjectDialo
     return key;
   };
   return (
-    <Dialog title={project ? `Edit ${project.number}` : "New project"} onClose={onClose}>
+    <Dialog
+      title={project ? `Edit ${project.number}` : restored ? "Bring the project back" : "New project"}
+      onClose={onClose}
+    >
       <form onSubmit={submit} onChange={(event) => draft.keep(event.currentTarget)} noValidate>
         {errors.all !== undefined && (
           <p className="warning" role="alert">
@@ -120,7 +124,7 @@ export function ProjectDialog({ project, given, onSaved, onClose }: ProjectDialo
             Cancel
           </button>
           <button type="submit" className="primary">
-            {project ? "Save" : "Add project"}
+            {project ? "Save" : restored ? "Bring it back" : "Add project"}
           </button>
         </div>
       </form>

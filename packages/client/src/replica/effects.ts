@@ -1,4 +1,12 @@
-import { type MergeState, type Op, type RecordOp, type Stamp, mergeRecord } from "@landfall/protocol";
+import {
+  type MergeResult,
+  type MergeState,
+  type Op,
+  type RecordOp,
+  type Stamp,
+  mergeRecord,
+} from "@landfall/protocol";
+import { type Place, parentDeleted } from "@landfall/schema";
 import type { ReplicaRules } from "./rules.js";
 
 /** Names a row within a space; `/` cannot stand in either part (DESIGN §5.3). */
@@ -8,6 +16,12 @@ export const splitRowId = (id: RowId): readonly [domain: string, key: string] =>
   const at = id.indexOf("/");
   return [id.slice(0, at), id.slice(at + 1)];
 };
+
+/**
+ * Stands among what was read for a row of which it only matters whether it is deleted: a master changes with each of its
+ * details, and those that are pending under it need not run again for that. `!` stands in no domain's name.
+ */
+export const lifeId = (id: RowId): RowId => `!${id}`;
 
 /** The view as it stands before an event. */
 export interface ViewReader {
@@ -22,12 +36,29 @@ export interface ViewReader {
 export interface Effects {
   /** Row states after the event. */
   readonly writes: ReadonlyMap<RowId, MergeState>;
-  /** Rows read, written ones included. */
+  /** Rows read, written ones included, and the `lifeId` of parents. */
   readonly reads: Pick<ReadonlySet<RowId>, "has" | "keys">;
   /** Domains that were read as a whole. */
   readonly scans: ReadonlySet<string>;
   /** Why the event has no effect in this view; an event is atomic. */
   readonly failure?: { readonly code: string; readonly message: string };
+}
+
+/** What an op makes of a record, and the parent that it would bring it under, which must not be deleted (DESIGN rule 7). */
+function mergeUnder(
+  op: RecordOp,
+  stamp: Stamp,
+  rules: ReplicaRules,
+  get: ViewReader["get"],
+): { readonly result: MergeResult; readonly parent?: Place } {
+  const { kinds, newParent } = rules.domain(op.domain);
+  const before = get(op.domain, op.key);
+  const result = mergeRecord(before, op, stamp, kinds);
+  if (!result.ok || result.state.deleted) return { result };
+  const parent = newParent(before?.deleted ? undefined : before?.fields, result.state.fields);
+  if (!parent) return { result };
+  const isDeleted = get(parent.domain, parent.key)?.deleted;
+  return { result: isDeleted ? { ok: false, ...parentDeleted(op, parent) } : result, parent };
 }
 
 /** Collects the effects of one event while it runs; reads see its own earlier writes. */
@@ -48,9 +79,12 @@ export class EffectsBuilder {
   }
 
   get(domain: string, key: string): MergeState | undefined {
-    const id = rowId(domain, key);
-    this.#read(id);
-    return this.#writes.get(id) ?? this.#reader.get(domain, key);
+    this.#read(rowId(domain, key));
+    return this.#state(domain, key);
+  }
+
+  #state(domain: string, key: string): MergeState | undefined {
+    return this.#writes.get(rowId(domain, key)) ?? this.#reader.get(domain, key);
   }
 
   #read(id: RowId): void {
@@ -78,12 +112,10 @@ export class EffectsBuilder {
 
   #merge(op: RecordOp): boolean {
     const id = rowId(op.domain, op.key);
-    const result = mergeRecord(
-      this.#writes.get(id) ?? this.#reader.get(op.domain, op.key),
-      op,
-      this.#stamp,
-      this.#rules.domain(op.domain).kinds,
+    const { result, parent } = mergeUnder(op, this.#stamp, this.#rules, (domain, key) =>
+      this.#state(domain, key),
     );
+    if (parent) this.#read(lifeId(rowId(parent.domain, parent.key)));
     if (!result.ok) {
       this.#read(id);
       this.failure = result;
@@ -138,12 +170,13 @@ export class EffectsBuilder {
 /** Runs an op that is all of its event and reaches one record, as most do: it reads what it writes. */
 function runOp(op: RecordOp, stamp: Stamp, reader: ViewReader, rules: ReplicaRules): Effects {
   const id = rowId(op.domain, op.key);
-  const result = mergeRecord(reader.get(op.domain, op.key), op, stamp, rules.domain(op.domain).kinds);
+  const { result, parent } = mergeUnder(op, stamp, rules, reader.get);
   const { writes, scans } = noEffects;
-  if (!result.ok) return { writes, reads: new Set([id]), scans, failure: result };
+  const reads = parent && new Set([id, lifeId(rowId(parent.domain, parent.key))]);
+  if (!result.ok) return { writes, reads: reads ?? new Set([id]), scans, failure: result };
   const written = new Map<RowId, MergeState>();
   written.set(id, result.state);
-  return { writes: written, reads: written, scans };
+  return { writes: written, reads: reads ?? written, scans };
 }
 
 /** Runs the ops of an event over the view before it. */

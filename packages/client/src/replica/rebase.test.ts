@@ -11,7 +11,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EffectsBuilder } from "./effects.js";
 import type { PendingEvent } from "./pending-event.js";
-import { Replica } from "./replica.js";
+import { Replica, type ReplicaStep } from "./replica.js";
 import type { ReplicaRules } from "./rules.js";
 
 const tail = "8000-000000000000";
@@ -22,6 +22,8 @@ const rules: ReplicaRules = {
   domain: (name) => ({
     kinds: anyFieldKind,
     children: name === "m" ? [{ domain: "d", field: "of", onDelete: "cascade" }] : [],
+    newParent: (before, { of: key }) =>
+      name === "d" && typeof key === "string" && before?.["of"] !== key ? { domain: "m", key } : undefined,
     complete: (fields) => fields,
   }),
   async runAction(call, reader) {
@@ -58,9 +60,14 @@ function fromScratch(
           if (state && !state.deleted && state.fields["of"] === op.key) next.set(child, { deleted: true });
         }
       }
-      const merged = mergeRecord(next.get(id), op, event.id, anyFieldKind);
-      if (merged.ok) next.set(id, merged.state);
-      return merged.ok;
+      const before = next.get(id);
+      const merged = mergeRecord(before, op, event.id, anyFieldKind);
+      if (!merged.ok) return false;
+      const of = merged.state.deleted ? undefined : merged.state.fields["of"];
+      const wasThere = before && !before.deleted && before.fields["of"] === of;
+      if (op.domain === "d" && !wasThere && next.get(`m/${String(of)}`)?.deleted) return false;
+      next.set(id, merged.state);
+      return true;
     };
     let stands = true;
     if (event.ops) for (const op of event.ops) stands &&= put(op);
@@ -226,6 +233,35 @@ describe("rebase", () => {
     await replica.sent([30, 40].map((ms, at) => ({ ...put(ms), seq: at + 1 })));
     expect(replica.pending.map(({ id }) => id)).toEqual([30, 40, 10, 20].map((ms) => stampAt(ms)));
     expect(shown).toEqual([40]);
+  });
+
+  it("rule 7: what is pending under a master is run again when that is deleted or comes back, and not when it changes", async () => {
+    const replica = new Replica(rules);
+    const master = (version: number, rest: object): ReplicaStep => ({
+      patch: new Map([
+        ["m", new Map([["k1", { domain: "m", key: "k1", version, modifiedAt: 1, ...rest } as Row]])],
+      ]),
+    });
+    const live = { fields: {}, stamps: { "*": stampAt(1) } };
+    const ops = [{ op: "create", domain: "d", key: "a", set: { of: "k1" } }] as const;
+    let told = 0;
+    replica.subscribe((changes) => (told += changes.get("d")?.size ?? 0));
+    await replica.step(master(1, live));
+    await replica.step({ add: [{ id: stampAt(10), madeAt: 0, ops }] });
+    const shown = replica.get("d", "a");
+    expect([shown, told]).toMatchObject([{ of: "k1" }, 1]);
+    await replica.step(master(2, live));
+    expect(replica.get("d", "a")).toBe(shown);
+    await replica.step(master(3, { deleted: true }));
+    expect(replica.get("d", "a")).toBeUndefined();
+    expect(replica.failureOf(stampAt(10))).toMatchObject({
+      code: "deleted",
+      message: expect.stringContaining("m k1") as string,
+    });
+    expect(replica.try(ops, stampAt(20)).failure?.code).toBe("deleted");
+    expect(replica.pendingOf("m", "k1")).toEqual([]);
+    await replica.step(master(4, live));
+    expect([replica.get("d", "a"), told]).toMatchObject([{ of: "k1" }, 3]);
   });
 
   it("costs what was touched: of 1,000 pending events only those of the records that moved run again", async () => {

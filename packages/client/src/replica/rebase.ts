@@ -1,5 +1,5 @@
 import { type MergeState, type Row, sameJson } from "@landfall/protocol";
-import { type Effects, type RowId, type ViewReader, rowId, splitRowId } from "./effects.js";
+import { type Effects, type RowId, type ViewReader, lifeId, rowId, splitRowId } from "./effects.js";
 import { type EventList, type PendingEntry, insertInOrder, position } from "./event-list.js";
 import { comesBefore } from "./pending-event.js";
 import type { BasePatch } from "./replica.js";
@@ -44,15 +44,22 @@ export class Rebase {
     for (const [domain, rows] of patch) {
       if (rows.size > 0) add(events.scanning(domain));
     }
+    const reach = (id: RowId, row: Row | null): void => {
+      add(events.touching(id));
+      const under = events.touching(lifeId(id));
+      // What stands under it stands as long as it is not deleted.
+      add(row?.deleted ? under : under.filter(({ effects }) => effects.failure));
+    };
     let patched = 0;
     for (const rows of patch.values()) patched += rows.size;
     if (patched < events.touchedRows.size) {
-      for (const [domain, rows] of patch)
-        for (const key of rows.keys()) add(events.touching(rowId(domain, key)));
+      for (const [domain, rows] of patch) for (const [key, row] of rows) reach(rowId(domain, key), row);
     } else {
-      for (const [id, entries] of events.touchedRows) {
+      for (const touched of events.touchedRows.keys()) {
+        const id = touched.replace("!", "");
         const [domain, key] = splitRowId(id);
-        if (patch.get(domain)?.has(key)) add(entries);
+        const row = patch.get(domain)?.get(key);
+        if (row !== undefined) reach(id, row);
       }
     }
     return [...initial].sort((a, b) => (comesBefore(a.event, b.event) ? -1 : 1));
@@ -97,8 +104,10 @@ export class Rebase {
   #spread(entry: PendingEntry, rows: Iterable<RowId>): void {
     for (const id of rows) {
       this.affected.add(id);
-      this.#spreadTo(this.#events.touching(id), entry, id);
-      if (this.#newTouches.size > 0) this.#spreadTo(this.#newTouches.get(id) ?? [], entry, id);
+      for (const read of [id, lifeId(id)]) {
+        this.#spreadTo(this.#events.touching(read), entry, id);
+        if (this.#newTouches.size > 0) this.#spreadTo(this.#newTouches.get(read) ?? [], entry, id);
+      }
       if (!this.#events.isScanned) continue;
       for (const other of this.#events.scanning(splitRowId(id)[0])) {
         if (other !== entry && comesBefore(entry.event, other.event)) this.enqueue(other);

@@ -1,4 +1,5 @@
 import { type FieldKinds, type Fields, type Json, type Stamp, anyFieldKind } from "@landfall/protocol";
+import type { Domain } from "@landfall/schema";
 import type { Effects, ViewReader } from "./effects.js";
 
 /** Details of a master record, as the schema's `parent` declares them. */
@@ -11,6 +12,7 @@ interface ChildRules {
 export interface DomainRules {
   readonly kinds: FieldKinds;
   readonly children: readonly ChildRules[];
+  readonly newParent: Domain["newParent"];
   /** The fields with what a reader may count on being there: counters from 0, sets from empty. */
   readonly complete: (fields: Fields) => Fields;
 }
@@ -26,4 +28,9 @@ export interface ReplicaRules {
 }
 
 /** The rules where there is no schema. */
-export const noRules: DomainRules = { kinds: anyFieldKind, children: [], complete: (fields) => fields };
+export const noRules: DomainRules = {
+  kinds: anyFieldKind,
+  children: [],
+  newParent: () => undefined,
+  complete: (fields) => fields,
+};

@@ -1,15 +1,15 @@
-import { type Fields, type Row, anyFieldKind, makeStamp } from "@landfall/protocol";
+import { type Fields, type Row, makeStamp } from "@landfall/protocol";
 import { type Query, type Where, select } from "@landfall/schema";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Replica } from "../replica/replica.js";
-import type { ReplicaRules } from "../replica/rules.js";
+import { type ReplicaRules, noRules } from "../replica/rules.js";
 import type { ViewRecord } from "../replica/view-record.js";
 import { liveQuery } from "./live-query.js";
 import { RecordIndexes } from "./record-indexes.js";
 
 const rules: ReplicaRules = {
-  domain: () => ({ kinds: anyFieldKind, children: [], complete: (fields) => fields }),
+  domain: () => noRules,
   runAction: () => Promise.reject(new Error("No action is called here.")),
 };
 const stamp = makeStamp(1, 0, "8000-000000000000");

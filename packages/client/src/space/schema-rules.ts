@@ -11,7 +11,8 @@ export function schemaRules(
 ): ReplicaRules {
   const domains = new Map<string, DomainRules>();
   for (const [name, domain] of Object.entries(schema.domains)) {
-    domains.set(name, { kinds: domain.fieldKind, children: domain.children, complete: domain.complete });
+    const { fieldKind: kinds, children, newParent, complete } = domain;
+    domains.set(name, { kinds, children, newParent, complete });
   }
   const rules: ReplicaRules = {
     domain: (name) => domains.get(name) ?? noRules,

@@ -2,6 +2,7 @@ import { type Op, type RecordOp, RejectedError, mergeRecord } from "@landfall/pr
 import { type MaybePromise, chain } from "../maybe-promise.js";
 import { checkWrite } from "./domain-rules.js";
 import type { RecordState } from "./record-state.js";
+import { noteParent } from "./relations.js";
 import type { EventScope, WorkingSet } from "./working-set.js";
 
 /** Whether this device had its `create` of a key rejected, and does not know yet (DESIGN rule 7). */
@@ -51,14 +52,17 @@ function refuseDependent(domain: string, key: string, wasRejected: WasRejected):
 function applyRecordOp(working: WorkingSet, scope: EventScope, op: RecordOp): void {
   const rule = working.rules.of(op.domain);
   const slot = working.slot(op.domain, op.key);
+  const before = slot.current?.fields;
   const result = mergeRecord(slot.current?.merge, op, scope.stamp, rule.kinds);
   if (!result.ok) throw new RejectedError(result.code, result.message);
   for (const { field, by } of result.superseded)
     scope.superseded.push({ domain: op.domain, key: op.key, field, by });
   if (!result.changed) return;
   scope.write(slot, result.state, "op");
-  if (!result.state.deleted)
-    checkWrite(rule, op, result.state.fields, (slot.current as RecordState).fieldsText);
+  if (result.state.deleted) return;
+  const parent = rule.newParent(before, result.state.fields);
+  if (parent) noteParent(working, scope, slot, parent);
+  checkWrite(rule, op, result.state.fields, (slot.current as RecordState).fieldsText);
 }
 
 /** Keys that are not there, or deleted already, need nothing more. */

@@ -24,6 +24,7 @@ export interface DomainRule {
   readonly kinds: FieldKinds;
   readonly lookups: readonly LookupRule[];
   readonly parent: Domain["parent"];
+  readonly newParent: Domain["newParent"];
   readonly children: Domain["children"];
 }
 
@@ -71,6 +72,7 @@ const anyDomain: DomainRule = {
   kinds: anyFieldKind,
   lookups: [],
   parent: undefined,
+  newParent: () => undefined,
   children: [],
 };
 
@@ -88,7 +90,8 @@ function describe(domain: Domain): DomainRule {
     if (!isFound && domain.fieldKind(field) === "lww")
       lookups.push({ name: `index:${field}`, unique: false, fields: [field] });
   }
-  return { domain, kinds: domain.fieldKind, lookups, parent: domain.parent, children: domain.children };
+  const { fieldKind: kinds, parent, newParent, children } = domain;
+  return { domain, kinds, lookups, parent, newParent, children };
 }
 
 /** The text that a record is found by under a lookup; undefined where a field is absent or null, which equals nothing. */

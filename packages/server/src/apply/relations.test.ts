@@ -1,4 +1,4 @@
-import type { SpaceSuccess } from "@landfall/protocol";
+import type { Fields, Op, SpaceSuccess } from "@landfall/protocol";
 import { counter, defineSchema, records, set } from "@landfall/schema";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -134,6 +134,74 @@ describe("masters and details", () => {
     expect([read(made), made.outcomes]).toMatchObject([["project/p1"], [{ omitted: [["point", "c1"]] }]]);
     const gone = await device.send([device.event([remove("p1")])], { cursors: { project: 3, point: 3 } });
     expect([read(gone), gone.outcomes]).toMatchObject([["point/c1"], [{ omitted: [["project", "p1"]] }]]);
+  });
+});
+
+describe("a detail comes under a master that was deleted", () => {
+  const refused = (parent: string) => ({
+    status: "rejected",
+    code: "deleted",
+    message: expect.stringContaining(`project ${parent}`) as string,
+  });
+  const revive = (key: string, domain: string, set: Fields = {}): Op => ({ op: "restore", domain, key, set });
+
+  test("rule 7: a create, a put and a move are refused, and what else their event does with them", async () => {
+    const device = await start();
+    await device.write([
+      create("c1", { projectId: "p2" }, "point"),
+      create("i1", { projectId: "p2" }, "invoice"),
+    ]);
+    await device.write([remove("p1")]);
+    expect(await device.write([create("c2", { projectId: "p1" }, "point")])).toMatchObject(refused("p1"));
+    expect(await device.write([create("i2", { projectId: "p1" }, "invoice")])).toMatchObject(refused("p1"));
+    const put: Op = { op: "put", domain: "point", key: "c3", set: { projectId: "p1" } };
+    expect(await device.write([put])).toMatchObject(refused("p1"));
+    expect(
+      await device.write([update("p2", { name: "moved" }), update("c1", { projectId: "p1" }, "point")]),
+    ).toMatchObject(refused("p1"));
+    expect(await device.rows("project")).toMatchObject([
+      { key: "p2", fields: { name: "p2" } },
+      { key: "p1" },
+    ]);
+    expect(await versions(device, "point")).toEqual([["c1", 3]]);
+  });
+
+  test("rule 7: so is a restore, unless its master comes back before it in the same event", async () => {
+    const device = await start();
+    await device.write([create("c1", { projectId: "p1" }, "point")]);
+    await device.write([remove("p1")]);
+    const expectBoth = [["project", "p1", 4] as const, ["point", "c1", 4] as const];
+    const [master, detail] = [
+      revive("p1", "project", { name: "again" }),
+      revive("c1", "point", { projectId: "p1" }),
+    ];
+    const restore = async (ops: Op[]) =>
+      (await device.send([{ ...device.event(ops), expect: expectBoth }])).outcomes[0];
+    expect(await restore([detail])).toMatchObject(refused("p1"));
+    expect(await restore([detail, master])).toMatchObject(refused("p1"));
+    expect(await restore([master, detail])).toMatchObject({ status: "applied" });
+  });
+
+  test("rule 7: so is what comes under a master after its delete in the same event; what came before goes with it", async () => {
+    const device = await start();
+    const detail = create("c1", { projectId: "p1" }, "point");
+    expect(await device.write([remove("p1"), detail])).toMatchObject(refused("p1"));
+    expect(await device.write([detail, remove("p1")])).toMatchObject({ status: "applied" });
+    expect(await versions(device, "point")).toEqual([["c1", 3, "deleted"]]);
+  });
+
+  test("rule 7: what stays where it is, may be without a master, or has one that never was, is taken", async () => {
+    const device = await start();
+    const under = (key: string, projectId: string | null): Op => create(key, { projectId }, "point");
+    await device.write([under("c1", null), under("c2", "p2")]);
+    await device.write([remove("p1")]);
+    const taken = [
+      update("c1", { label: "a" }, "point"),
+      update("c2", { label: "b", projectId: "p2" }, "point"),
+      under("c3", "nowhere"),
+      create("n1", { projectId: "p1" }, "note"),
+    ];
+    for (const op of taken) expect(await device.write([op])).toMatchObject({ status: "applied" });
   });
 });
 

@@ -1,22 +1,50 @@
 import { RejectedError } from "@landfall/protocol";
+import { parentDeleted } from "@landfall/schema";
 import { type MaybePromise, chain, eachInTurn } from "../maybe-promise.js";
+import type { RecordKey } from "../storage/port.js";
 import { type DomainRule, type LookupRule, lookupValue, parentLookup } from "./domain-rules.js";
 import type { RecordState } from "./record-state.js";
 import type { Change, EventScope, Slot, WorkingSet } from "./working-set.js";
 
+/** Notes that an op has brought a detail under a parent, which is judged when all ops are done. */
+export function noteParent(working: WorkingSet, scope: EventScope, detail: Slot, parent: RecordKey): void {
+  const found = working.find(parent.domain, parent.key);
+  const isDeleted = found && scope.changes.has(found) ? found.current?.deleted : undefined;
+  scope.adoptions.push({ detail, parent, isDeleted });
+}
+
 /**
  * What follows from an event's ops when all of them are done: details of deleted masters go with them or
- * hold them back, values that must be unique are, and masters learn that a detail changed (DESIGN §5.2).
+ * hold them back, nothing comes under one, values that must be unique are, and masters learn that a detail
+ * changed (DESIGN §5.2).
  *
- * @throws RejectedError `has_children`, `not_unique`
+ * @throws RejectedError `deleted`, `has_children`, `not_unique`
  */
 export function settleRelations(working: WorkingSet, scope: EventScope): MaybePromise<void> {
   if (![...scope.changes.keys()].some((slot) => isRelated(working.rules.of(slot.domain)))) return undefined;
-  return chain(cascade(working, scope, [...scope.changes.keys()]), () =>
-    chain(checkRestricted(working, scope), () =>
-      chain(checkUnique(working, scope), () => touchMasters(working, scope, [...scope.changes])),
+  return chain(checkParents(working, scope), () =>
+    chain(cascade(working, scope, [...scope.changes.keys()]), () =>
+      chain(checkRestricted(working, scope), () =>
+        chain(checkUnique(working, scope), () => touchMasters(working, scope, [...scope.changes])),
+      ),
     ),
   );
+}
+
+/** A delete wins over the details that did not see it too (DESIGN rule 7); what was under the parent before goes with it. */
+function checkParents(working: WorkingSet, { adoptions, changes }: EventScope): MaybePromise<void> {
+  if (adoptions.length === 0) return undefined;
+  return chain(working.load(adoptions.map(({ parent }) => parent)), () => {
+    for (const { detail, parent, isDeleted } of adoptions) {
+      const slot = working.slot(parent.domain, parent.key);
+      // What the event did to the parent after the op does not count.
+      const change = changes.get(slot);
+      const before = change ? change.before : slot.current;
+      if (!(isDeleted ?? before?.deleted)) continue;
+      const { code, message } = parentDeleted(detail, parent);
+      throw new RejectedError(code, message);
+    }
+  });
 }
 
 const isRelated = ({ lookups, children, parent }: DomainRule): boolean =>

@@ -30,6 +30,14 @@ export interface Change {
   readonly causes: Set<Cause>;
 }
 
+/** A detail that an op has brought under a parent. */
+export interface Adoption {
+  readonly detail: RecordKey;
+  readonly parent: RecordKey;
+  /** Whether the event had deleted the parent by then; undefined where it had not changed it. */
+  readonly isDeleted: boolean | undefined;
+}
+
 export interface Superseded extends SupersededField, RecordKey {}
 
 /** The rows that a batch touches: loaded in bulk, changed in memory, event by event, saved once. */
@@ -118,6 +126,7 @@ export class WorkingSet {
 export class EventScope {
   readonly changes = new Map<Slot, Change>();
   readonly superseded: Superseded[] = [];
+  readonly adoptions: Adoption[] = [];
   /** Keys whose delete is forgotten and which an action expects deleted, as long as it has not restored them. */
   forgotten: Set<Slot> | undefined;
 

@@ -24,7 +24,7 @@ async function restored(options: Parameters<typeof world>[0] = {}) {
   const here = await world(options);
   const { clock, storage, engine } = here;
   const device = new TestDevice(here);
-  await device.write([create("p1", { name: "old", votes: 1 })]);
+  await device.write([create("p1", { name: "old", ...(options.schema ? {} : { votes: 1 }) })]);
   clock.nowMs += 60_000;
   const start = await storage.write(here.space, (transaction) =>
     startRestoredGeneration(transaction, { clock: { now: () => clock.nowMs }, random: systemRandom }),
@@ -186,4 +186,31 @@ describe("rule 12: rows that are offered back", () => {
     expect(await writer.write([elsewhere as OfferOp])).toMatchObject({ code: "unknown_domain" });
     expect(await read("p9")).toBeUndefined();
   });
+});
+
+test("rules 7 and 12: a detail is not offered back under a parent that was deleted, whichever of the two came first", async () => {
+  const schema = defineSchema({
+    version: 1,
+    domains: {
+      project: records({ fields: z.object({ name: z.string() }) }),
+      point: records({
+        fields: z.object({ projectId: z.string() }),
+        parent: { domain: "project", field: "projectId", onDelete: "cascade" },
+      }),
+    },
+  });
+  const detail = (key: string): OfferOp => ({
+    ...offer(key, { projectId: "p1" }, { "*": stampAt(startMs + 1_000) }),
+    domain: "point",
+  });
+  const { writer, here } = await restored({ schema });
+  expect(await writer.write([detail("c1")])).toMatchObject({ status: "applied" });
+  expect(await writer.write([offerDelete("p1", startMs + 2_000)])).toMatchObject({ status: "applied" });
+  expect(await writer.write([detail("c2")])).toMatchObject({
+    status: "rejected",
+    code: "deleted",
+    message: expect.stringContaining("project p1") as string,
+  });
+  const page = await here.engine.rows({ id: "ann" }, { space: here.space, domain: "point" });
+  expect(page.rows.map((text) => JSON.parse(text) as object)).toMatchObject([{ key: "c1", deleted: true }]);
 });

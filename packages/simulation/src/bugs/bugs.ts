@@ -60,9 +60,26 @@ export const bugs: readonly Bug[] = [
     name: "cascade-forgotten",
     rule: "§5.2",
     file: relations,
-    find: "return chain(cascade(working, scope, [...scope.changes.keys()]), () =>",
-    replace: "return chain(undefined, () =>",
+    find: "chain(cascade(working, scope, [...scope.changes.keys()]), () =>",
+    replace: "chain(undefined, () =>",
     why: "Details stay when their master is deleted.",
+  },
+  {
+    name: "details-taken-under-a-deleted-parent",
+    rule: "rule 7",
+    file: relations,
+    find: "return chain(checkParents(working, scope), () =>",
+    replace: "return chain(undefined, () =>",
+    why: "What is made offline under a record that somebody deleted belongs to nothing, and nobody is told.",
+  },
+  {
+    name: "deleted-parent-not-seen-by-the-view",
+    rule: "rule 7",
+    file: "packages/client/src/replica/effects.ts",
+    find: "result: isDeleted ? { ok: false, ...parentDeleted(op, parent) } : result, parent",
+    replace:
+      'result: isDeleted && op.key === "" ? { ok: false, ...parentDeleted(op, parent) } : result, parent',
+    why: "A view shows what the server is going to refuse.",
   },
   {
     name: "unique-not-checked",

@@ -1,4 +1,4 @@
-import type { Json, Op } from "@landfall/protocol";
+import type { Json, Op, RecordOp } from "@landfall/protocol";
 import { RefusedError } from "./merge.js";
 import type { ModelRow } from "./model-row.js";
 import type { Overlay } from "./overlay.js";
@@ -21,14 +21,20 @@ export interface Asked {
  * @throws RefusedError
  */
 export function applyAsServer(overlay: Overlay, asked: Asked, actions: PlainActions): void {
+  const orphans: string[] = [];
   runAsked(overlay, asked, actions, (op) => {
-    if (op.op !== "deleteMany") return overlay.apply(op);
+    if (op.op !== "deleteMany") {
+      const orphan = applyUnder(overlay, op);
+      if (orphan) orphans.push(orphan);
+      return;
+    }
     const rows = op.keys
       ? op.keys.map((key) => overlay.get(op.domain, key))
       : overlay.live(op.domain).filter((row) => row.version <= (op.upTo as number));
     for (const row of rows)
       if (row && !row.deleted) overlay.apply({ op: "delete", domain: op.domain, key: row.key });
   });
+  if (orphans.length > 0) throw new RefusedError("deleted", orphans.join());
   const deleted = cascade(overlay);
   refuseRestricted(overlay, deleted);
   refuseTwins(overlay);
@@ -55,7 +61,11 @@ export function applyAsView(overlay: Overlay, asked: Asked, actions: PlainAction
   };
   runAsked(overlay, asked, actions, (op) => {
     if (op.op === "delete") return remove(op.domain, op.key);
-    if (op.op !== "deleteMany") return overlay.apply(op);
+    if (op.op !== "deleteMany") {
+      const orphan = applyUnder(overlay, op);
+      if (orphan) throw new RefusedError("deleted", orphan);
+      return;
+    }
     const keys =
       op.keys ??
       overlay
@@ -71,6 +81,19 @@ export function applyAsView(overlay: Overlay, asked: Asked, actions: PlainAction
       if (row && !row.deleted) remove(op.domain, key);
     }
   });
+}
+
+/** @returns what the op leaves below a deleted master where it did not stand before, if it does. */
+function applyUnder(overlay: Overlay, op: RecordOp): string | undefined {
+  const was = overlay.get(op.domain, op.key);
+  overlay.apply(op);
+  const parent = overlay.facts(op.domain)?.parent;
+  const is = overlay.get(op.domain, op.key);
+  if (!parent || parent.onDelete === "keep" || !is || is.deleted) return undefined;
+  const master = is.fields[parent.field];
+  if (typeof master !== "string" || (was && !was.deleted && was.fields[parent.field] === master))
+    return undefined;
+  return overlay.get(parent.domain, master)?.deleted ? `${op.domain}/${op.key} under ${master}` : undefined;
 }
 
 function runAsked(overlay: Overlay, asked: Asked, actions: PlainActions, apply: (op: Op) => void): void {
