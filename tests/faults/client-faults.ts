@@ -474,4 +474,28 @@ export const clientFaults: readonly Fault[] = [
     },
     why: "What somebody made under a project stays hidden although the project is back and the server takes it.",
   },
+  {
+    name: "restore-of-a-batch-expects-nothing",
+    rule: "rule 7",
+    file: "packages/client/src/space/space-handle.ts",
+    find: "expect.push(...expected);",
+    replace: "void expected;",
+    test: {
+      file: "tests/sync/details.test.ts",
+      title: "an atomic write restores what own writes delete before it, offline",
+    },
+    why: "No server takes a restore that says nothing of the delete that it takes back.",
+  },
+  {
+    name: "restore-refuses-newer-fields",
+    rule: "§5.2",
+    file: "packages/client/src/space/domain-writes.ts",
+    find: "valid(key, domain.validateReturned(input)).value",
+    replace: "valid(key, domain.validate(input)).value",
+    test: {
+      file: "tests/sync/newer-fields.test.ts",
+      title: "an older version of the app brings back what it deleted, with what a newer one had put there",
+    },
+    why: "What an older app deleted by mistake it cannot bring back, because it does not know all of it.",
+  },
 ];

@@ -93,3 +93,42 @@ it("rule 5: a delete that another device takes back again before it is seen leav
   expect(await settled).toMatchObject({ status: "applied" });
   expect([site.point.get("c1")?.title, other.point.get("c1")?.title]).toEqual(["crack", "crack"]);
 });
+
+it("rule 7: an atomic write brings a parent back and its details with it, or nothing where somebody was quicker", async () => {
+  const { world, away, site, other } = place;
+  site.point.create({ project: "p1", title: "crack" }, { key: "c1" });
+  await world.settle();
+  other.project.delete("p1");
+  await world.settle();
+  const restore = (of: typeof site, name: string) =>
+    of.write((tx) => {
+      tx.project.restore("p1", { name });
+      tx.point.restore("c1", { project: "p1", title: "crack" });
+      tx.point.create({ project: "p1", title: "rust" }, { key: `of ${name}`.replace(" ", "-") });
+    });
+  away.offline();
+  const late = restore(site, "mine");
+  expect(site.point.all()).toHaveLength(2);
+  const first = restore(other, "theirs");
+  await world.settle();
+  expect(await first.settled).toMatchObject({ status: "applied" });
+  away.online();
+  await world.settle();
+  expect(await late.settled).toMatchObject({ status: "rejected", code: "expectation_failed" });
+  for (const of of [site, other]) {
+    expect(of.project.get("p1")?.name).toBe("theirs");
+    expect(of.point.all().map(({ key }) => key)).toEqual(["c1", "of-theirs"]);
+  }
+});
+
+it("rule 7: an atomic write restores what own writes delete before it, offline", async () => {
+  const { world, away, site, other } = place;
+  away.offline();
+  site.project.delete("p2");
+  const { settled } = site.write((tx) => tx.project.restore("p2", { name: "Quay again" }));
+  away.online();
+  await world.settle();
+  expect(await settled).toMatchObject({ status: "applied" });
+  expect(other.project.get("p2")?.name).toBe("Quay again");
+  expect(() => site.write((tx) => tx.project.restore("p2", { name: "twice" }))).toThrow("p2");
+});

@@ -72,6 +72,24 @@ it("§5.2: an older version of the app writes a record as it has read it, and le
   expect(() => old.note.put("n2", { ...form } as never)).toThrow("no such field");
 });
 
+it("§5.2: an older version of the app brings back what it deleted, with what a newer one had put there", async () => {
+  const [, old] = sites;
+  const read = fieldsOf(old, "n1");
+  old.note.delete("n1");
+  await settle(...devices);
+  old.note.restore("n1", { ...read, text: "back", where: undefined } as never);
+  old.note.create({ text: "other" }, { key: "n2" });
+  await settle(devices[1], devices[0]);
+  for (const site of sites) {
+    expect(fieldsOf(site, "n1")).toMatchObject({ text: "back", mood: "good" });
+    expect(fieldsOf(site, "n1")).not.toHaveProperty("where");
+  }
+  old.note.delete("n1");
+  const restore = (more: object) => () => old.note.restore("n1", { ...read, ...more } as never);
+  expect(restore({ text: 7 })).toThrow("text");
+  expect(restore({ mood: () => "good" })).toThrow("mood");
+});
+
 it("rule 9: a copy that an older version of the app keeps has what a newer one had put there", async () => {
   const [seer, old] = sites;
   devices[1].offline();

@@ -7,6 +7,7 @@ import {
   validatePatch,
   validatePut,
   validateRecord,
+  validateReturned,
   withMergedFields,
 } from "./record-validation.js";
 import type { DeclaredOptions, ParentOptions } from "./records.js";
@@ -53,12 +54,17 @@ export interface Domain<T extends DomainTypes = DomainTypes> extends Typed<T> {
   /** How writes to a field meet; `lww` for every name that is not marked. */
   readonly fieldKind: (field: string) => FieldKind;
   /**
-   * Validates a whole record: what `create` and `restore` are given, or a record after a merge.
+   * Validates a whole record: what `create` is given, or a record after a merge.
    *
    * @param touched the fields that this write set or unset, all of them unless said. One that the
    * validator does not know is an issue; an older field that nobody touched is left out in silence.
    */
   validate(fields: unknown, touched?: readonly string[]): ValidRecord | Invalid;
+  /**
+   * Validates a whole record that was there before, such as one that is restored. What the validator does not know stays as
+   * it is: a newer version of the app has put it there.
+   */
+  validateReturned(fields: unknown): ValidRecord | Invalid;
   /**
    * Validates what `put` is given. `set` has no counters and sets, which a put must leave alone, and none of the fields that
    * the validator does not know and that are as they are in `current`: a newer version of the app has put them there.
@@ -92,6 +98,7 @@ export function describeDomain(name: string, options: DeclaredOptions, children:
     fieldKind: (field) => merged.get(field) ?? "lww",
     complete: merged.size === 0 ? (record) => record : (record) => withMergedFields(record, merged),
     validate: (input, touched) => validateRecord(fields, merged, input, touched),
+    validateReturned: (input) => validateReturned(fields, merged, input),
     validatePut: (input, current) => validatePut(fields, merged, input, current),
     validatePatch: (current, patch) => validatePatch(fields, merged, current, patch),
   });

@@ -57,6 +57,19 @@ export function validateRecord(
   return changedPresence(given, copied.value, touched ?? Object.keys(given), current) ?? copied;
 }
 
+/** Validates a record that is handed back, as `Domain.validateReturned` describes it. */
+export function validateReturned(
+  validator: StandardSchemaV1,
+  merged: MergedFields,
+  input: unknown,
+): ValidRecord | Invalid {
+  const checked = validateRecord(validator, merged, input, []);
+  if (!checked.ok) return checked;
+  const { value } = checked;
+  const unknown = copyFields(pick(input as Fields, (field) => !Object.hasOwn(value, field)));
+  return unknown.ok ? { ok: true, value: { ...unknown.value, ...value } } : unknown;
+}
+
 /** Runs the validator over the fields that a record is to have; they are the validator's from here on. */
 function validateFields(
   validator: StandardSchemaV1,

@@ -97,13 +97,12 @@ export function domainWrites<R, O extends object>(
     remove: (key: string, changes: Members) => members("remove", key, changes),
     delete: (key: string, options?: O) => submit({ op: "delete", domain: name, key }, options),
     restore: (key: string, input: unknown) =>
-      submit({ op: "restore", domain: name, key, set: valid(key, domain.validate(input)).value }),
+      submit({ op: "restore", domain: name, key, set: valid(key, domain.validateReturned(input)).value }),
   };
 }
 
 /**
- * Fields of a record that the app does not make up but has from the inbox, as they are written again: what the validator
- * does not know a newer version of the app has put there, and it stays as it is. @throws WriteError
+ * Fields of a record that the app does not make up but has from the inbox, as they are written again. @throws WriteError
  *
  * @param names those that are written, where it is not the whole record.
  */
@@ -113,10 +112,9 @@ export function writtenAgain(
   record: Fields,
   names = Object.keys(record),
 ): Fields {
-  const checked = domain.validate(record, []);
+  const checked = domain.validateReturned(record);
   if (!checked.ok) return refuse(`${domain.name} ${key}`, describeIssues(checked.issues));
-  const again = { ...record, ...checked.value };
-  return Object.fromEntries(names.map((name) => [name, again[name] as Json]));
+  return Object.fromEntries(names.map((name) => [name, checked.value[name] as Json]));
 }
 
 /** What an action was called with, as its event carries it. @throws WriteError */

@@ -18,7 +18,7 @@ import type { ViewRecord } from "../replica/view-record.js";
 import { type DomainHandle, type Submit, domainHandle } from "./domain-handle.js";
 import { actionArgs, WriteError } from "./domain-writes.js";
 import { type InboxHandle, inboxHandle } from "./inbox-handle.js";
-import type { PendingEvent } from "../replica/pending-event.js";
+import type { PendingEvent, PendingExpectation } from "../replica/pending-event.js";
 import type { Receipt } from "./receipt.js";
 import type { SettledOutcome } from "./settlement.js";
 import type { SpaceSession } from "./space-session.js";
@@ -33,6 +33,8 @@ export interface BatchDomain<D extends Typed> {
   add(key: string, members: MembersOf<D>): void;
   remove(key: string, members: MembersOf<D>): void;
   delete(key: string): void;
+  /** Brings a deleted key back as a new record, if no one else has by then (DESIGN rule 7). */
+  restore(key: string, fields: InputOf<D>): void;
 }
 
 /** The domains that an atomic write may have ops in: those that the server knows too. */
@@ -102,17 +104,21 @@ function explain(session: SpaceSession, domain: string, key: string): Explanatio
   return { view, base, pending, text: `${confirmed}; ${own}.` };
 }
 
-/** Runs `build` over handles that collect their ops instead of writing them. */
+type Expected = readonly PendingExpectation[];
+
+/** Runs `build` over handles that collect their ops, and what these expect, instead of writing them. */
 function collect(
   session: SpaceSession,
   schema: Schema,
   random: RandomPort,
   build: (tx: object) => unknown,
-): Op[] {
+): { readonly ops: readonly Op[]; readonly expect: Expected } {
   const ops: Op[] = [];
+  const expect: Expected[number][] = [];
   // The write as a whole gives a receipt.
-  const submit: Submit = (op): undefined => {
+  const submit: Submit = (op, expected = []): undefined => {
     ops.push(op);
+    expect.push(...expected);
   };
   const tx: Record<string, object> = {};
   for (const [name, domain] of Object.entries(schema.domains)) {
@@ -124,7 +130,7 @@ function collect(
     };
   }
   // An async function may have more to say, which no write would wait for: better none of it than a part.
-  return build(tx) instanceof Promise ? [] : ops;
+  return { ops: build(tx) instanceof Promise ? [] : ops, expect };
 }
 
 export function spaceHandle<S extends Schema>(
@@ -145,10 +151,10 @@ export function spaceHandle<S extends Schema>(
     actions,
     inbox: inboxHandle(session, schema, random),
     write(build: (tx: object) => unknown): Receipt {
-      const ops = collect(session, schema, random, build);
+      const { ops, expect } = collect(session, schema, random, build);
       if (ops.length === 0)
         throw new WriteError("invalid", "The write has no ops, or is async: call its tx, and await nothing.");
-      return session.writeOps(ops);
+      return session.writeOps(ops, expect.length > 0 ? expect : undefined);
     },
     explain: (domain: string, key: string) => explain(session, domain, key),
   };
