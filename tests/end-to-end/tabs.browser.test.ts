@@ -48,6 +48,22 @@ needs("chromium")("two tabs of a browser that share what is stored", () => {
     expect(refusals).toBeGreaterThan(0);
   });
 
+  test("rule 8: a tab whose connection to the storage is cut off, as WebKit does to one that slept, goes on saving", async () => {
+    const tab = await openTab("cleo");
+    await tab.evaluate(() => page.startWriting());
+    for (let round = 1; round <= 5; round++) {
+      await tab.waitForFunction((least) => page.space.note.all().length > least, round * 20);
+      expect(await tab.evaluate(() => page.cutOff())).toBeGreaterThan(0);
+    }
+    const { saved, refused } = await tab.evaluate(() => page.stopWriting());
+    expect(refused).toBeUndefined();
+    expect(await tab.evaluate(() => page.client.status.storage)).toMatchObject({ problem: null });
+    await tab.close();
+    const after = await openTab("cleo");
+    expect(await after.evaluate(() => page.client.status.pending.count)).toBe(saved.length);
+    await after.close();
+  });
+
   test("rule 8: is refused while another tab writes, and all that was saved is still there", async () => {
     const user = "ben";
     const [leaving, other] = [await openTab(user), await openTab(user)];

@@ -3,6 +3,30 @@ import type { Fault } from "./fault.js";
 /** Mistakes of what a device knows once it has read its disk again. */
 export const deviceFaults: readonly Fault[] = [
   {
+    name: "cut-off-commit-done-again-late",
+    rule: "rule 8",
+    file: "packages/client/src/storage/indexeddb.ts",
+    find: 'mode === "readwrite" && this.#newestStored > turn',
+    replace: "false",
+    test: {
+      file: "packages/client/src/storage/indexeddb.test.ts",
+      title: "rule 8: a commit that was cut off is not done again behind a later one",
+    },
+    why: "A write that is settled comes back, and a newer state of the replica gives way to an older one.",
+  },
+  {
+    name: "new-database-taken-for-the-old",
+    rule: "rule 8",
+    file: "packages/client/src/storage/indexeddb.ts",
+    find: "if (birth !== this.birth)",
+    replace: "if (birth === undefined)",
+    test: {
+      file: "packages/client/src/storage/indexeddb.test.ts",
+      title: "is `lost` when the browser evicts it, also where another one has been made in its place",
+    },
+    why: "A page that slept while its data was evicted stores the end of a replica whose beginning is gone.",
+  },
+  {
     name: "seq-without-room-is-forgotten",
     rule: "rule 3",
     file: "packages/client/src/space/outbox.ts",
@@ -68,7 +92,7 @@ export const deviceFaults: readonly Fault[] = [
     name: "emptied-storage-takes-writes",
     rule: "rule 8",
     file: "packages/client/src/storage/indexeddb.ts",
-    find: 'if (mark.result !== undefined) throw lostStorage("deleted");',
+    find: 'if (mark.result !== birth) throw lostStorage("deleted");',
     replace: "",
     test: {
       file: "packages/client/src/storage/indexeddb.test.ts",

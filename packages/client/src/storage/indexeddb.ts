@@ -50,83 +50,153 @@ export function indexedDbStorage({
     async open(name) {
       const database = `landfall:${name}`;
       const remove = (): Promise<unknown> => request((factory) => factory.deleteDatabase(database));
-      for (;;) {
+      const connect = async (): Promise<Connection> => {
         const db = await request((factory) => {
           const asked = factory.open(database, 1);
-          asked.onupgradeneeded = () =>
-            storageTables.forEach((table) => asked.result.createObjectStore(table));
+          asked.onupgradeneeded = () => {
+            for (const table of storageTables) asked.result.createObjectStore(table);
+            const birth = crypto.getRandomValues(new Uint32Array(4)).join();
+            asked.transaction?.objectStore("meta").put(birth, birthMark);
+          };
           return asked;
         });
-        const mark = await opening(() => answer(db.transaction("meta").objectStore("meta").get(endMark)));
-        if (mark === undefined) return handleOn(db, durability, remove);
+        return {
+          db,
+          birth: await opening(() => answer(db.transaction("meta").objectStore("meta").get(birthMark))),
+        };
+      };
+      for (;;) {
+        const found = await connect();
+        if (found.birth !== undefined) return handleOn(new OpenDatabase(found, connect, durability), remove);
         // Whoever has emptied it has not come to deleting it, or never will.
-        db.close();
+        found.db.close();
         await remove();
       }
     },
   };
 }
 
-/** The key in `meta` that says that the account was destroyed; every other one is an array. */
-const endMark = 0;
+/** A connection, and the database that it is to: of one name there can be several, one after the other. */
+interface Connection {
+  readonly db: IDBDatabase;
+  /** Undefined where the account was destroyed, and the database is about to go. */
+  readonly birth: string | undefined;
+}
 
-function handleOn(
-  db: IDBDatabase,
-  durability: IDBTransactionDurability,
-  remove: () => Promise<unknown>,
-): ClientStorage {
-  let ended = "";
-  const end = (why: string): void => {
-    ended ||= why;
-    db.close();
-  };
-  // Whoever deletes or upgrades the database waits for this connection to close.
-  db.onversionchange = () => end("deleted or upgraded elsewhere");
-  db.onclose = () => end("closed by the browser, which may have evicted it");
+/** The key in `meta` of what tells a database from all others of its name; every other key is an array. */
+const birthMark = 0;
 
-  const transact = async <T>(
+/**
+ * A database for as long as its account is open. Browsers cut connections off while a page sleeps (WebKit), or when they
+ * are short of memory; a new one is made when it is next needed.
+ */
+class OpenDatabase {
+  readonly birth: string | undefined;
+  readonly #connect: () => Promise<Connection>;
+  readonly #durability: IDBTransactionDurability;
+  /** Undefined from when it was cut off until it is needed again. */
+  #db: IDBDatabase | undefined;
+  #reopening: Promise<IDBDatabase> | undefined;
+  #turns = 0;
+  #newestStored = 0;
+  /** Why it cannot be used any more; empty while it can. */
+  ended = "";
+
+  constructor(opened: Connection, connect: () => Promise<Connection>, durability: IDBTransactionDurability) {
+    this.birth = opened.birth;
+    this.#connect = connect;
+    this.#durability = durability;
+    this.#use(opened.db);
+  }
+
+  end(why: string): void {
+    this.ended ||= why;
+    this.#db?.close();
+  }
+
+  #use(db: IDBDatabase): void {
+    this.#db = db;
+    // Whoever deletes or upgrades the database waits for this connection to close.
+    db.onversionchange = () => this.end("deleted or upgraded elsewhere");
+    db.onclose = () => this.#drop(db);
+  }
+
+  #drop(db: IDBDatabase | undefined): void {
+    if (this.#db === db) this.#db = undefined;
+    db?.close();
+  }
+
+  async #reopen(): Promise<IDBDatabase> {
+    const { db, birth } = await this.#connect();
+    this.#use(db);
+    // What this page holds is not what is there now.
+    if (birth !== this.birth) this.end("deleted, or evicted by the browser");
+    if (this.ended) {
+      db.close();
+      throw lostStorage(this.ended);
+    }
+    return db;
+  }
+
+  /** Does work in a transaction, and does it again, once, where the connection was cut off. @throws StorageError, FencedError */
+  async transact<T>(
     tables: readonly StorageTable[],
     mode: IDBTransactionMode,
     work: (tx: IDBTransaction) => Promise<T>,
-  ): Promise<T> => {
-    try {
-      if (ended) throw lostStorage(ended);
-      return await work(db.transaction(tables, mode, { durability }));
-    } catch (error) {
-      throw storageError(error);
+  ): Promise<T> {
+    const turn = ++this.#turns;
+    for (let isRetry = false; ; isRetry = true) {
+      const used = this.#db;
+      try {
+        if (this.ended) throw lostStorage(this.ended);
+        const db =
+          used ?? (await (this.#reopening ??= this.#reopen().finally(() => (this.#reopening = undefined))));
+        const done = await work(db.transaction(tables, mode, { durability: this.#durability }));
+        if (mode === "readwrite") this.#newestStored = Math.max(this.#newestStored, turn);
+        return done;
+      } catch (error) {
+        // What was to come before a commit that is there must not come after it.
+        const isLate = mode === "readwrite" && this.#newestStored > turn;
+        if (isRetry || isLate || this.ended || !isCutOff(error)) throw storageError(error);
+        this.#drop(used);
+      }
     }
-  };
+  }
+}
 
+function handleOn(database: OpenDatabase, remove: () => Promise<unknown>): ClientStorage {
   return {
     kind: "indexeddb",
     persistent: true,
-    entries: (table, space) => transact([table], "readonly", (tx) => entriesIn(tx, table, space)),
+    entries: (table, space) => database.transact([table], "readonly", (tx) => entriesIn(tx, table, space)),
     snapshot: (tables, space) =>
-      transact(tables, "readonly", (tx) => Promise.all(tables.map((table) => entriesIn(tx, table, space)))),
+      database.transact(tables, "readonly", (tx) =>
+        Promise.all(tables.map((table) => entriesIn(tx, table, space))),
+      ),
     get: (table, space, a, b = "") =>
-      transact([table], "readonly", async (tx) =>
+      database.transact([table], "readonly", async (tx) =>
         valueOf(await answer(tx.objectStore(table).get([space, a, b]))),
       ),
     commit: (changes, fence) => {
       const tables = new Set<StorageTable>(["meta"]);
       for (const { table } of changes) tables.add(table);
-      return transact([...tables], "readwrite", (tx) => write(tx, changes, fence));
+      return database.transact([...tables], "readwrite", (tx) => write(tx, changes, fence, database.birth));
     },
     spaces: () =>
-      transact(storageTables, "readonly", async (tx) => {
+      database.transact(storageTables, "readonly", async (tx) => {
         const spaces = await Promise.all(storageTables.map((table) => spacesIn(tx.objectStore(table))));
         return [...new Set(spaces.flat())].sort();
       }),
     async destroy(may) {
-      const isEmptied = await transact(storageTables, "readwrite", (tx) => empty(tx, may));
+      const isEmptied = await database.transact(storageTables, "readwrite", (tx) => empty(tx, may));
       // Who has deleted it meanwhile may have begun anew.
-      if (isEmptied && !ended) {
-        end("deleted");
+      if (isEmptied && !database.ended) {
+        database.end("deleted");
         await remove();
       }
       return isEmptied;
     },
-    close: async () => end("closed"),
+    close: async () => database.end("closed"),
   };
 }
 
@@ -148,6 +218,7 @@ function write(
   tx: IDBTransaction,
   changes: readonly StorageChange[],
   fence: Fence | undefined,
+  birth: string | undefined,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let refusal: unknown;
@@ -165,11 +236,11 @@ function write(
       const meta = tx.objectStore("meta");
       // The term is read before the changes and compared while they wait: nothing of them is committed by then.
       const term = fence && meta.get([fence.space, termName, ""]);
-      const mark = meta.get(endMark);
+      const mark = meta.get(birthMark);
       for (const change of changes) ask(tx.objectStore(change.table), change);
       mark.onsuccess = () =>
         attempt(() => {
-          if (mark.result !== undefined) throw lostStorage("deleted");
+          if (mark.result !== birth) throw lostStorage("deleted");
           if (term) checkFence(fence, valueOf(term.result));
           tx.commit();
         });
@@ -177,7 +248,7 @@ function write(
   });
 }
 
-/** Takes everything away, and says so to whoever comes before the database itself is gone. */
+/** Takes everything away, and with it what says to whoever comes before the database itself is gone that it is whole. */
 async function empty(tx: IDBTransaction, may: Parameters<ClientStorage["destroy"]>[0]): Promise<boolean> {
   const outbox = tx.objectStore("outbox");
   const [keys, values] = await Promise.all([answer(outbox.getAllKeys()), answer(outbox.getAll())]);
@@ -187,7 +258,6 @@ async function empty(tx: IDBTransaction, may: Parameters<ClientStorage["destroy"
   });
   if (!may(entries)) return false;
   for (const table of storageTables) tx.objectStore(table).clear();
-  tx.objectStore("meta").put("", endMark);
   return new Promise((resolve, reject) => {
     tx.oncomplete = () => resolve(true);
     tx.onabort = () => reject(tx.error);
@@ -246,14 +316,16 @@ function storageError(error: unknown): StorageError | FencedError {
       cause: error,
     });
   }
-  // A transaction that neither we nor an error aborted was aborted by the browser, closing the connection.
-  if (!error || name === "AbortError" || name === "InvalidStateError" || name === "NotFoundError") {
-    return lostStorage(`closed (${textOf(error ?? "aborted")})`, { cause: error });
-  }
+  if (isCutOff(error)) return lostStorage(`closed (${textOf(error ?? "aborted")})`, { cause: error });
   return new StorageError("failed", `Nothing was written: ${textOf(error)}.`, {
     cause: error,
   });
 }
+
+/** Whether the browser may have closed the connection: a transaction that neither we nor an error aborted was aborted by it. */
+const isCutOff = (error: unknown): boolean =>
+  !error ||
+  ["AbortError", "InvalidStateError", "NotFoundError", "UnknownError"].includes(nameOf(error) ?? "");
 
 function nameOf(error: unknown): string | undefined {
   return (error as Error | null)?.name;
