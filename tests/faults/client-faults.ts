@@ -498,4 +498,16 @@ export const clientFaults: readonly Fault[] = [
     },
     why: "What an older app deleted by mistake it cannot bring back, because it does not know all of it.",
   },
+  {
+    name: "misspelt-option-passed-over",
+    rule: "§8",
+    file: "packages/client/src/client-options.ts",
+    find: "if (!kind) throw",
+    replace: "if (!kind) continue; if (!kind[1]) throw",
+    test: {
+      file: "packages/client/src/client-options.test.ts",
+      title: "are refused where one is misspelt, with those that there are",
+    },
+    why: "An app that misspells its storage keeps everything in memory, and loses it with the page.",
+  },
 ];

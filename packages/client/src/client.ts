@@ -1,14 +1,8 @@
-import {
-  HybridClock,
-  type Sha256,
-  type Stamp,
-  makeTail,
-  portableSha256,
-  randomUuid,
-} from "@landfall/protocol";
+import { HybridClock, type Stamp, makeTail, portableSha256, randomUuid } from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
 import { accountOf, guestAccount } from "./account.js";
-import { type FirstSync, adoptGuest } from "./adopt.js";
+import { adoptGuest } from "./adopt.js";
+import { type ClientOptions, checkOptions } from "./client-options.js";
 import {
   type AccountStorage,
   forgetStorage,
@@ -23,7 +17,7 @@ import { tell } from "./listeners.js";
 import { createLoop } from "./loop/loop.js";
 import { type Loop, SyncError } from "./loop/port.js";
 import { type ServerClock, createServerClock } from "./loop/server-clock.js";
-import { type Credentials, type Session, createSession } from "./loop/session.js";
+import { type Session, createSession } from "./loop/session.js";
 import { platformPorts } from "./platform.js";
 import type { ClientPorts } from "./ports.js";
 import { httpRemote } from "./remote/http.js";
@@ -48,27 +42,6 @@ import {
 } from "./storage/port.js";
 import { TabGroup } from "./tabs/tab-group.js";
 import { type UnsyncedWrite, unsyncedWrites } from "./unsynced.js";
-
-export interface ClientOptions<S extends Schema> {
-  readonly schema: S;
-  /** The server's address, such as `https://sync.example.org`. */
-  readonly url: string;
-  /** Gives a bearer token, or null while nobody is signed in. Asked at start, before expiry and on 401. */
-  readonly credentials: Credentials;
-  /** Whose data this is, where the token does not say so itself (a JWT's `sub` does). */
-  readonly account?: string;
-  /** Where data is kept: IndexedDB in a browser and memory elsewhere, unless said. */
-  readonly storage?: ClientStorageFactory;
-  /** Tells apart the data of several apps of one origin; "landfall" unless said. */
-  readonly name?: string;
-  /** What becomes of data made before signing in; "merge" unless said. */
-  readonly firstSync?: FirstSync;
-  /** Hears of what a person who looks after the app should know; `console.warn` unless said. */
-  readonly onReport?: (code: string, message: string) => void;
-  readonly remote?: Remote;
-  readonly ports?: ClientPorts;
-  readonly hash?: Sha256;
-}
 
 export interface Client<S extends Schema = Schema> {
   readonly status: ClientStatus;
@@ -99,7 +72,10 @@ export interface Client<S extends Schema = Schema> {
  */
 const reserveMs = 250;
 
-/** Makes a client; it opens its storage and starts to sync by itself (DESIGN §8). */
+/**
+ * Makes a client; it opens its storage and starts to sync by itself (DESIGN §8).
+ * @throws Error that says which option is not one, or not of its kind.
+ */
 export function createClient<S extends Schema>(options: ClientOptions<S>): Client<S> {
   return new LandfallClient(options);
 }
@@ -126,6 +102,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #leaving = false;
 
   constructor(options: ClientOptions<S>) {
+    checkOptions(options);
     this.#options = options;
     this.#ports = options.ports ?? platformPorts();
     this.#app = options.name ?? "landfall";

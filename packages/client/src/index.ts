@@ -1,5 +1,6 @@
 export { type Stamp, stampReading } from "@landfall/protocol";
-export { type Client, type ClientOptions, createClient } from "./client.js";
+export { type Client, createClient } from "./client.js";
+export type { ClientOptions } from "./client-options.js";
 export type { FirstSync } from "./adopt.js";
 export { type Progress, type SyncState, type SpaceState, type SpaceSync, SyncError } from "./loop/port.js";
 export type { Credentials } from "./loop/session.js";

@@ -1,6 +1,7 @@
 import type { ClockPort } from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
-import { type Client, type ClientOptions, createClient } from "./client.js";
+import type { ClientOptions } from "./client-options.js";
+import { type Client, createClient } from "./client.js";
 import { platformPorts } from "./platform.js";
 import type { ClientPorts } from "./ports.js";
 import type { SpaceHandle } from "./space/space-handle.js";
