@@ -48,6 +48,8 @@ signedInUser.subscribe(() => {
 
 export function signIn(user: string): void {
   signedInUser.set(user);
+  // What is written in the field must outlast a disk that is short of room.
+  void navigator.storage?.persist?.().catch(() => undefined);
 }
 
 /** The list of sites that this device knows of a user. */
