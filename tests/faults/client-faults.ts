@@ -8,6 +8,8 @@ const outbox = "packages/client/src/space/outbox.ts";
 const staging = "packages/client/src/replica/staging.ts";
 const ownEcho = "packages/client/src/replica/own-echo.ts";
 const rebase = "packages/client/src/replica/rebase.ts";
+const replica = "packages/client/src/replica/replica.ts";
+const eventList = "packages/client/src/replica/event-list.ts";
 const world = {
   file: "tests/faults/exchange.test.ts",
   title: "every view is a consistent cut, every write counts once, and all agree in the end",
@@ -24,6 +26,10 @@ const rebaseModel = {
   file: "packages/client/src/replica/rebase.test.ts",
   title:
     "after any writes and cuts the view equals base and pending run from scratch, and a listener hears of every difference",
+};
+const stayingBehind = {
+  file: "packages/client/src/replica/rebase.test.ts",
+  title: "what leaves with its rows takes nobody along who counted the domain, or stands under them",
 };
 
 export const clientFaults: readonly Fault[] = [
@@ -169,7 +175,7 @@ export const clientFaults: readonly Fault[] = [
     name: "row-replaced-by-an-older-answer",
     rule: "rule 5",
     file: staging,
-    find: "if (standing && standing.version >= row.version) staged.delete(row.key);",
+    find: "if (standing && standing.version >= version) staged.delete(key);",
     replace: "",
     test: installation("a row never replaces one of a higher version, in what is staged or in base"),
     why: "A record falls back to what it was, until it is changed again.",
@@ -320,6 +326,42 @@ export const clientFaults: readonly Fault[] = [
     find: "if (rows.size > 0) add(events.scanning(domain));",
     replace: "",
     test: rebaseModel,
+    why: "An action that counted a domain keeps its old count.",
+  },
+  {
+    name: "promotion-leaves-readers-behind",
+    rule: "rule 5",
+    file: eventList,
+    find: "if (entries.some(stays) || this.touching(lifeId(id)).some(stays)) return NaN;",
+    replace: "",
+    test: rebaseModel,
+    why: "With an own write that is settled, later ones on the record vanish until they are settled too.",
+  },
+  {
+    name: "promotion-forgets-what-stands-under",
+    rule: "rule 7",
+    file: eventList,
+    find: "|| this.touching(lifeId(id)).some(stays)",
+    replace: "",
+    test: stayingBehind,
+    why: "A detail still shows although its master, which was just written here, turns out to be deleted.",
+  },
+  {
+    name: "promotion-of-what-was-refused",
+    rule: "rule 5",
+    file: replica,
+    find: "if (left !== 0 || events.isScanned)",
+    replace: "if (Number.isNaN(left) || events.isScanned)",
+    test: rebaseModel,
+    why: "A write that the server refused shows for ever.",
+  },
+  {
+    name: "promotion-forgets-scans",
+    rule: "rule 5",
+    file: replica,
+    find: "if (left !== 0 || events.isScanned)",
+    replace: "if (left !== 0)",
+    test: stayingBehind,
     why: "An action that counted a domain keeps its old count.",
   },
   {

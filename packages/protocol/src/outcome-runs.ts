@@ -20,14 +20,14 @@ export function allOutcomes(
 ): readonly Outcome[] {
   const all = [...outcomes];
   for (const { seq: first, count, index, modifiedAt } of runs ?? []) {
-    for (const { id, seq = 0, ops = [] } of events) {
+    events.forEach(({ id, seq = 0, ops = [] }) => {
       const at = seq - first;
-      if (at < 0 || at >= count) continue;
+      if (at < 0 || at >= count) return;
       const omitted: (readonly string[])[] = [];
       for (const op of ops)
         for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) omitted.push([op.domain, key]);
       all.push({ id, seq, status: "applied", index: index + at, modifiedAt, omitted });
-    }
+    });
   }
   return all.sort((a, b) => a.seq - b.seq);
 }

@@ -1,5 +1,5 @@
 import type { MergeState } from "@landfall/protocol";
-import { type Effects, type RowId, noEffects } from "./effects.js";
+import { type Effects, type RowId, lifeId, noEffects } from "./effects.js";
 import { type PendingEvent, comesBefore } from "./pending-event.js";
 
 /** A pending event with what it did when it last ran. */
@@ -73,16 +73,24 @@ export class EventList {
       for (const entry of this.entries) if (!entry.leaves) this.entries[kept++] = entry;
       this.entries.length = kept;
     }
-    for (const entry of leaving) {
+    leaving.forEach((entry) => {
       // An event that joined again in the same step has an entry of its own.
       if (this.#byId.get(entry.event.id) === entry) this.#byId.delete(entry.event.id);
       this.unindex(entry, entry.effects);
-    }
+    });
   }
 
   /** Events that read or wrote a row, in order. */
   touching(id: RowId): readonly PendingEntry[] {
     return this.#touching.get(id) ?? [];
+  }
+
+  /** How many events wrote a row, where all that know anything of it leave; otherwise no number. */
+  leavers(id: RowId): number {
+    const entries = this.touching(id);
+    const stays = ({ leaves }: PendingEntry): boolean => !leaves;
+    if (entries.some(stays) || this.touching(lifeId(id)).some(stays)) return NaN;
+    return entries.filter(({ effects }) => effects.writes.has(id)).length;
   }
 
   /** Events that read a whole domain, in order. */

@@ -42,10 +42,7 @@ const rules: ReplicaRules = {
 type View = Map<string, MergeState>;
 
 /** The oracle: base, then every pending event in order, from scratch. */
-function fromScratch(
-  base: ReadonlyMap<string, Row>,
-  pending: readonly PendingEvent[],
-): Record<string, unknown> {
+function viewFromScratch(base: ReadonlyMap<string, Row>, pending: readonly PendingEvent[]): View {
   let view: View = new Map(base);
   for (const event of pending) {
     const next: View = new Map(view);
@@ -81,8 +78,15 @@ function fromScratch(
     }
     if (stands) view = next;
   }
+  return view;
+}
+
+function fromScratch(
+  base: ReadonlyMap<string, Row>,
+  pending: readonly PendingEvent[],
+): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
-  for (const [id, state] of view) if (!state.deleted) shown[id] = state.fields;
+  for (const [id, state] of viewFromScratch(base, pending)) if (!state.deleted) shown[id] = state.fields;
   return shown;
 }
 
@@ -133,6 +137,7 @@ const step = fc.oneof(
       kind: fc.constant("cut" as const),
       rows: fc.array(fc.record({ domain, key, n: fc.nat(9), gone: fc.boolean() }), { maxLength: 3 }),
       settled: fc.nat(4),
+      applied: fc.boolean(),
       meanwhile: fc.option(op),
     }),
   },
@@ -169,15 +174,24 @@ describe("rebase", () => {
           } else {
             const patch = new Map<string, Map<string, Row>>();
             version += 1;
+            const leaving = pending.slice(0, each.settled);
+            const put = (row: Row): void => {
+              base.set(`${row.domain}/${row.key}`, row);
+              patch.set(row.domain, (patch.get(row.domain) ?? new Map<string, Row>()).set(row.key, row));
+            };
+            if (each.applied)
+              for (const [id, state] of viewFromScratch(base, leaving)) {
+                const [name, key1] = id.split("/") as [string, string];
+                if (state !== base.get(id))
+                  put({ domain: name, key: key1, version, modifiedAt: version, ...state });
+              }
             for (const { domain: name, key: each1, n, gone } of each.rows) {
               const place = { domain: name, key: each1, version, modifiedAt: version };
-              const row: Row = gone
-                ? { ...place, deleted: true }
-                : { ...place, fields: { n }, stamps: { "*": stampAt(n) } };
-              base.set(`${name}/${each1}`, row);
-              patch.set(name, (patch.get(name) ?? new Map<string, Row>()).set(each1, row));
+              put(
+                gone ? { ...place, deleted: true } : { ...place, fields: { n }, stamps: { "*": stampAt(n) } },
+              );
             }
-            const remove = new Set(pending.slice(0, each.settled).map((event) => event.id));
+            const remove = new Set(leaving.map((event) => event.id));
             pending = pending.filter((event) => !remove.has(event.id));
             const running = replica.step({ patch, remove });
             if (each.meanwhile) {
@@ -262,6 +276,41 @@ describe("rebase", () => {
     expect(replica.pendingOf("m", "k1")).toEqual([]);
     await replica.step(master(4, live));
     expect([replica.get("d", "a"), told]).toMatchObject([{ of: "k1" }, 3]);
+  });
+
+  it("rule 5: what leaves with its rows takes nobody along who counted the domain, or stands under them", async () => {
+    const place = { key: "k1", version: 2, modifiedAt: 2 };
+    const live = { fields: { n: 1 }, stamps: { "*": stampAt(10) } };
+    const own = { id: stampAt(10), madeAt: 0 };
+    const settled = (rows: readonly Row[]): ReplicaStep => {
+      const patch = new Map<string, Map<string, Row>>();
+      for (const row of rows) patch.set(row.domain, (patch.get(row.domain) ?? new Map()).set(row.key, row));
+      return { patch, remove: new Set([own.id]) };
+    };
+
+    const counting = new Replica(rules);
+    const args = { from: "k1", to: "total" };
+    await counting.step({ add: [{ ...own, ops: [{ op: "put", domain: "d", key: "k1", set: { n: 1 } }] }] });
+    await counting.step({ add: [{ id: stampAt(20), madeAt: 0, action: "count", args }] });
+    expect(counting.get("d", "total")).toMatchObject({ count: 1 });
+    await counting.step(
+      settled([
+        { domain: "d", ...place, ...live },
+        { domain: "d", ...place, key: "k2", ...live },
+      ]),
+    );
+    expect(counting.get("d", "total")).toMatchObject({ count: 2 });
+
+    const under = new Replica(rules);
+    await under.step({ add: [{ ...own, ops: [{ op: "put", domain: "m", key: "k1", set: { n: 1 } }] }] });
+    await under.step({
+      add: [
+        { id: stampAt(20), madeAt: 0, ops: [{ op: "create", domain: "d", key: "a", set: { of: "k1" } }] },
+      ],
+    });
+    expect(under.get("d", "a")).toMatchObject({ of: "k1" });
+    await under.step(settled([{ domain: "m", ...place, deleted: true }]));
+    expect(under.get("d", "a")).toBeUndefined();
   });
 
   it("costs what was touched: of 1,000 pending events only those of the records that moved run again", async () => {

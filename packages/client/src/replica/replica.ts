@@ -197,12 +197,13 @@ export class Replica {
     if (this.#rebase) throw new Error("A step of a replica waits for the one before it.");
     if (this.#events.entries.length === 0 && !step.add?.length) return this.#tell(this.#patch(step.patch));
     const leaving: PendingEntry[] = [];
-    for (const id of step.remove ?? []) {
+    step.remove?.forEach((id) => {
       const entry = this.#events.byId(id);
-      if (!entry) continue;
+      if (!entry) return;
       entry.leaves = true;
       leaving.push(entry);
-    }
+    });
+    if (leaving[0] && !step.add?.length && this.#promote(step.patch, leaving)) return undefined;
     const rebase = new Rebase(this.#events, step.patch, leaving);
     for (const event of step.add ?? []) {
       if (!this.#events.byId(event.id) || step.remove?.has(event.id))
@@ -210,6 +211,24 @@ export class Replica {
     }
     this.#rebase = rebase;
     return this.#run(rebase);
+  }
+
+  /**
+   * Lets events go that nobody stays behind of: where a patch has every row that they wrote, and no event that stays has
+   * read one of its rows, nothing runs, and nothing stands over these rows any more. @returns whether it is so.
+   */
+  #promote(patch: BasePatch = new Map(), leaving: readonly PendingEntry[]): boolean {
+    const events = this.#events;
+    let left = 0;
+    leaving.forEach(({ effects }) => (left += effects.writes.size));
+    patch.forEach((rows, domain) =>
+      rows.forEach((_row, key) => (left -= events.leavers(rowId(domain, key)))),
+    );
+    if (left !== 0 || events.isScanned) return false;
+    const changes = this.#patch(patch, this.#overlay);
+    events.removeAll(leaving);
+    this.#tell(changes);
+    return true;
   }
 
   #run(rebase: Rebase): void | Promise<void> {
@@ -245,18 +264,27 @@ export class Replica {
     this.#tell(changes);
   }
 
-  /** Moves base. Of a patch the very rows are told: a first sync has a hundred thousand of them. */
-  #patch(patch: BasePatch = new Map()): Map<string, Keys> {
+  /**
+   * Moves base. Of a patch the very rows are told: a first sync has a hundred thousand of them.
+   *
+   * @param overlays what stands over base, where it goes with what comes into base.
+   */
+  #patch(
+    patch: BasePatch = new Map(),
+    overlays?: ReadonlyMap<string, Map<string, MergeState>>,
+  ): Map<string, Keys> {
     const changes = new Map<string, Keys>();
     for (const [domain, rows] of patch) {
       const base = submap(this.#base, domain);
       const shown = this.#shown.get(domain);
+      const overlay = overlays?.get(domain);
       if (rows.size > 0) changes.set(domain, rows);
       this.onBaseRows?.(domain, rows, base);
       rows.forEach((row, key) => {
         if (row) base.set(key, row);
         else base.delete(key);
         shown?.delete(key);
+        overlay?.delete(key);
       });
     }
     return changes;

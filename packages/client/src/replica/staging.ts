@@ -81,8 +81,9 @@ export class Staging {
       this.#cursors[domain] = 0;
     }
     this.deferredForMs = undefined;
-    for (const outcome of allOutcomes(head, [...sent.values()]))
-      this.#takeOutcome(outcome, sent.get(outcome.id));
+    allOutcomes(head, [...sent.values()]).forEach((outcome) =>
+      this.#takeOutcome(outcome, sent.get(outcome.id)),
+    );
   }
 
   #takeOutcome(outcome: Outcome, event: PendingEvent | undefined): void {
@@ -129,10 +130,10 @@ export class Staging {
         rows.set(domain, staged);
         continue;
       }
-      for (const row of staged.values()) {
-        const standing = this.#baseRow(domain, row.key);
-        if (standing && standing.version >= row.version) staged.delete(row.key);
-      }
+      staged.forEach(({ version }, key) => {
+        const standing = this.#baseRow(domain, key);
+        if (standing && standing.version >= version) staged.delete(key);
+      });
       if (staged.size > 0) rows.set(domain, staged);
     }
     return {

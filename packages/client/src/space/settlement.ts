@@ -220,7 +220,7 @@ export function settle(
       if (resolved !== event) changed.push(resolved);
     }
   };
-  for (const event of outbox.sent) look(event);
+  outbox.sent.forEach(look);
   if (
     // An installation that found itself copied while the answer came has taken the seqs back of what that settles; of
     // what went ahead, the first was settled before.

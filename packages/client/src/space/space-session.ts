@@ -401,7 +401,7 @@ export class SpaceSession implements SyncedSpace {
     for (const event of changed) this.outbox.replace(event);
     const tellRest = (): void => {
       if (items.length > 0) this.changeInbox(items, []);
-      for (const [id, outcome] of settled) this.receipts.settle(id, outcome);
+      settled.forEach((outcome, id) => this.receipts.settle(id, outcome));
     };
     const stepping = this.replica.step({ patch, remove, add });
     return stepping ? stepping.then(tellRest) : tellRest();

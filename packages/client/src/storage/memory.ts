@@ -110,12 +110,12 @@ function commit(
   try {
     if (fence) checkFence(fence, tables.meta.get(fence.space)?.get(null)?.get(termName));
     // Everything that can throw happens while the changes are read; making them cannot.
-    for (const change of changes) if (change.type === "put") void change.value;
+    changes.forEach((change) => change.type === "put" && void change.value);
   } catch (error) {
     if (error instanceof FencedError) throw error;
     throw new StorageError("failed", "Nothing was written: the changes could not be read.", { cause: error });
   }
-  for (const change of changes) make(tables[change.table], change);
+  changes.forEach((change) => make(tables[change.table], change));
 }
 
 function make(table: Table, change: StorageChange): void {

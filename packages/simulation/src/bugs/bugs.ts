@@ -160,7 +160,7 @@ export const bugs: readonly Bug[] = [
     name: "receipts-never-settle",
     rule: "rule 9",
     file: session,
-    find: "for (const [id, outcome] of settled) this.receipts.settle(id, outcome);",
+    find: "settled.forEach((outcome, id) => this.receipts.settle(id, outcome));",
     replace: "",
     why: "An app waits for ever to hear what became of a write.",
   },
