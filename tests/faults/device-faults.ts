@@ -40,6 +40,32 @@ export const deviceFaults: readonly Fault[] = [
     why: "After a crash what was written first comes last, and its outcome is acknowledged unheard.",
   },
   {
+    name: "seq-without-room-is-forgotten-by-the-next-leader",
+    rule: "rule 3",
+    file: "packages/client/src/space/outbox.ts",
+    find: "const seq = isAsKnown ? entry?.event.seq : undefined;",
+    replace: "const seq = undefined;",
+    test: {
+      file: "packages/client/src/space/outbox.test.ts",
+      title:
+        "a number that the storage had no room for stands when the storage is read again, unless it was taken back",
+    },
+    why: "What was written last goes first, and the server seems to have lost all that comes before it.",
+  },
+  {
+    name: "taken-back-seq-stands",
+    rule: "rule 3",
+    file: "packages/client/src/space/outbox.ts",
+    find: "const seq = isAsKnown ? entry?.event.seq : undefined;",
+    replace: "const seq = entry?.event.seq;",
+    test: {
+      file: "packages/client/src/space/outbox.test.ts",
+      title:
+        "a number that the storage had no room for stands when the storage is read again, unless it was taken back",
+    },
+    why: "A tab that leads next sends under seqs that the device has given up.",
+  },
+  {
     name: "stamps-of-a-reload-not-seen",
     rule: "rule 6",
     file: "packages/client/src/space/other-tabs.ts",

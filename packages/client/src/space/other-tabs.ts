@@ -76,8 +76,10 @@ export class OtherTabs {
       case "reload":
         return this.#reload();
       case "opened":
-        // What no storage had room for a new tab learns from those that know of it.
-        return session.tellWrites(outbox.refused, false);
+        // What no storage had room for a new tab learns from those that know of it: numbers, and then what comes after them.
+        const { refused } = outbox;
+        if (refused.length > 0) session.context.publish(session.space, { type: "sent", events: outbox.sent });
+        return session.tellWrites(refused, false);
     }
   }
 
@@ -144,6 +146,8 @@ export class OtherTabs {
     // A write that the storage had refused was sent by the leader from memory: only its word of it tells that it is over.
     for (const id of this.#over.keys()) gone.add(id);
     session.abandonStaging();
+    // Who takes numbers back counts the revision up.
+    const isAsKnown = stored.meta.revision === session.meta.revision;
     session.meta = stored.meta;
     this.#readAt = stored.meta.revision;
     outbox.nextSeq = stored.meta.nextSeq;
@@ -153,7 +157,7 @@ export class OtherTabs {
       patch.set(domain, differingRows(replica.baseRows(domain), stored.rows.get(domain)));
     for (const event of stored.outbox) {
       gone.delete(event.id);
-      outbox.replace(event);
+      outbox.reread(event, isAsKnown);
       session.join(event);
     }
     outbox.removeAll(gone);

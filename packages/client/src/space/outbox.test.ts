@@ -63,3 +63,18 @@ test("rule 3: what was settled elsewhere is known, until that is so much that it
     false,
   ]);
 });
+
+test("rule 3: a number that the storage had no room for stands when the storage is read again, unless it was taken back", () => {
+  const reread = (isAsKnown: boolean) => {
+    const outbox = new Outbox();
+    outbox.add(event("a", { seq: 3 }), true);
+    outbox.add(event("b", { seq: 4 }), false);
+    outbox.markReady("b", false);
+    outbox.nextSeq = 3;
+    outbox.reread(event("a"), isAsKnown);
+    const { chosen, numbered } = outbox.choose({ events: 10, bytes: 10_000, first: true }, () => false);
+    return [chosen, numbered].map((events) => events.map(({ id, seq }) => `${id}${seq}`));
+  };
+  expect(reread(true)).toEqual([["a3", "b4"], ["a3"]]);
+  expect(reread(false)).toEqual([["b4", "a5"], ["a5"]]);
+});

@@ -184,6 +184,20 @@ export class Outbox {
   }
 
   /**
+   * Takes an event as the storage has it. A number that the storage had no room for stands, unless it may have been taken
+   * back: others that were given later ones, and are in memory only, would go before it.
+   */
+  reread(event: PendingEvent, isAsKnown: boolean): void {
+    const entry = this.#entries.get(event.id);
+    const seq = isAsKnown ? entry?.event.seq : undefined;
+    if (entry && seq && !event.seq) {
+      event = { ...event, seq };
+      entry.loose = true;
+    }
+    this.replace(event);
+  }
+
+  /**
    * Remembers that events are settled elsewhere: who tells of them late is not believed, and the storage is right to lack
    * them. @returns whether any of them is still here.
    */

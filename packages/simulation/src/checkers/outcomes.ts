@@ -122,7 +122,7 @@ function toldWrongly(run: Run): Finding[] {
 /** Codes that a client may give by itself, to what it never sent or has parked. */
 const ownCodes: ReadonlySet<string> = new Set(["depends_on", "wiped", "revoked", "too_large"]);
 
-function wrongIn(run: Run, { space, event, outcome }: Settled, position: number): string | undefined {
+function wrongIn(run: Run, { device, space, event, outcome }: Settled, position: number): string | undefined {
   const branches = possible(run, space, position);
   if (outcome.status === "applied") {
     const placed = branches.map((branch) => branch.eventAt(outcome.index ?? 0));
@@ -133,8 +133,13 @@ function wrongIn(run: Run, { space, event, outcome }: Settled, position: number)
   if (outcome.status === "rejected") {
     // A wipe takes away what was applied too; who was not told of that has it parked, for nobody can know (rule 12).
     const counted = outcome.code === "wiped" ? branches.slice(wipedFrom(branches)) : branches;
-    if (ownCodes.has(outcome.code ?? "") && counted.every((branch) => branch.indexOf(event) === undefined))
-      return undefined;
+    // What a device has given up, a copy of it may still send.
+    const until = run.stories.shared.has(device, event) ? position : Number.POSITIVE_INFINITY;
+    const isApplied = (branch: Branch): boolean => {
+      const index = branch.indexOf(event);
+      return index !== undefined && (branch.eventAt(index)?.position ?? 0) < until;
+    };
+    if (ownCodes.has(outcome.code ?? "") && !counted.some(isApplied)) return undefined;
     if (decided.some((one) => one.code === outcome.code)) return undefined;
     return `was rejected as ${outcome.code}, and the server decided ${decided.map((one) => one.code ?? one.status).join(" and ") || "no such thing"}`;
   }

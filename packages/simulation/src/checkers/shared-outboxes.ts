@@ -3,7 +3,7 @@ import type { Cloned, Started } from "../history.js";
 
 /**
  * Events that lay in an outbox of which there was another: that of a copied installation, or of a disk that fell back to
- * an older copy or lost what says which seqs were sent. The other life of the device has sent them, under a seq that this one does not know. Until this one has
+ * an older copy, lost what says which seqs were sent, or had no room for it. The other life of the device has sent them, under a seq that this one does not know. Until this one has
  * sent them too and been told, nothing can say to it that they are in base already (rule 5 goes by the device's own seq).
  */
 export class SharedOutboxes {
@@ -20,12 +20,15 @@ export class SharedOutboxes {
   }
 
   started({ device, outbox }: Started): void {
-    for (const sharing of this.#expected.get(device) ?? []) {
-      const events = this.#events.get(sharing) ?? new Set();
-      for (const event of Object.values(outbox).flat()) events.add(event);
-      this.#events.set(sharing, events);
-    }
+    for (const sharing of this.#expected.get(device) ?? [])
+      for (const event of Object.values(outbox).flat()) this.add(sharing, event);
     this.#expected.delete(device);
+  }
+
+  add(device: string, event: Stamp): void {
+    let events = this.#events.get(device);
+    if (!events) this.#events.set(device, (events = new Set()));
+    events.add(event);
   }
 
   has(device: string, event: Stamp): boolean {

@@ -1,5 +1,5 @@
 import type { Stamp } from "@landfall/protocol";
-import type { Commit, Entry, History, Issue, Request, View } from "../history.js";
+import type { Commit, Entry, History, Issue, Request, Started, View } from "../history.js";
 import type { Branch, Lineage } from "../model/lineage.js";
 import { tabOf } from "./checker.js";
 import { SharedOutboxes } from "./shared-outboxes.js";
@@ -57,6 +57,8 @@ export class Stories {
   readonly #ended = new Map<string, number>();
   /** Events that were sent under one seq, each from where in the entries on. */
   readonly #sentAs = new Map<string, Map<Stamp, number>>();
+  /** Where the disk of a device was full first since it began. */
+  readonly #fullSince = new Map<string, number>();
   /** Where a create was refused first, by device, space and record. */
   readonly #refusedCreates = new Map<string, { readonly position: number; readonly by: EventStory }>();
   /** Events written on each device in each space, in order. */
@@ -148,6 +150,8 @@ export class Stories {
         // Without what says which seqs it has sent, a device is a copy of itself too.
         if (entry.how === "older" || (entry.how === "partly" && entry.forgets?.length))
           this.shared.fellBack(entry.device);
+        else if (entry.how === "full" && !this.#fullSince.has(entry.device))
+          this.#fullSince.set(entry.device, position);
         return;
       case "report":
         if (entry.code === "wiped")
@@ -160,6 +164,7 @@ export class Stories {
       case "started":
         for (const [space, events] of Object.entries(entry.outbox))
           this.#begun.set(`${tabOf(entry)} ${space}`, { position, events });
+        this.#restarted(entry);
         return this.shared.started(entry);
       case "commit":
         return this.#commit(entry, position);
@@ -184,6 +189,16 @@ export class Stories {
         return this.#request(entry, position);
       default:
     }
+  }
+
+  /** Of what was sent since its disk was full, the disk may not have the seqs: the device is a copy of itself. */
+  #restarted({ device, outbox }: Started): void {
+    const since = this.#fullSince.get(device);
+    if (since === undefined) return;
+    for (const event of Object.values(outbox).flat())
+      if (this.#stories.get(event)?.sends.some(({ position }) => position > since))
+        this.shared.add(device, event);
+    this.#fullSince.delete(device);
   }
 
   #request(request: Request, position: number): void {
