@@ -107,9 +107,9 @@ async function overHttp(random: Random): Promise<Fate> {
   } catch (error) {
     if (!(error instanceof RemoteError))
       throw fault(`the remote throws ${String((error as Error)?.stack ?? error)}`, said);
-    const { retryAfterMs = 0 } = error.failure;
-    if (!(retryAfterMs >= 0) || typeof error.failure.message !== "string")
-      throw fault(`a failure that says nothing: ${textOf(error.failure)}`, said);
+    const { retryAfterMs = 0 } = error;
+    if (!(retryAfterMs >= 0) || typeof error.message !== "string")
+      throw fault(`a failure that says nothing: ${error.code} ${error.message}`, said);
     return "refused";
   }
 }

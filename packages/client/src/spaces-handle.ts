@@ -31,7 +31,7 @@ function read<T>(decoder: Decoder<T>, value: unknown): T {
   const decoded = decode(decoder, value);
   if (!decoded.ok)
     throw new RemoteError({
-      kind: "garbled",
+      code: "garbled",
       message: `The server's answer cannot be read: ${decoded.message}`,
     });
   return decoded.value;

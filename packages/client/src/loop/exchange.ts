@@ -73,15 +73,12 @@ async function failed(
   { waiting, sender, events }: Asked,
 ): Promise<LifeEvent> {
   const {
-    kind,
+    code,
     message,
     status,
-    code = kind,
     retryAfterMs = 0,
     timedOut,
-  }: RemoteFailure = error instanceof RemoteError
-    ? error.failure
-    : { kind: "refused", code: "internal", message: String(error) };
+  }: RemoteFailure = error instanceof RemoteError ? error : { code: "internal", message: String(error) };
   if (status === 401) return { type: "unauthorized", message };
   const tooLarge = status === 413 && sender;
   if ((tooLarge || timedOut || status === 408) && events > 1) budget.halve();

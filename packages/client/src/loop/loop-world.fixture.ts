@@ -204,11 +204,11 @@ function fakeExchange(server: FakeServer, time: VirtualTime): Remote["exchange"]
     try {
       await pauseOf(time)(server.latencyMs);
       const weather = (server.weather.length > 1 ? server.weather.shift()! : server.weather[0]!)();
-      if (weather !== "ok" && "kind" in weather) refuse(weather);
+      if (weather !== "ok" && "code" in weather) refuse(weather);
       if (!server.tokens.has(token))
-        refuse({ kind: "refused", status: 401, code: "unauthorized", message: "The token has expired." });
+        refuse({ status: 401, code: "unauthorized", message: "The token has expired." });
       if (events > server.maxEvents)
-        refuse({ kind: "refused", status: 413, code: "too_large", message: "The batch is too large." });
+        refuse({ status: 413, code: "too_large", message: "The batch is too large." });
       sink.time(time.clock.now() - time.clock.wrongMs - server.latencyMs / 2);
       for (const part of spaces) await answerSpace(server, time, part, sink, signal);
       return weather === "ok" || !("backoffMs" in weather) ? {} : { backoffMs: weather.backoffMs };
@@ -321,5 +321,5 @@ export function createWorld({
   return world;
 }
 
-export const down: RemoteFailure = { kind: "network", message: "The server cannot be reached." };
+export const down: RemoteFailure = { code: "network", message: "The server cannot be reached." };
 export const minute = 60_000;

@@ -215,7 +215,6 @@ describe("the loop", () => {
     await time.advance(200);
     server.weather = [
       () => ({
-        kind: "refused",
         status: 503,
         code: "unavailable",
         message: "The server is busy.",
@@ -251,7 +250,7 @@ describe("the loop", () => {
 
   test("a portal's page is told apart from a server, and backs off", async () => {
     const { server, loop, time } = createWorld();
-    server.weather = [() => ({ kind: "garbled", message: "What answered is not a Landfall server." })];
+    server.weather = [() => ({ code: "garbled", message: "What answered is not a Landfall server." })];
     await time.advance(minute);
     expect(loop.status).toMatchObject({ state: "backing-off", error: { code: "garbled" } });
     expect(server.requests.length).toBeLessThanOrEqual(6);
@@ -281,7 +280,7 @@ describe("the loop", () => {
   test("a batch that takes too long is halved too", async () => {
     const { server, time, write, space } = createWorld();
     await time.advance(200);
-    const slow: RemoteFailure = { kind: "network", message: "The server does not answer.", timedOut: true };
+    const slow: RemoteFailure = { code: "network", message: "The server does not answer.", timedOut: true };
     server.weather = [() => slow, () => slow, () => "ok"];
     write("a", 100);
     await time.advance(20_000);

@@ -9,7 +9,7 @@ const jwt = (exp: unknown): string =>
     .replaceAll("+", "-")
     .replaceAll("/", "_")}.signature`;
 const unauthorized = (): RemoteError =>
-  new RemoteError({ kind: "refused", status: 401, code: "unauthorized", message: "Expired." });
+  new RemoteError({ status: 401, code: "unauthorized", message: "Expired." });
 
 describe("the session", () => {
   test("asks once for all who ask at the same time, and says why", async () => {
@@ -68,7 +68,7 @@ describe("the session", () => {
     await expect(session.authorized(() => Promise.reject(unauthorized()))).rejects.toThrow("Expired.");
     expect(given).toBe(3);
     await expect(
-      session.authorized(() => Promise.reject(new RemoteError({ kind: "network", message: "Down." }))),
+      session.authorized(() => Promise.reject(new RemoteError({ code: "network", message: "Down." }))),
     ).rejects.toThrow("Down.");
     expect(given).toBe(4);
   });

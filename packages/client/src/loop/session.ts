@@ -77,7 +77,7 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
         try {
           return await run(mine);
         } catch (error) {
-          if (!(error instanceof RemoteError) || error.failure.status !== 401) throw error;
+          if (!(error instanceof RemoteError) || error.status !== 401) throw error;
           session.refuse(mine);
           if (last) throw error;
         }

@@ -23,7 +23,6 @@ describe("a space that was stopped (DESIGN §8)", () => {
     const { server, loop, time } = createWorld();
     server.weather = [
       () => ({
-        kind: "refused",
         status: 400,
         code: "protocol_unsupported",
         message: "This server speaks another protocol version.",

@@ -41,7 +41,6 @@ const command = fc.oneof(
 async function act(world: World, c: typeof command extends fc.Arbitrary<infer C> ? C : never): Promise<void> {
   const { server, loop, time } = world;
   const held: RemoteFailure = {
-    kind: "refused",
     status: 503,
     code: "unavailable",
     message: "Busy.",
@@ -50,11 +49,11 @@ async function act(world: World, c: typeof command extends fc.Arbitrary<infer C>
   const weathers: { readonly [kind: string]: () => RemoteFailure | "ok" | { readonly backoffMs: number } } = {
     ok: () => "ok",
     down: () => down,
-    garbled: () => ({ kind: "garbled", message: "Not a server." }),
+    garbled: () => ({ code: "garbled", message: "Not a server." }),
     busy: () => held,
     pause: () => ({ backoffMs: 15_000 }),
-    too_large: () => ({ kind: "refused", status: 413, code: "too_large", message: "Too large." }),
-    expired: () => ({ kind: "refused", status: 401, code: "unauthorized", message: "Expired." }),
+    too_large: () => ({ status: 413, code: "too_large", message: "Too large." }),
+    expired: () => ({ status: 401, code: "unauthorized", message: "Expired." }),
   };
   switch (c.do) {
     case "advance":

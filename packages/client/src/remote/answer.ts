@@ -6,7 +6,7 @@ const maxLineChars = 16_777_216;
 
 export function garbled(why: string): RemoteError {
   return new RemoteError({
-    kind: "garbled",
+    code: "garbled",
     message: `What answered is not a Landfall server, or was damaged on the way: ${why}.`,
   });
 }

@@ -4,7 +4,7 @@ import { type Row, makeStamp } from "@landfall/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import { platformPorts } from "../platform.js";
 import { httpRemote } from "./http.js";
-import type { AnswerSink, Remote, RemoteFailure } from "./port.js";
+import { type AnswerSink, type Remote, RemoteError } from "./port.js";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -89,13 +89,13 @@ const exchange = (
     ...(signal && { signal }),
   });
 
-async function failureOf(call: Promise<unknown>): Promise<RemoteFailure> {
+async function failureOf(call: Promise<unknown>): Promise<RemoteError> {
   const error = await call.then(
     () => expect.fail("The call should have failed."),
-    (thrown: unknown) => thrown as { failure: RemoteFailure },
+    (thrown: unknown) => thrown,
   );
-  expect(error.failure, String(error)).toBeDefined();
-  return error.failure;
+  expect(error).toBeInstanceOf(RemoteError);
+  return error as RemoteError;
 }
 
 describe("an exchange over HTTP", () => {
@@ -188,7 +188,7 @@ describe("an exchange over HTTP", () => {
         response.writeHead(status, { "content-type": type }).end(text),
       );
       const sink = listen();
-      expect(await failureOf(exchange(remoteOf(url), sink))).toMatchObject({ kind: "garbled" });
+      expect(await failureOf(exchange(remoteOf(url), sink))).toMatchObject({ code: "garbled" });
       if (heard !== undefined) expect(sink.log.length).toBe(heard);
       expect(sink.log.some((entry) => (entry as unknown[])[0] === "end")).toBe(false);
     },
@@ -203,7 +203,7 @@ describe("an exchange over HTTP", () => {
     const url = await serve((_request, response) =>
       response.writeHead(307, { location: `${portal}/login` }).end(),
     );
-    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "garbled" });
+    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ code: "garbled" });
     expect(followed).toBe(0);
   });
 
@@ -216,7 +216,7 @@ describe("an exchange over HTTP", () => {
       };
       more();
     });
-    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "garbled" });
+    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ code: "garbled" });
   });
 
   test("an answer says the same wherever it is cut into pieces, also inside a character and before what looks like a byte order mark", async () => {
@@ -257,7 +257,7 @@ describe("an exchange over HTTP", () => {
         .writeHead(200, ndjson)
         .end(Buffer.concat([Buffer.from(lines(time)), Buffer.from([0xff, 0xfe, 0x0a])])),
     );
-    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "garbled" });
+    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ code: "garbled" });
   });
 
   test("a connection reset midway is the network's, with what came before", async () => {
@@ -268,7 +268,7 @@ describe("an exchange over HTTP", () => {
     });
     const sink = listen();
     expect(await failureOf(exchange(remoteOf(url), sink))).toMatchObject({
-      kind: "network",
+      code: "network",
       timedOut: false,
     });
     expect(sink.log.at(-1)).toEqual(["checkpoint", { note: 1 }, {}]);
@@ -277,7 +277,7 @@ describe("an exchange over HTTP", () => {
   test("nobody there is the network's", async () => {
     const url = await serve(() => undefined);
     await new Promise((resolve) => servers.pop()?.close(resolve));
-    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "network" });
+    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ code: "network" });
   });
 
   test("a server that says nothing, or stops in the middle, times out; one that goes on does not", async () => {
@@ -286,7 +286,7 @@ describe("an exchange over HTTP", () => {
     const call = failureOf(exchange(remoteOf(silent)));
     while (pending() === 0) await new Promise((resolve) => setImmediate(resolve));
     fire();
-    expect(await call).toMatchObject({ kind: "network", timedOut: true });
+    expect(await call).toMatchObject({ code: "network", timedOut: true });
 
     const stalls = await serve((_request, response) => {
       response.writeHead(200, ndjson);
@@ -296,7 +296,7 @@ describe("an exchange over HTTP", () => {
     const second = failureOf(exchange(remoteOf(stalls), sink));
     while (sink.log.length === 0) await new Promise((resolve) => setImmediate(resolve));
     fire();
-    expect(await second).toMatchObject({ kind: "network", timedOut: true });
+    expect(await second).toMatchObject({ code: "network", timedOut: true });
     expect(pending()).toBe(0);
   });
 
@@ -309,7 +309,7 @@ describe("an exchange over HTTP", () => {
     const abort = new AbortController();
     // What an app does that has all that it waited for: it closes its client.
     const sink: AnswerSink = { ...listen(), end: () => void Promise.resolve().then(() => abort.abort()) };
-    expect(await failureOf(exchange(remoteOf(url), sink, abort.signal))).toMatchObject({ kind: "network" });
+    expect(await failureOf(exchange(remoteOf(url), sink, abort.signal))).toMatchObject({ code: "network" });
   });
 
   test("an abort ends it", async () => {
@@ -317,9 +317,9 @@ describe("an exchange over HTTP", () => {
     const abort = new AbortController();
     const call = failureOf(exchange(remoteOf(url), listen(), abort.signal));
     setTimeout(() => abort.abort(), 20);
-    expect(await call).toMatchObject({ kind: "network" });
+    expect(await call).toMatchObject({ code: "network" });
     expect(await failureOf(exchange(remoteOf(url), listen(), abort.signal))).toMatchObject({
-      kind: "network",
+      code: "network",
     });
   });
 
@@ -403,7 +403,7 @@ describe("an exchange over HTTP", () => {
     const url = await serve((_request, response) =>
       response.writeHead(status, { "content-type": "application/problem+json", ...headers }).end(body),
     );
-    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ kind: "refused", ...failure });
+    expect(await failureOf(exchange(remoteOf(url)))).toMatchObject({ ...failure });
   });
 });
 
@@ -421,7 +421,7 @@ describe("other calls", () => {
       response.end(JSON.stringify(request.url === "/v1/info" ? info : {})),
     );
     expect(await remoteOf(url).info("secret")).toEqual(info);
-    expect(await failureOf(remoteOf(`${url}/else`).info("secret"))).toMatchObject({ kind: "garbled" });
+    expect(await failureOf(remoteOf(`${url}/else`).info("secret"))).toMatchObject({ code: "garbled" });
   });
 
   test("call sends a body where there is one, and gives back JSON or nothing", async () => {
@@ -438,7 +438,7 @@ describe("other calls", () => {
     const remote = remoteOf(url);
     expect(await remote.call("POST", "/v1/spaces", "secret", { space: "a" })).toEqual({ space: "a" });
     expect(await remote.call("DELETE", "/v1/spaces/a/members/bob", "secret")).toBeUndefined();
-    expect(await failureOf(remote.call("GET", "/v1/spaces", "secret"))).toMatchObject({ kind: "garbled" });
+    expect(await failureOf(remote.call("GET", "/v1/spaces", "secret"))).toMatchObject({ code: "garbled" });
     expect(seen).toEqual([
       'POST /v1/spaces {"space":"a"}',
       "DELETE /v1/spaces/a/members/bob ",

@@ -70,7 +70,6 @@ async function refusal(
     problem?.code ?? codeOfStatus[status] ?? (status >= 500 && status !== 511 ? "unavailable" : undefined);
   if (code === undefined) return garbled(`status ${status}`);
   return new RemoteError({
-    kind: "refused",
     status,
     code,
     message: problem?.detail ?? problem?.title ?? `The server refused with status ${status}.`,
@@ -109,7 +108,7 @@ async function request<T>(
       });
       endWait = (cause) => {
         const message = timedOut ? "The server does not answer." : "The server cannot be reached.";
-        reject(new RemoteError({ kind: "network", timedOut, message }, { cause }));
+        reject(new RemoteError({ code: "network", timedOut, message }, { cause }));
       };
       what.then(resolve, endWait);
       // Node's reader never settles if it is given up when all but the end was read, so that giving up ends each wait itself.

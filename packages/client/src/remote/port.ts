@@ -51,24 +51,31 @@ export interface AnswerSink {
 
 /** Why a call failed. */
 export interface RemoteFailure {
-  /** The network; the server's word; or what came was not an answer of ours: a captive portal, a proxy's page, a cut-off stream. */
-  readonly kind: "network" | "refused" | "garbled";
+  /**
+   * `network`; `garbled`, where what came was not an answer of ours: a captive portal, a proxy's page, a cut-off stream;
+   * else the code that the server refused with.
+   */
+  readonly code: string;
   readonly message: string;
-  /** The server's status and code, where it refused. */
-  readonly status?: number;
-  readonly code?: string;
-  readonly retryAfterMs?: number;
+  /** The server's status, where it refused. */
+  readonly status?: number | undefined;
+  readonly retryAfterMs?: number | undefined;
   /** The network brought nothing for so long that the call was given up. */
-  readonly timedOut?: boolean;
+  readonly timedOut?: boolean | undefined;
 }
 
-export class RemoteError extends Error {
+export class RemoteError extends Error implements RemoteFailure {
   override readonly name = "RemoteError";
-  constructor(
-    readonly failure: RemoteFailure,
-    options?: ErrorOptions,
-  ) {
-    super(failure.message, options);
+  readonly code: string;
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly timedOut: boolean | undefined;
+  constructor({ code, message, status, retryAfterMs, timedOut }: RemoteFailure, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+    this.timedOut = timedOut;
   }
 }
 

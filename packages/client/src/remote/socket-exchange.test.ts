@@ -189,12 +189,12 @@ describe("an exchange over the socket", () => {
     const answer = far.exchange(1, 10, abort.signal);
     await far.until(() => far.asked.length === 1);
     abort.abort();
-    await expect(answer).rejects.toMatchObject({ failure: { kind: "network" } });
+    await expect(answer).rejects.toMatchObject({ code: "network" });
     expect(far.posted).toEqual([]);
   });
 
   test("lines that are cut off or out of order are garbled, as in a stream", async () => {
     const far = await (await Far.start((socket, { id }) => reply(socket, id, [time]))).open();
-    await expect(far.exchange()).rejects.toMatchObject({ failure: { kind: "garbled" } });
+    await expect(far.exchange()).rejects.toMatchObject({ code: "garbled" });
   });
 });

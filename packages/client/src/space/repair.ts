@@ -63,7 +63,7 @@ export async function findDifference(
 
 /** What a server refuses for good it would refuse again; with a network that is gone, or a busy server, it may go later. */
 function giveUpIfRefused(error: unknown): never {
-  const status = error instanceof RemoteError ? (error.failure.status ?? 0) : 0;
+  const status = error instanceof RemoteError ? (error.status ?? 0) : 0;
   if (status >= 400 && status < 500 && status !== 401 && status !== 408 && status !== 429)
     throw new UnreconciledError((error as RemoteError).message, { cause: error });
   throw error;

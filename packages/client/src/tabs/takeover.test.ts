@@ -34,7 +34,7 @@ function openTab(
   const time = createVirtualTime({ seed });
   const tab = { time, tries: 0, frozen: false } as { -readonly [K in keyof Tab]: Tab[K] };
   const unreachable = (): never => {
-    throw new RemoteError({ kind: "network", message: "The server cannot be reached." });
+    throw new RemoteError({ code: "network", message: "The server cannot be reached." });
   };
   const remote: Remote = {
     async exchange() {
