@@ -2,6 +2,7 @@ import { memoryStorage } from "@landfall/client/storage/memory";
 import type { ClientStorage } from "@landfall/client/storage/port";
 import type { AnswerSink } from "@landfall/client/remote/port";
 import { readStream } from "@landfall/client/remote/answer";
+import { asIs } from "@landfall/client/replica/present";
 import { noRules } from "@landfall/client/replica/rules";
 import { forkSessions } from "@landfall/client/space/recovery";
 import type { SessionContext } from "@landfall/client/space/session-context";
@@ -138,6 +139,9 @@ export class Device {
       hash: portableSha256,
       schemaVersion: undefined,
       migrate: (event) => event,
+      migrateItem: (item) => item,
+      migrateLocal: (shown) => ({ shown, brought: [], newer: [], failed: [] }),
+      presenter: () => asIs,
       domains: this.domains,
       device: () => device.id,
       clockChange: () => undefined,

@@ -6,6 +6,7 @@ import { protocolFaults } from "./protocol-faults.js";
 import { recoveryFaults } from "./recovery-faults.js";
 import { serverFaults } from "./server-faults.js";
 import { tabFaults } from "./tab-faults.js";
+import { versionFaults } from "./version-faults.js";
 
 /** Every fault that a test must catch; `node scripts/faults.mjs` plants them one after the other. */
 export const faults: readonly Fault[] = [
@@ -16,4 +17,5 @@ export const faults: readonly Fault[] = [
   ...deviceFaults,
   ...tabFaults,
   ...operationsFaults,
+  ...versionFaults,
 ];

@@ -133,7 +133,7 @@ export const recoveryFaults: readonly Fault[] = [
     name: "mending-drops-in-silence",
     rule: "rule 8",
     file: mending,
-    find: "if (!standing.deleted) items.push(lostItem(standing));",
+    find: "if (!standing.deleted) lost.push(standing);",
     replace: "",
     test: mended("a row that the server never had goes, and is kept for people"),
     why: "A record that a person saw as confirmed vanishes without a word.",

@@ -3,7 +3,15 @@ import { memoryStorage } from "@landfall/client/storage/memory";
 import { storageTables } from "@landfall/client/storage/port";
 import { type VirtualTime, createVirtualTime } from "@landfall/client/testing";
 import { expect } from "vitest";
-import { type Device, type NoteSpace, type Place, probe, probed, space } from "./world.js";
+import {
+  type Device,
+  type DeviceOptions,
+  type NoteSpace,
+  type Place,
+  probe,
+  probed,
+  space,
+} from "./world.js";
 
 /** A tab of a browser. */
 export interface Tab {
@@ -34,7 +42,7 @@ export function openBrowser(place: Place, storage = memoryStorage()) {
   let seed = 0;
   return {
     tabs,
-    async open(id = space): Promise<Tab> {
+    async open(id = space, client: DeviceOptions["client"] = {}): Promise<Tab> {
       const time = createVirtualTime({ seed: ++seed });
       const missed: (() => void)[] = [];
       let isFrozen = false;
@@ -44,6 +52,7 @@ export function openBrowser(place: Place, storage = memoryStorage()) {
       const told: unknown[] = [];
       const device = place.device({
         storage,
+        client,
         ports: {
           ...time,
           locks,

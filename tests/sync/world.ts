@@ -8,7 +8,7 @@ import {
   platformPorts,
 } from "@landfall/client";
 import { memoryStorage } from "@landfall/client/storage/memory";
-import { type Json, canonicalJson, decodeText, exchangeRequest } from "@landfall/protocol";
+import { type Json, type SpaceRequest, canonicalJson, decodeText, exchangeRequest } from "@landfall/protocol";
 import { counter, defineSchema, records, set } from "@landfall/schema";
 import { type Authenticator, type ServerOptions, createServer, devTokens } from "@landfall/server";
 import { type StandingTime, openStandingTime } from "@landfall/server/standing-time.fixture";
@@ -49,17 +49,19 @@ export interface Place {
   readonly clashes: string[];
   /** The ids that devices sent events under. */
   readonly senders: Set<string>;
+  /** What was asked of spaces, in order. */
+  readonly asked: SpaceRequest[];
   /** Makes an installation of a user, with storage, clock and network of its own. */
   device(options?: DeviceOptions): Device;
-  /** The server ends, and another goes on with that data at the same address. */
-  replaceServer(storage: SqliteStorage, itsOptions?: ServerChange): Promise<void>;
+  /** The server ends, and another goes on with that data at the same address. @param storage a function where it is the file of the one that ends */
+  replaceServer(storage: SqliteStorage | (() => SqliteStorage), itsOptions?: ServerChange): Promise<void>;
   close(): Promise<void>;
 }
 
 /** What another server does otherwise. */
-export type ServerChange = Pick<ServerOptions, "recoveryMs" | "limits">;
+export type ServerChange = Pick<ServerOptions<typeof schema>, "recoveryMs" | "limits" | "schema">;
 
-interface DeviceOptions {
+export interface DeviceOptions {
   readonly user?: string;
   readonly storage?: ClientStorageFactory;
   readonly ports?: Partial<ClientPorts>;
@@ -103,12 +105,14 @@ export function openPlace({
   let server = serve(storage);
   const clashes: string[] = [];
   const senders = new Set<string>();
+  const asked: SpaceRequest[] = [];
   const ids = new Map<string, string>();
   const clients: Client<typeof schema>[] = [];
   const keepLedger = (body: string): void => {
     const request = decodeText(exchangeRequest, body);
     if (!request.ok) throw new Error(`A client sent what cannot be read: ${request.message}`);
     const { device, spaces } = request.value;
+    asked.push(...spaces);
     for (const part of spaces) {
       for (const { seq, id } of (part.events ?? []) as readonly {
         readonly seq: number;
@@ -131,6 +135,7 @@ export function openPlace({
     time,
     clashes,
     senders,
+    asked,
     device(options = {}) {
       const { user = "ann" } = options;
       const network = openNetwork(options.online === false ? "off" : "on", async (url, init) => {
@@ -176,7 +181,7 @@ export function openPlace({
     },
     async replaceServer(other, itsOptions) {
       await server.close();
-      storage = other;
+      storage = typeof other === "function" ? other() : other;
       server = serve(storage, itsOptions);
     },
     async close() {

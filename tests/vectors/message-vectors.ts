@@ -49,6 +49,7 @@ type Case = readonly [text: string, at?: string];
 
 const id = '"019a3b9e-5c11-7000-9a3f-00c0ffee0001"';
 const rowHead = '"domain":"d","key":"k","version":1,"modifiedAt":1';
+const spaceHead = '"space":"s","generation":"g","head":0,"lastSeq":0,"outcomes":[]';
 const infoHead =
   '"time":1,"protocol":1,"server":"s","user":"u","limits":{"maxEventsPerRequest":1,"maxBodyBytes":1,"maxBatchBytes":1,"maxPageRows":1}';
 
@@ -155,8 +156,15 @@ const said: {
     ],
   },
   "stream-line": {
-    accepted: ['{"type":"done"}', '{"type":"time","time":0}', `{${rowHead},"deleted":true}`],
+    accepted: [
+      '{"type":"done"}',
+      '{"type":"time","time":0}',
+      `{${rowHead},"deleted":true}`,
+      `{"type":"space",${spaceHead},"schema":3,"readableFrom":1}`,
+    ],
     refused: [
+      [`{"type":"space",${spaceHead},"schema":0}`, "schema"],
+      [`{"type":"space",${spaceHead},"schema":2,"readableFrom":"1"}`, "readableFrom"],
       ['{"type":"checkpoint"}', "the message"],
       ['{"type":"space","space":"s"}', "the message"],
       ["{}", "the message"],

@@ -23,7 +23,9 @@ import type { ClientPorts } from "./ports.js";
 import { httpRemote } from "./remote/http.js";
 import { type Remote, RemoteError } from "./remote/port.js";
 import { forkSessions } from "./space/recovery.js";
-import { migrateEvent, schemaRules } from "./space/schema-rules.js";
+import { migrateItem } from "./space/item-migration.js";
+import { migrateLocal } from "./space/local-records.js";
+import { migrateEvent, presenters, schemaRules } from "./space/schema-rules.js";
 import { type SpaceHandle, spaceHandle } from "./space/space-handle.js";
 import type { SessionContext } from "./space/session-context.js";
 import type { SpaceNews } from "./space/space-news.js";
@@ -251,7 +253,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   // --- spaces -------------------------------------------------------------------------------------------
 
-  #context(): SessionContext {
+  #context(space: string): SessionContext {
     const client = this;
     const { schema, hash } = this.#options;
     const { clock, timers } = this.#ports;
@@ -266,6 +268,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
       hash: hash ?? portableSha256,
       schemaVersion: schema.version,
       migrate: (event) => migrateEvent(schema, event),
+      migrateItem: (item) => migrateItem(schema, item),
+      migrateLocal: (records) => migrateLocal(schema, records),
+      presenter: presenters(schema, ({ domain, key }, message) =>
+        client.#report("not_migrated", `${space}: ${domain} ${key} shows as it is. ${message}`),
+      ),
       domains: Object.values(schema.domains).flatMap((domain) => (domain.local ? [] : [domain.name])),
       device: () => client.#opened.device,
       clockChange: () => client.#clockChange(),
@@ -339,7 +346,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #openSession(space: string, options: { readonly create?: boolean }): Promise<SpaceSession> {
     let opening = this.#opening.get(space);
     if (!opening) {
-      opening = SpaceSession.open(space, this.#context(), options).then((session) => {
+      opening = SpaceSession.open(space, this.#context(space), options).then((session) => {
         this.#sessions.set(space, session);
         if (this.#tabs.term !== undefined) this.#loop.addSpace(session);
         else {

@@ -95,7 +95,9 @@ export class StatusKeeper {
     let oldestAt: number | null = null;
     let newest: number | null = null;
     let hasSynced = true;
-    for (const { space, outbox, meta, repairs } of this.#sessions()) {
+    let outdatedHere: string | undefined;
+    for (const { space, outbox, meta, repairs, outdated } of this.#sessions()) {
+      outdatedHere ??= outdated;
       count += outbox.count;
       bytes += outbox.bytes;
       const oldest = outbox.oldestAt ?? null;
@@ -114,17 +116,22 @@ export class StatusKeeper {
       const repairing = keepSame(before?.repairing, repairs.running);
       spaces[space] = keepSame(before, {
         ...sync,
+        ...(outdated !== undefined && { state: "outdated" as const }),
         progress: keepSame(before?.progress, sync.progress),
         lastSyncedAt,
         pending: outbox.count,
         hasSynced: synced,
-        reason: sync.reason || (repairing.length > 0 ? mendingReason(repairing) : ""),
+        reason: outdated || sync.reason || (repairing.length > 0 ? mendingReason(repairing) : ""),
         repairing,
         repairedRows: repairs.mendedRows,
       });
     }
+    const { state } = this.#loop;
+    // The tab that leads may be of a newer version than this one.
+    const isOutdated = outdatedHere !== undefined && (state === "live" || state === "catching-up");
     return keepSame(old, {
       ...this.#loop,
+      ...(isOutdated && { state: "outdated" as const, reason: outdatedHere as string }),
       error: keepSame(old?.error, this.#loop.error),
       lastSyncedAt: this.#loop.lastSyncedAt ?? newest,
       pending: keepSame(old?.pending, { count, bytes, oldestAt }),

@@ -140,9 +140,18 @@ const spaceError = openObject({
 });
 export type SpaceError = Infer<typeof spaceError>;
 
+/** Absent where the server has no schema. */
+const rowsSchema = {
+  /** The schema version that the rows are in. */
+  schema: optional(positive),
+  /** The oldest version of the app that can read them, where that is an older one (DESIGN §5.2). */
+  readableFrom: optional(positive),
+};
+
 const settledSpace = {
   space: identifier,
   generation: identifier,
+  ...rowsSchema,
   head: uint,
   /** This device's newest handled seq, in the snapshot that the rows were read from. */
   lastSeq: uint,
@@ -160,7 +169,7 @@ const pageEnd = {
 const digests = optional(map(identifier, digestDecoder, limits.maxDomains));
 
 /** What an answer is made of, whole or streamed. */
-export const answerParts = { spaceError, settledSpace, pageEnd, digests };
+export const answerParts = { spaceError, settledSpace, rowsSchema, pageEnd, digests };
 
 /**
  * The answer of an exchange streamed, one JSON object a line (`application/x-ndjson`): `time` once; then for each

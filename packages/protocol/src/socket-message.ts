@@ -61,6 +61,8 @@ const delta = openObject({
   type: literal("delta"),
   space: identifier,
   generation: identifier,
+  /** The schema version that the rows are in; absent where the server has none. */
+  schema: optional(positive),
   domains,
   from: uint,
   index: positive,

@@ -14,7 +14,7 @@ import * as limits from "./limits.js";
 
 // Answers as one JSON text, for those who read no stream.
 
-const { spaceError, settledSpace, pageEnd, digests } = answerParts;
+const { spaceError, settledSpace, rowsSchema, pageEnd, digests } = answerParts;
 
 const spaceSuccess = openObject({
   ...settledSpace,
@@ -43,6 +43,7 @@ export const rowsAnswer = openObject({
   space: identifier,
   domain: identifier,
   generation: identifier,
+  ...rowsSchema,
   head: uint,
   cursor: uint,
   lastUpdateTime: uint,

@@ -38,6 +38,8 @@ export {
   migrateFieldName,
   migrateFields,
   migrateOps,
+  migrateRecord,
+  readableFrom,
 } from "./migrate.js";
 export type { ActionCall, DomainMigration, Migration, Migrations } from "./migration.js";
 export { type OrderBy, type Queried, compareBy, compareValues } from "./order.js";

@@ -10,6 +10,8 @@ import {
   migrateFieldName,
   migrateFields,
   migrateOps,
+  migrateRecord,
+  readableFrom,
   records,
 } from "./index.js";
 
@@ -213,6 +215,57 @@ describe("migrateFieldName: stamps move with their fields", () => {
     expect(names).toEqual(["label", "b", undefined, undefined, "other"]);
     expect(value(migrateFieldName(schema, 3, "task", "name"))).toBe("label");
     expect(value(migrateFieldName(schema, 1, "other", "title"))).toBe("title");
+  });
+});
+
+describe("migrateRecord: a stored record, stamps and all", () => {
+  const stamps = { "*": "s0", title: "s1", x: "s2" };
+
+  it("stamps follow their fields, to the new name or away; that of the record stays", () => {
+    const migrated = value(
+      migrateRecord(schema, 1, "task", { fields: { title: "t", x: 1, size: 2 }, stamps }),
+    );
+    expect(migrated).toEqual({
+      fields: { label: "t", size: 4, status: "open" },
+      stamps: { "*": "s0", label: "s1" },
+    });
+    expect(value(migrateRecord(schema, 4, "task", { fields: { x: 1 }, stamps }))).toEqual({
+      fields: { x: 1 },
+      stamps,
+    });
+  });
+
+  it("fails where its fields cannot be brought over", () => {
+    const broken = { fields: { tags: 7 }, stamps };
+    expect(migrateRecord(schema, 3, "task", broken)).toMatchObject({ ok: false, reason: "failed" });
+  });
+});
+
+describe("readableFrom: which older apps read the rows as they are", () => {
+  const from = (...migrations: Migrations<"task">[number][]): number =>
+    readableFrom(
+      define(migrations.length + 1, Object.fromEntries(migrations.map((each, i) => [i + 2, each]))),
+    );
+  const add = { domains: { task: { add: { a: 1 } } } };
+  const nothing = { domains: { task: { drop: [], rename: {}, map: {} } } };
+
+  it("those since which fields were only added, whatever became of the calls of actions", () => {
+    expect(from()).toBe(1);
+    expect(from(add, nothing, { actions: { a: (args) => ({ action: "b", args }) } }, add)).toBe(1);
+    expect(readableFrom(define(4, {}))).toBe(1);
+  });
+
+  it("none from before a rename, a drop, a map or a function", () => {
+    const same = (fields: Fields): Fields => fields;
+    for (const change of [
+      { drop: ["a"] },
+      { rename: { a: "b" } },
+      { map: { a: double } },
+      { fields: same, update: same },
+    ]) {
+      expect(from({ domains: { task: change } })).toBe(2);
+      expect(from(add, { domains: { task: change } }, add)).toBe(3);
+    }
   });
 });
 

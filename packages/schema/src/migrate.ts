@@ -1,4 +1,4 @@
-import { type Fields, type Json, type Op, isFieldName } from "@landfall/protocol";
+import { type Fields, type Json, type Op, type Stamps, isFieldName } from "@landfall/protocol";
 import type { Schema } from "./define-schema.js";
 import { copyJson } from "./json-copy.js";
 import { own } from "./own.js";
@@ -47,6 +47,45 @@ export function migrateFields(
     return changes ? wholeFields(changes, current) : current;
   });
 }
+
+/** Brings a stored record to the schema's version: its fields, and their stamps with them, to the new name or away. Total. */
+export function migrateRecord(
+  schema: Schema,
+  fromVersion: number,
+  domain: string,
+  record: { readonly fields: Fields; readonly stamps: Stamps },
+): Migrated<{ readonly fields: Fields; readonly stamps: Stamps }> {
+  const fields = migrateFields(schema, fromVersion, domain, record.fields);
+  if (!fields.ok) return fields;
+  const stamps: Record<string, string> = {};
+  for (const [field, stamp] of Object.entries(record.stamps)) {
+    const name = field === "*" ? field : newName(schema, fromVersion, domain, field);
+    if (name !== undefined) stamps[name] = stamp;
+  }
+  return { ok: true, value: { fields: fields.value, stamps } };
+}
+
+/** What `migrateFieldName` gives, of a version that is not newer: names are brought over by tables, which cannot fail. */
+function newName(schema: Schema, fromVersion: number, domain: string, field: string): string | undefined {
+  const name = migrateFieldName(schema, fromVersion, domain, field);
+  return name.ok ? name.value : undefined;
+}
+
+/**
+ * The oldest schema version whose apps can read rows of this schema: since then migrations have only added fields, which
+ * an older app leaves alone. What happens to the calls of actions does not matter to reading.
+ */
+export function readableFrom({ version, migrations }: Pick<Schema, "version" | "migrations">): number {
+  let oldest = version;
+  while (oldest > 1 && isAdditive(migrations[oldest])) oldest -= 1;
+  return oldest;
+}
+
+const isAdditive = (migration: Migration | undefined): boolean =>
+  Object.values(migration?.domains ?? {}).every(
+    ({ drop = [], rename = {}, map = {}, fields }: DomainMigration = {}) =>
+      !fields && drop.length === 0 && isEmpty(rename) && isEmpty(map),
+  );
 
 /** The name that a field of `fromVersion` has now, or undefined where it was dropped; stamps move along with it. Total. */
 export function migrateFieldName(

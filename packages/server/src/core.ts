@@ -6,7 +6,7 @@ import {
   limits as protocolLimits,
   makeTail,
 } from "@landfall/protocol";
-import type { Schema } from "@landfall/schema";
+import { type Schema, readableFrom } from "@landfall/schema";
 import { DomainRules } from "./apply/domain-rules.js";
 import { type Logger, stderrLogger } from "./logger.js";
 import type { Authorize, EngineLimits, EngineOptions, ServerAction } from "./options.js";
@@ -17,6 +17,8 @@ import type { Storage } from "./storage/port.js";
 export interface Core {
   readonly storage: Storage;
   readonly schema: Schema | undefined;
+  /** The oldest version of the app that can read the rows of this schema. */
+  readonly readableFrom: number;
   readonly rules: DomainRules;
   /** What `unique` and `parent` say, as a text. */
   readonly lookupDeclaration: string;
@@ -58,6 +60,7 @@ export function makeCore(options: EngineOptions): Core {
   return {
     storage: options.storage,
     schema: options.schema,
+    readableFrom: options.schema ? readableFrom(options.schema) : 0,
     rules,
     lookupDeclaration: rules.lookupDeclaration,
     authorize: options.authorize,

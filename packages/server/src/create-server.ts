@@ -183,6 +183,7 @@ function makeParts<S extends Schema | undefined>(options: ServerOptions<S>, iden
     engine,
     authenticate: identify,
     autoDomains: domainsForAll(schema),
+    schema: schema?.version,
     clock,
     timers,
     metrics,

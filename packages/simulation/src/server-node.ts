@@ -71,6 +71,7 @@ export class ServerNode implements Host {
       engine: this.engine,
       authenticate: identify,
       autoDomains: new Set(),
+      schema: schema.version,
       clock,
       timers: program.timers,
       metrics,

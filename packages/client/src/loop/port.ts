@@ -23,6 +23,8 @@ export interface Landing {
   readonly moreToFetch: boolean;
   /** An event was deferred: nothing is sent again before this has passed. */
   readonly retryAfterMs?: number;
+  /** Why nothing of the answer could be taken in: the app is older than its rows. */
+  readonly outdated?: string | undefined;
 }
 
 /** What the loop must do after a space error, as the space decided. */

@@ -213,11 +213,12 @@ export class TrackedSpace {
       .catch((trouble: unknown) => this.#broke(trouble));
   }
 
-  #land({ lastSeq, cursors, scan }: AnswerEnd, { moreToFetch, retryAfterMs }: Landing): void {
+  #land({ lastSeq, cursors, scan }: AnswerEnd, { moreToFetch, retryAfterMs, outdated }: Landing): void {
     const { now, chance, serverMs } = this.#ports;
     const before = this.#mark;
     this.#mark = JSON.stringify([lastSeq, cursors, scan, this.#acked]);
     this.#looked = this.#looking;
+    if (outdated !== undefined) return this.stop("outdated", outdated);
     this.idle();
     if (retryAfterMs !== undefined) this.#sendAtMs = now() + askedMs(retryAfterMs, chance());
     if (moreToFetch) {

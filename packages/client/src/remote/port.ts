@@ -15,6 +15,8 @@ import type {
 export interface AnswerHead {
   readonly space: string;
   readonly generation: string;
+  readonly schema?: number | undefined;
+  readonly readableFrom?: number | undefined;
   readonly head: number;
   readonly lastSeq: number;
   readonly outcomes: readonly Outcome[];

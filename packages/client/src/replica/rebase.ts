@@ -2,6 +2,7 @@ import { type MergeState, type Row, sameJson } from "@landfall/protocol";
 import { type Effects, type RowId, type ViewReader, lifeId, rowId, splitRowId } from "./effects.js";
 import { type EventList, type PendingEntry, insertInOrder, position } from "./event-list.js";
 import { comesBefore } from "./pending-event.js";
+import type { Present } from "./present.js";
 import type { BasePatch } from "./replica.js";
 
 function sameState(a: MergeState | undefined, b: MergeState | undefined): boolean {
@@ -18,6 +19,7 @@ function sameState(a: MergeState | undefined, b: MergeState | undefined): boolea
 export class Rebase {
   readonly #events: EventList;
   readonly patch: BasePatch | undefined;
+  readonly present: Present;
   readonly #queue: PendingEntry[] = [];
   readonly #effects = new Map<PendingEntry, Effects>();
   readonly #leaving: readonly PendingEntry[];
@@ -26,9 +28,15 @@ export class Rebase {
   /** Rows that events touch only since this rebase; the standing index does not know them yet. */
   readonly #newTouches = new Map<RowId, PendingEntry[]>();
 
-  constructor(events: EventList, patch: BasePatch | undefined, leaving: readonly PendingEntry[]) {
+  constructor(
+    events: EventList,
+    patch: BasePatch | undefined,
+    leaving: readonly PendingEntry[],
+    present: Present,
+  ) {
     this.#events = events;
     this.patch = patch;
+    this.present = present;
     this.#leaving = leaving;
     if (patch && events.entries.length > 0) this.#queue.push(...this.#reachedBy(patch));
     for (const entry of leaving) this.#spread(entry, entry.effects.writes.keys());
@@ -132,7 +140,7 @@ export class Rebase {
     };
     const get = (domain: string, key: string): MergeState | undefined => {
       const written = this.#before(entry, rowId(domain, key));
-      return written ?? row(domain, key);
+      return written ?? this.present(row(domain, key));
     };
     return {
       get,

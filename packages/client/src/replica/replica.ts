@@ -10,6 +10,7 @@ import {
 } from "./effects.js";
 import { EventList, type PendingEntry, position } from "./event-list.js";
 import { type PendingEvent, comesBefore } from "./pending-event.js";
+import { type Present, asIs } from "./present.js";
 import { Rebase } from "./rebase.js";
 import type { ReplicaRules } from "./rules.js";
 import { type ViewRecord, presentRecord } from "./view-record.js";
@@ -28,6 +29,8 @@ export type BasePatch = ReadonlyMap<string, ReadonlyMap<string, Row | null>>;
 /** One step of a replica, shown as a whole. */
 export interface ReplicaStep {
   readonly patch?: BasePatch;
+  /** How base shows from this step on. */
+  readonly present?: Present;
   /** Pending events that leave: settled, confirmed or given up. */
   readonly remove?: ReadonlySet<string>;
   /** Events that join; one that leaves in the same step joins again, in its new place. */
@@ -50,11 +53,14 @@ export class Replica {
   readonly #listeners = new Set<(changes: ViewChanges, later: (() => void)[]) => void>();
   /** The view as it stands, which is what the newest event runs over. */
   readonly #view: ViewReader = {
-    get: (domain, key) => this.#overlay.get(domain)?.get(key) ?? this.#base.get(domain)?.get(key),
+    get: (domain, key) =>
+      this.#overlay.get(domain)?.get(key) ?? this.#present(this.#base.get(domain)?.get(key)),
     version: (domain, key) => this.baseRow(domain, key)?.version ?? 0,
     keys: (domain) => this.keys(domain),
   };
   #rebase: Rebase | undefined;
+  /** Base stays as the server gave it, which the digest is of; this is how it shows. */
+  #present = asIs;
   /** Hears which rows of a domain are about to be replaced, for the digest. */
   onBaseRows: ((domain: string, rows: Keys, base: ReadonlyMap<string, Row>) => void) | undefined;
 
@@ -68,7 +74,7 @@ export class Replica {
     if (shown) return shown;
     const pending = this.#overlay.get(domain)?.get(key);
     const row = this.#base.get(domain)?.get(key);
-    const state = pending ?? row;
+    const state = pending ?? this.#present(row);
     if (!state || state.deleted) return undefined;
     const fields = this.#rules.domain(domain).complete(state.fields);
     const record = presentRecord(key, fields, row, pending !== undefined);
@@ -98,6 +104,11 @@ export class Replica {
       this.#all.set(domain, all);
     }
     return all;
+  }
+
+  /** A row of base as it shows, of this step or one that is kept of before. */
+  present(row: Row | undefined): Row | undefined {
+    return this.#present(row);
   }
 
   baseRow(domain: string, key: string): Row | undefined {
@@ -195,7 +206,10 @@ export class Replica {
    */
   step(step: ReplicaStep): void | Promise<void> {
     if (this.#rebase) throw new Error("A step of a replica waits for the one before it.");
-    if (this.#events.entries.length === 0 && !step.add?.length) return this.#tell(this.#patch(step.patch));
+    const { present = this.#present } = step;
+    const patch = present === this.#present ? step.patch : this.#presentedAnew(present, step.patch);
+    if (this.#events.entries.length === 0 && !step.add?.length)
+      return this.#tell(this.#patch(present, patch));
     const leaving: PendingEntry[] = [];
     step.remove?.forEach((id) => {
       const entry = this.#events.byId(id);
@@ -203,8 +217,8 @@ export class Replica {
       entry.leaves = true;
       leaving.push(entry);
     });
-    if (leaving[0] && !step.add?.length && this.#promote(step.patch, leaving)) return undefined;
-    const rebase = new Rebase(this.#events, step.patch, leaving);
+    if (leaving[0] && !step.add?.length && this.#promote(present, patch, leaving)) return undefined;
+    const rebase = new Rebase(this.#events, patch, leaving, present);
     for (const event of step.add ?? []) {
       if (!this.#events.byId(event.id) || step.remove?.has(event.id))
         rebase.enqueue(this.#events.insert(event));
@@ -217,7 +231,7 @@ export class Replica {
    * Lets events go that nobody stays behind of: where a patch has every row that they wrote, and no event that stays has
    * read one of its rows, nothing runs, and nothing stands over these rows any more. @returns whether it is so.
    */
-  #promote(patch: BasePatch = new Map(), leaving: readonly PendingEntry[]): boolean {
+  #promote(present: Present, patch: BasePatch = new Map(), leaving: readonly PendingEntry[]): boolean {
     const events = this.#events;
     let left = 0;
     leaving.forEach(({ effects }) => (left += effects.writes.size));
@@ -225,7 +239,7 @@ export class Replica {
       rows.forEach((_row, key) => (left -= events.leavers(rowId(domain, key)))),
     );
     if (left !== 0 || events.isScanned) return false;
-    const changes = this.#patch(patch, this.#overlay);
+    const changes = this.#patch(present, patch, this.#overlay);
     events.removeAll(leaving);
     this.#tell(changes);
     return true;
@@ -258,7 +272,7 @@ export class Replica {
   }
 
   #commit(rebase: Rebase): void {
-    const changes = this.#patch(rebase.patch);
+    const changes = this.#patch(rebase.present, rebase.patch);
     rebase.settle();
     this.#overlayRows(rebase.affected, changes);
     this.#tell(changes);
@@ -270,9 +284,11 @@ export class Replica {
    * @param overlays what stands over base, where it goes with what comes into base.
    */
   #patch(
+    present: Present,
     patch: BasePatch = new Map(),
     overlays?: ReadonlyMap<string, Map<string, MergeState>>,
   ): Map<string, Keys> {
+    this.#present = present;
     const changes = new Map<string, Keys>();
     for (const [domain, rows] of patch) {
       const base = submap(this.#base, domain);
@@ -288,6 +304,18 @@ export class Replica {
       });
     }
     return changes;
+  }
+
+  /** A patch with the rows that show otherwise from now on, though they stay what they are. */
+  #presentedAnew(present: Present, patch: BasePatch = new Map()): BasePatch {
+    const whole = new Map(patch);
+    for (const [domain, base] of this.#base) {
+      const rows = new Map<string, Row | null>(patch.get(domain));
+      for (const [key, row] of base)
+        if (!rows.has(key) && present(row) !== this.#present(row)) rows.set(key, row);
+      if (rows.size > 0) whole.set(domain, rows);
+    }
+    return whole;
   }
 
   /** Puts what pending events make of rows over base, and says where that is another state. */

@@ -1,8 +1,9 @@
 import { type Outcome, type Row, type WireDigest, allOutcomes } from "@landfall/protocol";
 import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
-import type { Cut, FinalOutcome } from "./cut.js";
+import type { Cut, FinalOutcome, RowsSchema } from "./cut.js";
 import { omittedRows } from "./own-echo.js";
 import type { PendingEvent } from "./pending-event.js";
+import { rowsSchema } from "./rows-schema.js";
 import type { ReplicaRules } from "./rules.js";
 import { submap } from "../submap.js";
 
@@ -22,6 +23,7 @@ export class Staging {
   #scan: Cursors = {};
   #digests: { readonly [domain: string]: WireDigest } = {};
   #generation: string | undefined;
+  #schema: RowsSchema | undefined;
   #lastSeq = 0;
   /** The newest version of a staged row. */
   #newest = 0;
@@ -74,6 +76,7 @@ export class Staging {
   /** @param sent the events of the request, by id. */
   begin(head: AnswerHead, sent: ReadonlyMap<string, PendingEvent>): void {
     this.#generation = head.generation;
+    this.#schema = rowsSchema(head);
     this.#lastSeq = Math.max(this.#lastSeq, head.lastSeq);
     for (const domain of head.reset) {
       this.#reset.add(domain);
@@ -138,6 +141,7 @@ export class Staging {
     }
     return {
       generation: this.#generation as string,
+      schema: this.#schema,
       lastSeq: this.#lastSeq,
       // A cut that cannot be stored is made again later, of what has come meanwhile too; what it was is not changed.
       cursors: { ...this.#cursors },

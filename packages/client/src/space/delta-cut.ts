@@ -1,6 +1,7 @@
 import type { DeltaMessage, Row } from "@landfall/protocol";
 import type { Cut } from "../replica/cut.js";
 import { submap } from "../submap.js";
+import type { ReplicaMeta } from "./space-store.js";
 
 /**
  * The cut that a delta makes of base as it stands (DESIGN §6.1): undefined where it does not fit, and the space is to
@@ -9,7 +10,7 @@ import { submap } from "../submap.js";
 export function deltaCut(
   message: DeltaMessage,
   domains: readonly string[],
-  cursors: { readonly [domain: string]: number },
+  { cursors, schema }: Pick<ReplicaMeta, "cursors" | "schema">,
   baseRow: (domain: string, key: string) => Row | undefined,
 ): Cut | "known" | undefined {
   // A delta speaks for the domains that were watched when it was sent, which must be all that are followed here.
@@ -20,6 +21,8 @@ export function deltaCut(
     return undefined;
   const all = domains.map((domain) => cursors[domain] ?? 0);
   if (all.every((cursor) => cursor >= message.index)) return "known";
+  // What else has changed with a newer schema, an exchange brings.
+  if (message.schema !== schema?.version) return undefined;
   if (!all.every((cursor) => cursor >= message.from && cursor < message.index)) return undefined;
   const rows = new Map<string, Map<string, Row>>();
   for (const row of message.rows) {
@@ -30,6 +33,7 @@ export function deltaCut(
   for (const domain of domains) moved[domain] = message.index;
   return {
     generation: message.generation,
+    schema,
     lastSeq: message.lastSeq,
     cursors: moved,
     reset: [],

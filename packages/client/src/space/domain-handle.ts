@@ -23,7 +23,7 @@ import { WriteError, checkedSweep, domainWrites } from "./domain-writes.js";
 import { type LiveQuery, liveQuery } from "./live-query.js";
 import { type NewEvent, type Receipt, shownAtOnce } from "./receipt.js";
 import type { SettledOutcome } from "./settlement.js";
-import type { LocalRow } from "./space-news.js";
+import type { LocalRow } from "./local-records.js";
 import type { SpaceSession } from "./space-session.js";
 import { dropLocal, putLocal } from "./space-store.js";
 
@@ -89,6 +89,7 @@ function submitLocal(session: SpaceSession, op: Op): Receipt {
   const shown: LocalRow[] = [];
   const keys = op.op === "deleteMany" ? (op.keys ?? [...replica.keys(op.domain)]) : [op.key];
   for (const key of keys) {
+    session.local.check(op.domain, key);
     const merged = mergeRecord(
       replica.baseRow(op.domain, key),
       op.op === "deleteMany" ? { op: "delete", domain: op.domain, key } : op,
@@ -104,6 +105,7 @@ function submitLocal(session: SpaceSession, op: Op): Receipt {
             domain: op.domain,
             key,
             version: 1,
+            schema: context.schemaVersion ?? 1,
             modifiedAt: context.wall.now(),
             fields: state.fields,
             stamps: state.stamps,

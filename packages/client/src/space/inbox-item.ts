@@ -21,6 +21,8 @@ export interface InboxItem {
   readonly kind: InboxKind;
   /** Local wall time of the write, in milliseconds. */
   readonly madeAt: number;
+  /** The schema version that what it says of a record is in. */
+  readonly schema?: number;
   readonly domain?: string;
   readonly key?: string;
   readonly field?: string;

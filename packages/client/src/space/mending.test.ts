@@ -26,8 +26,8 @@ function mend(base: readonly Row[], theirs: readonly (Row | string)[], since: re
   const answers = new Map(
     theirs.map((each) => (typeof each === "string" ? [each, undefined] : [each.key, each])),
   );
-  const { rows, gone, items, unsettled } = planMend(compared, answers, 10, (key) => current.get(key));
-  return { rows: [...rows.values()], gone, lost: items.map(({ key }) => key), unsettled };
+  const { rows, gone, lost, unsettled } = planMend(compared, answers, 10, (key) => current.get(key));
+  return { rows: [...rows.values()], gone, lost: lost.map(({ key }) => key), unsettled };
 }
 
 const nothing = { rows: [], gone: [], lost: [], unsettled: undefined };

@@ -1,5 +1,4 @@
 import { type Row, sameJson } from "@landfall/protocol";
-import type { InboxItem } from "./inbox-item.js";
 import type { Cut } from "../replica/cut.js";
 import { lostItem, sameContent } from "./lost-rows.js";
 import { historyLost } from "./recovery.js";
@@ -18,7 +17,7 @@ export interface Mending {
   /** Keys that the server knows nothing of. */
   readonly gone: readonly string[];
   /** What base had and the server has not, for people: nothing that was shown as confirmed vanishes in silence. */
-  readonly items: readonly InboxItem[];
+  readonly lost: readonly Row[];
   /** A row of which the server has an older version only: it has lost history, and that takes more than mending. */
   readonly unsettled: string | undefined;
 }
@@ -39,7 +38,7 @@ export function planMend(
 ): Mending {
   const rows = new Map<string, Row>();
   const gone: string[] = [];
-  const items: InboxItem[] = [];
+  const lost: Row[] = [];
   let unsettled: string | undefined;
   for (const [key, row] of theirs) {
     const standing = current(key);
@@ -47,16 +46,16 @@ export function planMend(
     if (!row) {
       if (!standing) continue;
       gone.push(key);
-      if (!standing.deleted) items.push(lostItem(standing));
+      if (!standing.deleted) lost.push(standing);
     } else if (row.version <= cursor) {
       if (standing && standing.version > row.version) unsettled ??= key;
       else if (standing?.version !== row.version || !sameContent(row, standing)) {
         rows.set(key, row);
-        if (standing && isOfOtherWrites(standing, row)) items.push(lostItem(standing));
+        if (standing && isOfOtherWrites(standing, row)) lost.push(standing);
       }
     }
   }
-  return { rows, gone, items, unsettled };
+  return { rows, gone, lost, unsettled };
 }
 
 /** A domain of base that can be compared: not while all of it is being fetched anyway. */
@@ -74,6 +73,7 @@ function mendingCut(
 ): Cut {
   return {
     generation,
+    schema: meta.schema,
     // Rows up to the cursors are in base already, and so is what they say of own events.
     lastSeq: 0,
     cursors: meta.cursors,
@@ -104,7 +104,8 @@ export async function mendDomain(session: SpaceSession, domain: string): Promise
     }
     session.recount(domain);
     const count = mending.rows.size + mending.gone.length;
-    if (count > 0) await session.apply(mendingCut(session, base.generation, domain, mending), mending.items);
+    const items = mending.lost.map((row) => lostItem(session.replica.present(row) as Row));
+    if (count > 0) await session.apply(mendingCut(session, base.generation, domain, mending), items);
     return count;
   });
 }

@@ -1,9 +1,10 @@
 import type { Row } from "@landfall/protocol";
 import type { PendingEvent } from "../replica/pending-event.js";
+import { unreadable } from "../replica/rows-schema.js";
 import { differingRows } from "./base-patch.js";
 import { keepAside } from "./recovery.js";
-import type { SettledOutcome } from "./settlement.js";
-import { type SpaceNews, type WriteNews, settledBy } from "./space-news.js";
+import type { SettledOutcome, Settlement } from "./settlement.js";
+import { type CutNews, type SpaceNews, type WriteNews, settledBy } from "./space-news.js";
 import type { SpaceSession } from "./space-session.js";
 import { loadMeta, loadSpace } from "./space-store.js";
 
@@ -48,31 +49,32 @@ export class OtherTabs {
 
   #take(news: SpaceNews, heard: WriteNews[]): void | Promise<void> {
     const session = this.#session;
-    const { outbox, replica, meta } = session;
+    const { outbox, meta } = session;
     switch (news.type) {
       case "write":
         return this.#takeIn(heard.splice(0));
       case "sent":
-        for (const event of news.events) outbox.replace(event);
-        return replica.sent(news.events);
+        return this.#takeSent(news.events.map((event) => session.context.migrate(event)));
       case "cut":
         // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
         const steps = news.revision - meta.revision;
         if (!outbox.remember(news.settlement.settled.keys()) && steps < 1) return;
+        if (this.#cannotRead(news)) return;
         if (steps !== 1) return this.#reload();
         session.meta = {
           ...meta,
           generation: news.cut.generation,
+          schema: news.cut.schema,
           cursors: news.cut.cursors,
           revision: news.revision,
           syncedAt: session.context.wall.now(),
         };
         for (const rows of news.cut.rows.values()) session.observe(rows.values());
-        return session.show(news.cut, news.settlement);
+        return session.show(news.cut, this.#inThisVersion(news.settlement));
       case "inbox":
         return session.changeInbox(news.put, news.drop);
       case "local":
-        return replica.patchLocal(news.rows);
+        return session.local.hear(news.rows);
       case "reload":
         return this.#reload();
       case "opened":
@@ -81,6 +83,32 @@ export class OtherTabs {
         if (refused.length > 0) session.context.publish(session.space, { type: "sent", events: outbox.sent });
         return session.tellWrites(refused, false);
     }
+  }
+
+  #takeSent(events: readonly PendingEvent[]): void | Promise<void> {
+    const { outbox, replica } = this.#session;
+    for (const event of events) outbox.replace(event);
+    return replica.sent(events);
+  }
+
+  /**
+   * Whether a cut is of a newer version of the app than this tab: then what is here stays as it is, and shows with what
+   * was written here. What became of that its receipts tell.
+   */
+  #cannotRead({ cut, settlement }: CutNews): boolean {
+    const { receipts, context } = this.#session;
+    const reason = unreadable(cut.schema, context.schemaVersion);
+    if (reason === undefined) return false;
+    this.#session.outdated = reason;
+    for (const [id, outcome] of settlement.settled) receipts.settle(id, outcome);
+    context.changed();
+    return true;
+  }
+
+  /** The events of a cut of a tab of an older version. */
+  #inThisVersion({ changed, made, ...rest }: Settlement): Settlement {
+    const { migrate } = this.#session.context;
+    return { ...rest, changed: changed.map(migrate), ...(made && { made: made.map(migrate) }) };
   }
 
   /**
@@ -96,9 +124,9 @@ export class OtherTabs {
       if (isStored && revision < this.#readAt) {
         if (!(await context.storage.get("outbox", space, event.id))) return;
       }
-      this.#session.join(event);
+      const joined = this.#session.join(event);
       outbox.markReady(event.id, isStored);
-      add.push(event);
+      if (this.#session.shows(joined)) add.push(joined);
     };
     await Promise.all(heard.flatMap((news) => news.events.map((event) => look(event, news))));
     await replica.step({ add });
@@ -149,16 +177,19 @@ export class OtherTabs {
     // Who takes numbers back counts the revision up.
     const isAsKnown = stored.meta.revision === session.meta.revision;
     session.meta = stored.meta;
+    session.outdated = unreadable(stored.meta.schema, context.schemaVersion);
     this.#readAt = stored.meta.revision;
     outbox.nextSeq = stored.meta.nextSeq;
     for (const rows of stored.rows.values()) session.observe(rows.values());
     const patch = new Map<string, Map<string, Row | null>>();
-    for (const domain of hasBase ? [] : session.domains)
+    // Of rows that this app cannot read, those stay that it could.
+    for (const domain of hasBase || session.outdated !== undefined ? [] : session.domains)
       patch.set(domain, differingRows(replica.baseRows(domain), stored.rows.get(domain)));
     for (const event of stored.outbox) {
       gone.delete(event.id);
-      outbox.reread(event, isAsKnown);
-      session.join(event);
+      const migrated = context.migrate(event);
+      outbox.reread(migrated, isAsKnown);
+      session.join(migrated);
     }
     outbox.removeAll(gone);
     await session.rejoin(patch);

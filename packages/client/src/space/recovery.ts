@@ -61,9 +61,12 @@ async function leaveBase(
 ): Promise<void> {
   const { space } = session;
   const events = session.outbox.events;
-  const items: InboxItem[] = events.flatMap((event) =>
-    rejectedItems(event, code, reason, "parked", (domain, key) => session.replica.baseRow(domain, key)),
+  const parked = events.flatMap((event) =>
+    rejectedItems(event, code, reason, "parked", (domain, key) =>
+      session.replica.present(session.replica.baseRow(domain, key)),
+    ),
   );
+  const items = session.inThisVersion(parked);
   const next: ReplicaMeta = {
     cursors: {},
     nextSeq: 1,
@@ -125,7 +128,7 @@ export function keepAside(session: SpaceSession, from: Aside): void {
   const rows: Row[] = [];
   for (const domain of session.domains) {
     for (const row of session.replica.baseRows(domain).values())
-      if (!from.exact || row.version > from.at) rows.push(row);
+      if (!from.exact || row.version > from.at) rows.push(session.replica.present(row) as Row);
     session.refetch.add(domain);
   }
   session.abandonStaging();
@@ -150,9 +153,12 @@ export function endRecovery(
   const { aside, context, space } = session;
   if (!aside || ![...session.refetch].every((domain) => cut.reset.includes(domain))) return undefined;
   const { offers, items } = recoverRows(aside, rowOf, context.rules);
+  // What shows of rows of a newer version is of that one.
+  const newest = Math.max(context.schemaVersion ?? 0, session.meta.schema?.version ?? 0);
+  const madeUnder = newest > 0 ? { schema: newest } : {};
   return {
     items,
-    made: offers.map((op) => session.newEvent({ ops: [op] }, context.stamps.next())),
+    made: offers.map((op) => ({ ...session.newEvent({ ops: [op] }, context.stamps.next()), ...madeUnder })),
     tell() {
       if (offers.length > 0) context.wake();
       context.report(

@@ -37,18 +37,22 @@ export class Requests {
       cursors,
       scan,
       hasOutcome,
+      isBlind,
     }: {
       /** That of what is staged, in which the cursors are places: base may have none yet. */
       generation: string | undefined;
       cursors: Cursors;
       scan: Cursors;
       hasOutcome: (id: string) => boolean;
+      /** Asks for no rows. */
+      isBlind: boolean;
     },
   ): Promise<SpacePart> {
     this.#ahead = undefined;
     const { chosen, bytes } = await this.#choose(budget, hasOutcome);
     this.sent = new Map(chosen.map((event) => [event.id, event]));
-    return { request: this.#toRequest(chosen, generation, (domain) => cursors[domain] ?? 0, scan), bytes };
+    const request = this.#toRequest(chosen, generation, (domain) => cursors[domain] ?? 0, scan);
+    return { request: isBlind ? { ...request, cursors: {} } : request, bytes };
   }
 
   /**

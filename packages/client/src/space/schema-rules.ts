@@ -1,6 +1,7 @@
-import type { TimerPort } from "@landfall/protocol";
-import { type Schema, migrateAction, migrateOps } from "@landfall/schema";
+import { type Row, type TimerPort, sameJson } from "@landfall/protocol";
+import { type Schema, migrateAction, migrateOps, migrateRecord } from "@landfall/schema";
 import type { PendingEvent } from "../replica/pending-event.js";
+import { type Present, asIs } from "../replica/present.js";
 import { type DomainRules, type ReplicaRules, noRules } from "../replica/rules.js";
 import { runAction } from "./action-run.js";
 
@@ -35,4 +36,42 @@ export function migrateEvent(schema: Schema, event: PendingEvent): PendingEvent 
   if (event.action === undefined) return event;
   const migrated = migrateAction(schema, event.schema, { action: event.action, args: event.args ?? null });
   return migrated.ok ? { ...event, ...migrated.value, schema: schema.version } : event;
+}
+
+/**
+ * How rows of older versions show under the schema. A row is migrated once, and shows as it is where that fails, as the
+ * server leaves it.
+ *
+ * @param failed told of each such row, once.
+ */
+export function presenters(
+  schema: Schema,
+  failed: (row: Row, message: string) => void,
+): (version: number | undefined) => Present {
+  const byVersion = new Map<number, Present>();
+  return (version = schema.version) => {
+    if (version >= schema.version) return asIs;
+    let present = byVersion.get(version);
+    if (!present) byVersion.set(version, (present = presenter(schema, version, failed)));
+    return present;
+  };
+}
+
+function presenter(schema: Schema, from: number, failed: (row: Row, message: string) => void): Present {
+  const migrated = new WeakMap<Row, Row>();
+  return (row) => {
+    // Records of local domains are migrated where they are stored.
+    if (!row || row.deleted || schema.domain(row.domain)?.local) return row;
+    let shown = migrated.get(row);
+    if (!shown) {
+      const brought = migrateRecord(schema, from, row.domain, row);
+      if (!brought.ok) failed(row, brought.message);
+      const isSame =
+        !brought.ok ||
+        (sameJson(brought.value.fields, row.fields) && sameJson(brought.value.stamps, row.stamps));
+      shown = isSame ? row : { ...row, ...brought.value };
+      migrated.set(row, shown);
+    }
+    return shown;
+  };
 }

@@ -7,8 +7,11 @@ import type {
   TimerPort,
 } from "@landfall/protocol";
 import type { PendingEvent } from "../replica/pending-event.js";
+import type { Present } from "../replica/present.js";
 import type { ReplicaRules } from "../replica/rules.js";
 import type { ClientStorage, StorageChange, StorageError } from "../storage/port.js";
+import type { InboxItem } from "./inbox-item.js";
+import type { LocalRecord, MigratedLocal } from "./local-records.js";
 import type { SpaceNews } from "./space-news.js";
 import type { SpaceSession } from "./space-session.js";
 
@@ -24,6 +27,12 @@ export interface SessionContext {
   readonly schemaVersion: number | undefined;
   /** Brings an event that was made under an older schema to this one (DESIGN §5.2). */
   migrate(event: PendingEvent): PendingEvent;
+  /** Brings what an item of the inbox says of a record to this schema. */
+  migrateItem(item: InboxItem): InboxItem;
+  /** Brings records of local domains to this schema. */
+  migrateLocal(rows: readonly LocalRecord[]): MigratedLocal;
+  /** How rows of a schema version show under this one; of one that nobody has said, as they are. */
+  presenter(schema: number | undefined): Present;
   /** Domains that sync, of this schema and account's choice. */
   readonly domains: readonly string[];
   device(): string;

@@ -46,7 +46,7 @@ function refusalOf(
 }
 
 /** The fields that an op was to write, for people. */
-function triedFields(op: Op): Json | undefined {
+export function triedFields(op: Op): Json | undefined {
   switch (op.op) {
     case "increment":
       return op.by;

@@ -1,7 +1,7 @@
-import type { Row } from "@landfall/protocol";
 import type { Cut } from "../replica/cut.js";
 import type { PendingEvent } from "../replica/pending-event.js";
 import type { InboxItem } from "./inbox-item.js";
+import type { LocalRow } from "./local-records.js";
 import type { Settlement } from "./settlement.js";
 
 /** Writes that a tab has stored, or that the storage has refused. */
@@ -13,6 +13,14 @@ export interface WriteNews {
   readonly revision: number;
 }
 
+/** A step of base that the leader has stored. */
+export interface CutNews {
+  readonly type: "cut";
+  readonly revision: number;
+  readonly cut: Cut;
+  readonly settlement: Settlement;
+}
+
 /** Rows of a cut that other tabs are told; more are read from the storage. */
 const maxToldRows = 2_000;
 
@@ -20,7 +28,7 @@ const maxToldRows = 2_000;
 export type SpaceNews =
   | WriteNews
   | { readonly type: "sent"; readonly events: readonly PendingEvent[] }
-  | { readonly type: "cut"; readonly revision: number; readonly cut: Cut; readonly settlement: Settlement }
+  | CutNews
   | { readonly type: "inbox"; readonly put: readonly InboxItem[]; readonly drop: readonly string[] }
   | { readonly type: "local"; readonly rows: readonly LocalRow[] }
   /** A tab has opened the space, and has read what is stored. */
@@ -40,6 +48,3 @@ export function newsOf(cut: Cut, settlement: Settlement, revision: number, isMor
 /** What news tells of writes that are over. */
 export const settledBy = (news: SpaceNews): Settlement["settled"] =>
   (news.type === "cut" ? news.settlement.settled : news.type === "reload" && news.settled) || new Map();
-
-/** A record of a local domain as it is now; without a version it is gone. */
-export type LocalRow = Row | { readonly domain: string; readonly key: string };

@@ -14,6 +14,8 @@ import { DigestKeeper } from "../replica/digest-keeper.js";
 import type { Effects } from "../replica/effects.js";
 import type { EventInMaking, PendingEvent } from "../replica/pending-event.js";
 import { type BasePatch, Replica } from "../replica/replica.js";
+import type { Present } from "../replica/present.js";
+import { rowsSchema, schemaAfter, unreadable } from "../replica/rows-schema.js";
 import { Staging } from "../replica/staging.js";
 import { FencedError, type StorageChange } from "../storage/port.js";
 import { basePatch } from "./base-patch.js";
@@ -21,6 +23,7 @@ import { deltaCut } from "./delta-cut.js";
 import { WriteError } from "./domain-writes.js";
 import type { InboxItem } from "./inbox-item.js";
 import type { KeptAside } from "./lost-rows.js";
+import { LocalRecords } from "./local-records.js";
 import { OtherTabs } from "./other-tabs.js";
 import { Outbox } from "./outbox.js";
 import { type NewEvent, type Receipt, Receipts, shownAtOnce } from "./receipt.js";
@@ -64,9 +67,14 @@ export class SpaceSession implements SyncedSpace {
   #staging: Staging | undefined;
   readonly #requests = new Requests(this);
   readonly otherTabs: OtherTabs;
+  readonly local = new LocalRecords(this);
   /** The device that the newest request was made as. */
   askedAs = "";
   stopped = false;
+  /** Why this app cannot take in what the server or another tab has: it is older. */
+  outdated: string | undefined;
+  /** The request under way asks for no rows, since none could be read. */
+  #isBlind = false;
 
   private constructor(space: string, context: SessionContext, meta: ReplicaMeta) {
     this.space = space;
@@ -92,6 +100,7 @@ export class SpaceSession implements SyncedSpace {
       report: (code, message) => context.report(code, `${space}: ${message}`),
       changed: () => context.changed(),
     });
+    this.outdated = unreadable(meta.schema, context.schemaVersion);
     this.replica.onBaseRows = (domain, rows, base) => this.#digests.note(domain, rows, base);
   }
 
@@ -116,8 +125,10 @@ export class SpaceSession implements SyncedSpace {
     }
     session.changeInbox(stored.inbox, []);
     session.outbox.nextSeq = meta.nextSeq;
-    for (const event of stored.outbox) session.join(context.migrate(event));
-    await session.rejoin(new Map([...stored.rows, ...stored.local]));
+    for (const event of stored.outbox) session.join(event);
+    session.local.open(stored.local);
+    // Rows that this app cannot read are left where they are.
+    await session.rejoin(session.outdated === undefined ? stored.rows : new Map());
     for (const rows of stored.rows.values()) session.observe(rows.values());
     if (meta.recovering) keepAside(session, meta.recovering);
     return session;
@@ -126,14 +137,31 @@ export class SpaceSession implements SyncedSpace {
   /** Runs over base with a patch whatever is in the outbox by now and has no effect in base yet. */
   rejoin(patch: BasePatch = new Map()): void | Promise<void> {
     const remove = new Set(this.replica.pending.map(({ id }) => id));
-    const add = this.outbox.events.filter((event) => !event.confirmed && (!event.void || event.refused));
-    return this.replica.step({ patch, remove, add });
+    const add = this.outbox.events.filter(
+      (event) => !event.confirmed && (!event.void || event.refused) && this.shows(event),
+    );
+    return this.replica.step({ patch, remove, add, ...this.#presented });
+  }
+
+  /** How base shows, unless what stands in memory is another one than the stored, which cannot be read. */
+  get #presented(): { readonly present?: Present } {
+    const { schema } = this.meta;
+    const { presenter, schemaVersion } = this.context;
+    return unreadable(schema, schemaVersion) === undefined ? { present: presenter(schema?.version) } : {};
+  }
+
+  /** Whether an event is of a version that this app can read; another is only sent, when this tab leads. */
+  shows({ schema = 0 }: PendingEvent): boolean {
+    const app = this.context.schemaVersion ?? Number.POSITIVE_INFINITY;
+    return schema <= app || (this.outdated === undefined && schema <= (this.meta.schema?.version ?? 0));
   }
 
   /** An event that the storage or another tab has joins the outbox. */
-  join(event: PendingEvent): void {
+  join(event: PendingEvent): PendingEvent {
+    const migrated = this.context.migrate(event);
     this.context.stamps.observe(event.id);
-    this.outbox.add(event, true);
+    this.outbox.add(migrated, true);
+    return migrated;
   }
 
   /** Stamps to come lie above those of rows that are seen. */
@@ -223,9 +251,10 @@ export class SpaceSession implements SyncedSpace {
       const staging = (this.#staging ??= this.#stage());
       const { generation, cursors, scan } = staging;
       const events = this.#holds ? 0 : budget.events;
+      this.#isBlind = this.outdated !== undefined;
       return this.#requests.next(
         { ...budget, events },
-        { generation, cursors, scan, hasOutcome: (id) => staging.hasOutcome(id) },
+        { generation, cursors, scan, isBlind: this.#isBlind, hasOutcome: (id) => staging.hasOutcome(id) },
       );
     });
   }
@@ -234,7 +263,8 @@ export class SpaceSession implements SyncedSpace {
     return this.#serial.run(async () => {
       const staging = this.#staging;
       // Only a replica that is whole and in step can say where its writes will bring it.
-      if (this.stopped || this.#holds || !staging?.isFresh || this.refetch.size > 0) return undefined;
+      if (this.stopped || this.#holds || this.#isBlind || !staging?.isFresh || this.refetch.size > 0)
+        return undefined;
       const cursor = staging.cursors[this.domains[0] ?? ""] ?? 0;
       if (this.domains.some((domain) => staging.cursors[domain] !== cursor)) return undefined;
       return this.#requests.ahead(budget, cursor);
@@ -260,7 +290,12 @@ export class SpaceSession implements SyncedSpace {
   }
 
   begin(head: AnswerHead): void {
-    this.#staging?.begin(head, this.#requests.sent);
+    const { schemaVersion } = this.context;
+    this.outdated =
+      unreadable(rowsSchema(head), schemaVersion) ?? unreadable(this.meta.schema, schemaVersion);
+    // Nothing is taken in of rows that cannot be read, nor of what counts as in them (DESIGN rule 5).
+    if (this.outdated === undefined && !this.#isBlind) this.#staging?.begin(head, this.#requests.sent);
+    else this.#staging = undefined;
   }
 
   rows(rows: readonly Row[]): void {
@@ -274,7 +309,7 @@ export class SpaceSession implements SyncedSpace {
 
   async end(end: AnswerEnd): Promise<Landing> {
     const staging = this.#staging;
-    if (!staging) return { moreToFetch: false };
+    if (!staging) return { moreToFetch: this.#isBlind, outdated: this.outdated };
     staging.end(end);
     const retryAfterMs = staging.deferredForMs;
     if (!end.more) await this.#land(staging);
@@ -301,9 +336,10 @@ export class SpaceSession implements SyncedSpace {
 
   delta(message: DeltaMessage): Promise<boolean> {
     return this.#serial.run(async () => {
-      const { generation, cursors } = this.meta;
+      const { generation } = this.meta;
       if (this.stopped || this.#staging || this.aside || message.generation !== generation) return false;
-      const cut = deltaCut(message, this.domains, cursors, (domain, key) =>
+      if (this.outdated !== undefined) return false;
+      const cut = deltaCut(message, this.domains, this.meta, (domain, key) =>
         this.replica.baseRow(domain, key),
       );
       if (cut === undefined || cut === "known") return cut === "known";
@@ -351,11 +387,15 @@ export class SpaceSession implements SyncedSpace {
 
   /** Stores a cut, then shows it, then tells who waits (DESIGN rule 5). */
   async apply(cut: Cut, more: readonly InboxItem[] = []): Promise<void> {
+    const schema = schemaAfter(cut, this.meta.schema, this.domains);
+    const present = this.context.presenter(schema?.version);
     const rowOf = (domain: string, key: string): Row | undefined =>
-      cut.rows.get(domain)?.get(key) ??
-      (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key));
+      present(
+        cut.rows.get(domain)?.get(key) ??
+          (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key)),
+      );
     const { settled, changed, items } = settle(cut, this.outbox, rowOf, (domain, key) =>
-      this.replica.baseRow(domain, key),
+      this.replica.present(this.replica.baseRow(domain, key)),
     );
     const recovered = endRecovery(this, cut, rowOf);
     const made = recovered?.made ?? [];
@@ -363,12 +403,13 @@ export class SpaceSession implements SyncedSpace {
     const told: Settlement = {
       settled,
       changed,
-      items: [...items, ...(recovered?.items ?? []), ...more],
+      items: this.inThisVersion([...items, ...(recovered?.items ?? []), ...more]),
       made,
     };
     const next: { -readonly [M in keyof ReplicaMeta]: ReplicaMeta[M] } = {
       ...this.meta,
       generation: cut.generation,
+      schema,
       cursors: cut.cursors,
       nextSeq: this.outbox.nextSeq,
       revision: this.meta.revision + 1,
@@ -385,7 +426,8 @@ export class SpaceSession implements SyncedSpace {
     const showing = this.show(cut, told);
     if (showing) await showing;
     recovered?.tell();
-    this.context.publish(this.space, newsOf(cut, told, next.revision, recovered !== undefined));
+    const news = newsOf({ ...cut, schema }, told, next.revision, recovered !== undefined);
+    this.context.publish(this.space, news);
   }
 
   /** Shows a cut that is stored. */
@@ -395,7 +437,9 @@ export class SpaceSession implements SyncedSpace {
     const remove = new Set(settled.keys());
     for (const { id } of changed) remove.add(id);
     for (const event of made) this.join(event);
-    const add = [...changed.filter((event) => !event.void && !event.confirmed), ...made];
+    const add = [...changed.filter((event) => !event.void && !event.confirmed), ...made].filter((event) =>
+      this.shows(event),
+    );
     this.outbox.removeAll(settled);
     if (this.outbox.letGo()) this.otherTabs.forgot();
     for (const event of changed) this.outbox.replace(event);
@@ -403,7 +447,7 @@ export class SpaceSession implements SyncedSpace {
       if (items.length > 0) this.changeInbox(items, []);
       settled.forEach((outcome, id) => this.receipts.settle(id, outcome));
     };
-    const stepping = this.replica.step({ patch, remove, add });
+    const stepping = this.replica.step({ patch, remove, add, ...this.#presented });
     return stepping ? stepping.then(tellRest) : tellRest();
   }
 
@@ -415,9 +459,15 @@ export class SpaceSession implements SyncedSpace {
   }
 
   changeInbox(put: readonly InboxItem[], drop: readonly string[]): void {
-    for (const item of put) this.inbox.set(item.id, item);
+    for (const item of put) this.inbox.set(item.id, this.context.migrateItem(item));
     for (const id of drop) this.inbox.delete(id);
     tell(this.#inboxListeners);
+  }
+
+  /** What items say of records is in the app's version: it is made of what shows. */
+  inThisVersion(items: readonly InboxItem[]): readonly InboxItem[] {
+    const { schemaVersion: schema } = this.context;
+    return schema === undefined ? items : items.map((item) => ({ ...item, schema }));
   }
 
   /** Stores changes that are the device's own and no step of base. */

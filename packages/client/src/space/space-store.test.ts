@@ -37,7 +37,7 @@ it.each([false, true])(
     const at = meta.revision as never;
     expect({ rows, local, outbox, inbox, cursors: meta.cursors }).toEqual({
       rows: hasBase ? new Map() : new Map([["probe", new Map([["p", at]])]]),
-      local: new Map([["probe", new Map([["p", at]])]]),
+      local: [at],
       outbox: [at],
       inbox: [at],
       cursors: { probe: at },

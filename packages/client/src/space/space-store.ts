@@ -1,8 +1,9 @@
 import type { Row } from "@landfall/protocol";
-import type { Cut } from "../replica/cut.js";
+import type { Cut, RowsSchema } from "../replica/cut.js";
 import type { PendingEvent } from "../replica/pending-event.js";
 import type { ClientStorage, StorageChange, StorageTable } from "../storage/port.js";
 import type { InboxItem } from "./inbox-item.js";
+import type { LocalRecord } from "./local-records.js";
 import type { Settlement } from "./settlement.js";
 import { submap } from "../submap.js";
 
@@ -10,6 +11,8 @@ import { submap } from "../submap.js";
 export interface ReplicaMeta {
   /** Absent until the first contact. */
   readonly generation?: string;
+  /** What the rows of base are in; absent where nobody has said. */
+  readonly schema?: RowsSchema | undefined;
   readonly cursors: { readonly [domain: string]: number };
   readonly nextSeq: number;
   /** The device that the seqs of this outbox are counted for. */
@@ -41,7 +44,7 @@ export interface StoredSpace {
   /** `emptyMeta` itself where the storage does not know the space. */
   readonly meta: ReplicaMeta;
   readonly rows: Map<string, Map<string, Row>>;
-  readonly local: Map<string, Map<string, Row>>;
+  readonly local: readonly LocalRecord[];
   readonly outbox: readonly PendingEvent[];
   readonly inbox: readonly InboxItem[];
 }
@@ -66,7 +69,7 @@ export async function loadSpace(
   return {
     meta: (meta.find(({ a }) => a === replicaName)?.value as ReplicaMeta | undefined) ?? emptyMeta,
     rows: byDomain(rows),
-    local: byDomain(local),
+    local: local.map((entry) => entry.value as LocalRecord),
     outbox: outbox.map((entry) => entry.value as PendingEvent),
     inbox: inbox.map((entry) => entry.value as InboxItem),
   };
@@ -113,7 +116,7 @@ export const dropEvent = (space: string, id: string): StorageChange => dropEntry
 export const putItem = (space: string, item: InboxItem): StorageChange =>
   putEntry("inbox", space, item.id, "", item);
 export const dropItem = (space: string, id: string): StorageChange => dropEntry("inbox", space, id);
-export const putLocal = (space: string, row: Row): StorageChange =>
+export const putLocal = (space: string, row: LocalRecord): StorageChange =>
   putEntry("local", space, row.domain, row.key, row);
 export const dropLocal = (space: string, domain: string, key: string): StorageChange =>
   dropEntry("local", space, domain, key);

@@ -107,6 +107,51 @@ describe("a server with a newer schema", () => {
     await later.world.engine.close();
   });
 
+  test("§5.2: every answer says which version its rows are in, and from which on an app can read them", async () => {
+    const none = await begin(undefined);
+    expect(await none.device.send([])).not.toHaveProperty("schema");
+    await none.here.engine.close();
+    const { here, device, file } = await begin(first);
+    await device.write([create("ann", { name: "Ann" }, "person")]);
+    expect(await device.send([])).toMatchObject({ schema: 1 });
+    const rename = again(await restart(here, file, second), device);
+    expect(await rename.send([])).toMatchObject({ schema: 2 });
+    expect(await rename.send([])).not.toHaveProperty("readableFrom");
+    const added = defineSchema({
+      version: 3,
+      domains: { person: records({ fields: z.object({ fullName: z.string(), ageText: z.string() }) }) },
+      migrations: {
+        2: { domains: { person: { rename: { name: "fullName", age: "ageText" } } } },
+        3: { domains: { person: { add: { ageText: "?" } } } },
+      },
+    });
+    const later = again(await restart(rename.world, file, added), device);
+    expect(await later.send([])).toMatchObject({ schema: 3, readableFrom: 2 });
+    const { text } = await later.world.engine.rows({ id: "ann" }, { space: "site-7", domain: "person" });
+    expect(JSON.parse(text)).toMatchObject({ schema: 3, readableFrom: 2 });
+    await later.world.engine.close();
+  });
+
+  test("§5.2: an answer whose rows are brought to a newer version between two of its pages ends there", async () => {
+    const { here, device } = await begin(first);
+    await device.write([create("ann", { name: "Ann" }, "person")]);
+    await device.write([create("bob", { name: "Bob" }, "person")]);
+    const spaces = [{ space: "site-7", cursors: { person: 0 } }];
+    const request = { protocol: 1 as const, device: device.device, limit: 1, spaces };
+    let text = "";
+    for await (const lines of here.engine.exchangeStream({ id: "ann" }, request)) {
+      text += lines;
+      if (lines.includes('"checkpoint"'))
+        await here.storage.write("site-7", (transaction) =>
+          upgradeSpace(makeCore({ storage: here.storage, schema: second }), transaction),
+        );
+    }
+    expect(text).toContain('"fields":{"name":"Ann"}');
+    expect(text).toContain('"code":"busy"');
+    expect(text).not.toContain("fullName");
+    await here.engine.close();
+  });
+
   test("§5.2: unique and parent hold for rows of before", async () => {
     const { here, device, file } = await begin(first);
     await device.write([create("ann", { name: "Ann" }, "person")]);
@@ -151,6 +196,9 @@ describe("a server with a newer schema", () => {
       older.world.engine.space("site-7").write((tx) => (tx["other"] as AnyTxDomain).create({ a: 1 })),
     ).rejects.toMatchObject({ code: "schema_unsupported" });
     expect(await older.rows("person")).toMatchObject([{ fields: { fullName: "Ann" } }]);
+    // It does not know what led to the newer version: none but its apps are sure to read it.
+    expect(await older.send([])).toMatchObject({ schema: 2 });
+    expect(await older.send([])).not.toHaveProperty("readableFrom");
     await older.world.engine.close();
   });
 
@@ -244,6 +292,8 @@ describe("a server with a newer schema", () => {
       expect(
         await older.fails([older.event({ ops: [create("y", { a: 1 }, "other")], schema: 1 })]),
       ).toMatchObject({ code: "schema_unsupported" });
+      // Nor does it read rows of two versions as if they were of one.
+      expect(await older.fails([])).toMatchObject({ code: "schema_unsupported" });
       const later = again(await restart(older.world, file, second), device);
       const { rows } = await later.send([], { cursors: { person: 0 }, limit: 5_000 });
       expect(rows.filter((row) => (row as RecordRow).fields["ageText"] === "40")).toHaveLength(count);

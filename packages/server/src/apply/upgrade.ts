@@ -1,5 +1,5 @@
 import { type Fields, type Stamps, canonicalJson } from "@landfall/protocol";
-import { type Migrated, type Schema, migrateFieldName, migrateFields } from "@landfall/schema";
+import { type Schema, migrateRecord } from "@landfall/schema";
 import type { Core } from "../core.js";
 import type {
   LookupEntry,
@@ -149,32 +149,23 @@ function bringRow(
 ): StoredRecord {
   const version = versionOf(row, progress);
   if (version === 0 || version === schema.version) return row;
-  const fields = migrateFields(schema, version, domain, JSON.parse(row.fields as string) as Fields);
-  const stamps = fields.ok
-    ? migrateStamps(schema, version, domain, JSON.parse(row.stamps as string) as Stamps)
-    : fields;
-  if (!fields.ok || !stamps.ok) {
+  const migrated = migrateRecord(schema, version, domain, {
+    fields: JSON.parse(row.fields as string) as Fields,
+    stamps: JSON.parse(row.stamps as string) as Stamps,
+  });
+  if (!migrated.ok) {
     core.logger.error("a row could not be migrated and stays as it is", {
       domain,
       key: row.key,
       version,
-      why: fields.ok ? stamps : fields,
+      why: migrated,
     });
     return row;
   }
-  const brought = { fields: canonicalJson(fields.value), stamps: canonicalJson(stamps.value) };
+  const brought = {
+    fields: canonicalJson(migrated.value.fields),
+    stamps: canonicalJson(migrated.value.stamps),
+  };
   if (brought.fields === row.fields && brought.stamps === row.stamps) return row;
   return { ...row, ...brought, version: scope.index, modifiedAt: scope.modifiedAt };
-}
-
-/** Stamps go with their fields: to the new name, or away. */
-function migrateStamps(schema: Schema, version: number, domain: string, stamps: Stamps): Migrated<Stamps> {
-  const brought: Record<string, string> = {};
-  for (const [field, stamp] of Object.entries(stamps)) {
-    const name =
-      field === "*" ? { ok: true as const, value: field } : migrateFieldName(schema, version, domain, field);
-    if (!name.ok) return name;
-    if (name.value !== undefined) brought[name.value] = stamp;
-  }
-  return { ok: true, value: brought };
 }

@@ -11,6 +11,7 @@ import { noEcho } from "./own-echo.js";
 import { type Position, type ReadRequest, type SpaceReading, readLeft, readSpace } from "./read-space.js";
 import { offersRows, recoveryWindow } from "./recovery-window.js";
 import type { FoundSpace } from "../storage/port.js";
+import { schemaText } from "./rows-schema.js";
 import { type SpaceFailureText, failureText } from "./space-failure.js";
 
 /** How long a client waits before it sends deferred events again. */
@@ -82,7 +83,7 @@ export class Exchange {
     const { rows, next, more, digests } = result;
     const scan = Object.keys(next.scan).length === 0 ? "" : `,"scan":${JSON.stringify(next.scan)}`;
     const sums = digests === undefined ? "" : `,"digests":${digests}`;
-    return `{${headText(space.space, result, handled)},"rows":[${rows.map(({ text }) => text).join(",")}],"cursors":${JSON.stringify(next.cursors)}${scan},"more":${more}${sums}}`;
+    return `{${headText(this.core, space.space, result, handled)},"rows":[${rows.map(({ text }) => text).join(",")}],"cursors":${JSON.stringify(next.cursors)}${scan},"more":${more}${sums}}`;
   }
 
   async *#streamSpace(
@@ -107,11 +108,12 @@ export class Exchange {
       let text = "";
       if (!head) {
         head = result;
-        text = `{"type":"space",${headText(space.space, result, handled)}}\n`;
-      } else if (result.reset.length > 0) {
+        text = `{"type":"space",${headText(this.core, space.space, result, handled)}}\n`;
+      } else if (result.reset.length > 0 || result.state.schema !== head.state.schema) {
         return yield failed({
           code: "busy",
-          message: "Deletes were cleared away while the rows were read. Ask again from the last checkpoint.",
+          message:
+            "Deletes were cleared away, or the rows were brought to another schema, while they were read. Ask again from the last checkpoint.",
           members: '"retryAfterMs":0',
         });
       }
@@ -260,13 +262,14 @@ function deferAll(events: readonly Identified[]): Handled {
 }
 
 function headText(
+  core: Core,
   space: string,
   { state, lastSeq, reset, omitted }: SpaceReading,
   { outcomes }: Handled,
 ): string {
   const isOmitted = ([domain, key]: readonly [string, string]): boolean => omitted.has(slotName(domain, key));
   const resets = reset.length === 0 ? "" : `,"reset":${JSON.stringify(reset)}`;
-  return `"space":"${space}","generation":"${state.generation}","head":${state.head},"lastSeq":${lastSeq},${outcomesText(outcomes, isOmitted)}${resets}`;
+  return `"space":"${space}","generation":"${state.generation}"${schemaText(core, state)},"head":${state.head},"lastSeq":${lastSeq},${outcomesText(outcomes, isOmitted)}${resets}`;
 }
 
 function positionText({ cursors, scan }: Position): string {

@@ -32,6 +32,7 @@ import {
 import { type OwnEcho, noEcho, ownEcho } from "./own-echo.js";
 import { type Sender, namedKeys, runEvent } from "./run-event.js";
 import type { RecoveryWindow } from "./recovery-window.js";
+import { betweenVersions } from "./rows-schema.js";
 import type { SpaceFailureText } from "./space-failure.js";
 
 /** Outcomes below `acked` whose bodies are kept all the same: for a copy of the device that comes late. */
@@ -183,14 +184,7 @@ function refuseSequence(
     }
     previous = event;
   }
-  if (!core.schema) {
-    return upgradeUnderWay(state)
-      ? {
-          code: "schema_unsupported",
-          message: `The space is being brought to schema version ${state.schema}, which this server does not have. Run the server that does.`,
-        }
-      : undefined;
-  }
+  if (!core.schema) return upgradeUnderWay(state) && betweenVersions(state);
   const newest = Math.max(state.schema, ...fresh.map(({ raw }) => schemaOf(raw)));
   if (newest <= core.schema.version) return undefined;
   return {

@@ -4,6 +4,7 @@ import type { Core } from "../core.js";
 import type { RowsPage, RowsQuery, User } from "../engine-types.js";
 import { LandfallError, spaceNotFound } from "../landfall-error.js";
 import { type MaybePromise, chain } from "../maybe-promise.js";
+import { schemaText } from "./rows-schema.js";
 import type { FoundSpace, Page, PageRow, Snapshot, SpaceState } from "../storage/port.js";
 
 /** Reads one page for `GET /v1/spaces/:space/rows`: no device, no events, no own echo (DESIGN §6). */
@@ -67,7 +68,7 @@ function toPage(core: Core, query: RowsQuery, state: SpaceState, page: Page): Ro
     .map(({ text }) => text);
   const cursor = page.more ? (page.rows.at(-1) as PageRow).version : state.head;
   const lastUpdateTime = page.more ? lastWholeCommit(page.rows, query.modifiedSince ?? 0) : state.modifiedAt;
-  const head = `"space":"${query.space}","domain":"${query.domain}","generation":"${state.generation}","head":${state.head},"cursor":${cursor}`;
+  const head = `"space":"${query.space}","domain":"${query.domain}","generation":"${state.generation}"${schemaText(core, state)},"head":${state.head},"cursor":${cursor}`;
   const text = `{${head},"lastUpdateTime":${lastUpdateTime},"more":${page.more},"rows":[${rows.join(",")}]}`;
   const digest = core.hash(text);
   const etag = `"${[...digest.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}"`;

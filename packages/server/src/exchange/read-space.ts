@@ -1,5 +1,5 @@
 import type { SpaceRequest } from "@landfall/protocol";
-import { needsUpgrade } from "../apply/upgrade.js";
+import { needsUpgrade, upgradeUnderWay } from "../apply/upgrade.js";
 import { type EchoTrace, slotName } from "../apply/working-set.js";
 import type { Core } from "../core.js";
 import { type MaybePromise, chain } from "../maybe-promise.js";
@@ -14,6 +14,7 @@ import type {
 } from "../storage/port.js";
 import { type OwnEcho, isAllOwn } from "./own-echo.js";
 import { recoveryWindow } from "./recovery-window.js";
+import { betweenVersions } from "./rows-schema.js";
 import type { SpaceFailureText } from "./space-failure.js";
 
 /** Where the client is: what its request said, or the last checkpoint of a stream. */
@@ -74,6 +75,8 @@ export function readSpace(core: Core, snapshot: Snapshot, read: ReadRequest): Ma
     const failure = misplaced(read, state.head);
     if (failure) return { failure };
     if (needsUpgrade(core, state)) return "upgrade";
+    // Left in its middle by a newer server, and not for this one to end: the rows are of two versions.
+    if (upgradeUnderWay(state)) return { failure: betweenVersions(state) };
     const start = startReading(read, found);
     return start.isKnown
       ? finishReading(read, found, start, noRows)

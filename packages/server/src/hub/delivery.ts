@@ -9,6 +9,8 @@ export interface DeliveryOptions {
   readonly send: (connection: Connection, text: string) => void;
   /** Domains whose pokes go to every member who is connected (`delivery: "auto"`). */
   readonly autoDomains: ReadonlySet<string>;
+  /** The schema version that the rows of commits are in: a space is brought there before it is written to. */
+  readonly schema?: number | undefined;
   readonly clock: ClockPort;
   readonly timers: TimerPort;
   readonly metrics: ServerMetrics;
@@ -95,9 +97,10 @@ export class Delivery {
 
   #delta(group: WatchGroup, event: CommittedEvent, generation: string): void {
     const { space } = group.state;
+    const { schema } = this.options;
     const rows = watchedRows(group, event) as readonly string[];
     const head =
-      `{"type":"delta","space":${JSON.stringify(space)},"generation":${JSON.stringify(generation)},` +
+      `{"type":"delta","space":${JSON.stringify(space)},"generation":${JSON.stringify(generation)},${schema === undefined ? "" : `"schema":${schema},`}` +
       `"domains":${JSON.stringify(group.domains)},"from":${group.state.previous(event, group.domains)},` +
       `"index":${event.index},"by":${JSON.stringify(event.by)},"rows":[${rows.join(",")}],"lastSeq":`;
     let poke: string | undefined;

@@ -40,6 +40,8 @@ export interface HubOptions extends HubLimits {
   readonly authenticate: (token: string) => Promise<Authenticated>;
   /** Domains whose pokes go to every member who is connected. */
   readonly autoDomains: ReadonlySet<string>;
+  /** The server's schema version, which the rows of its commits are in. */
+  readonly schema?: number | undefined;
   /** Seconds that clients are asked to stay away for; undefined when there is no need. */
   readonly backoffSeconds?: () => number | undefined;
   readonly clock: ClockPort;

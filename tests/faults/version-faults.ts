@@ -1,0 +1,195 @@
+import type { Fault } from "./fault.js";
+
+const session = "packages/client/src/space/space-session.ts";
+const sync = (title: string): Fault["test"] => ({ file: "tests/sync/versions.test.ts", title });
+const base = {
+  file: "packages/client/src/replica/rows-schema.test.ts",
+  title:
+    "base is of an answer's version once its rows are there; of an older one only where all of it is anew",
+};
+const upgraded = (title: string): Fault["test"] => ({
+  file: "packages/server/src/apply/upgrade.test.ts",
+  title,
+});
+const updatedOffline =
+  "reads what the device holds as its version has it, and writes over it, without a server; then all agree";
+const leftBehind =
+  "takes nothing in that it cannot read, says so, keeps what it has and what is written, and goes on once it is updated";
+
+/** What goes wrong easily where apps and servers of several schema versions meet. */
+export const versionFaults: readonly Fault[] = [
+  {
+    name: "base-version-before-its-rows",
+    rule: "rule 5",
+    file: session,
+    find: "await this.commit(changes); this.meta = next;",
+    replace:
+      "await this.commit([putMeta(this.space, { ...this.meta, schema })]); await this.commit(changes); this.meta = next;",
+    test: sync("shows what it has as it was, where what the server has brought over cannot be stored"),
+    why: "After a crash between the two, every record shows in the old shape under the new types.",
+  },
+  {
+    name: "base-version-that-never-moves",
+    rule: "§5.2",
+    file: "packages/client/src/replica/rows-schema.ts",
+    find: "? before : schema;",
+    replace: "? before : (before ?? schema);",
+    test: base,
+    why: "Rows that the server has migrated are migrated once more on the device.",
+  },
+  {
+    name: "base-version-back-without-its-rows",
+    rule: "rule 12",
+    file: "packages/client/src/replica/rows-schema.ts",
+    find: "return isOlder && !domains.every((domain) => reset.includes(domain)) ? before : schema;",
+    replace: "return schema;",
+    test: base,
+    why: "Rows of the newer version, which still stand, are migrated a second time.",
+  },
+  {
+    name: "migrated-twice",
+    rule: "§5.2",
+    file: "packages/client/src/replica/replica.ts",
+    find: "this.#overlay.get(domain)?.get(key) ?? this.#present(this.#base.get(domain)?.get(key)),",
+    replace:
+      "this.#overlay.get(domain)?.get(key) ?? this.#present(this.#present(this.#base.get(domain)?.get(key))),",
+    test: sync("shows a record as it is where its migration fails, and says so once"),
+    why: "What is written over a record stands on values that nobody ever had.",
+  },
+  {
+    name: "rebase-over-raw-rows",
+    rule: "§5.2",
+    file: "packages/client/src/replica/rebase.ts",
+    find: "return written ?? this.present(row(domain, key));",
+    replace: "return written ?? row(domain, key);",
+    test: sync(updatedOffline),
+    why: "An action reads the old fields, and decides on what is not there.",
+  },
+  {
+    name: "digest-of-what-shows",
+    rule: "rule 10",
+    file: session,
+    find: "current: (domain, key) => this.replica.baseRow(domain, key), }); this.repairs",
+    replace:
+      "current: (domain, key) => this.replica.present(this.replica.baseRow(domain, key)), }); this.repairs",
+    test: sync("reads the rows of a server that is not, and their digests agree; its writes wait"),
+    why: "Every updated device finds a difference that is none, and fetches everything again.",
+  },
+  {
+    name: "offers-in-the-old-shape",
+    rule: "rule 12",
+    file: "packages/client/src/space/recovery.ts",
+    find: "rows.push(session.replica.present(row) as Row);",
+    replace: "rows.push(row);",
+    test: sync("rows of an older version are offered back as the server has them now"),
+    why: "What a server lost is refused by it, or comes back with fields that nobody reads.",
+  },
+  {
+    name: "local-records-migrated-again",
+    rule: "§5.2",
+    file: "packages/client/src/space/local-records.ts",
+    find: "{ ...record, ...migrated.value, schema: schema.version }",
+    replace: "{ ...record, ...migrated.value }",
+    test: sync("are brought over once, on the disk too; an older app leaves them alone and says so"),
+    why: "Drafts and settings of the device are spoilt a little more at every start.",
+  },
+  {
+    name: "inbox-in-the-old-shape",
+    rule: "rule 9",
+    file: session,
+    find: "this.inbox.set(item.id, this.context.migrateItem(item));",
+    replace: "this.inbox.set(item.id, item);",
+    test: sync("what an older app put into the inbox is written again as this one has it"),
+    why: "A copy of what was refused has fields that the server refuses again.",
+  },
+  {
+    name: "unreadable-rows-taken-in",
+    rule: "§5.2",
+    file: session,
+    find: "if (this.outdated === undefined && !this.#isBlind) this.#staging",
+    replace: "if (!this.#isBlind) this.#staging",
+    test: sync(leftBehind),
+    why: "An old app reads records that lack what its types promise, and says that all is well.",
+  },
+  {
+    name: "outcomes-without-their-rows",
+    rule: "rule 5",
+    file: session,
+    find: "if (this.outdated === undefined && !this.#isBlind) this.#staging",
+    replace: "if (this.outdated === undefined) this.#staging",
+    test: sync("is read again by an app that it had left behind"),
+    why: "Of a request that asked for no rows a cut is made, in which own writes count as seen.",
+  },
+  {
+    name: "rows-for-who-cannot-read-them",
+    rule: "§5.2",
+    file: session,
+    find: "this.#isBlind = this.outdated !== undefined;",
+    replace: "this.#isBlind = false;",
+    test: sync(leftBehind),
+    why: "An app that waits for its update fetches all that it cannot read every five minutes.",
+  },
+  {
+    name: "recovery-over-a-base-that-is-not-read",
+    rule: "rule 12",
+    file: session,
+    find: "unreadable(rowsSchema(head), schemaVersion) ?? unreadable(this.meta.schema, schemaVersion);",
+    replace: "unreadable(rowsSchema(head), schemaVersion);",
+    test: sync("what a newer app has stored of it an older one leaves to that"),
+    why: "What only this device has of a history that a server lost is written over.",
+  },
+  {
+    name: "older-tab-takes-a-cut-it-cannot-read",
+    rule: "§5.2",
+    file: "packages/client/src/space/other-tabs.ts",
+    find: "if (this.#cannotRead(news)) return;",
+    replace: "",
+    test: sync("where the newer one leads, the older one is told, and what it writes gets through"),
+    why: "Whoever works in a tab that was left open sees records of which half is missing.",
+  },
+  {
+    name: "delta-of-another-version",
+    rule: "§6.1",
+    file: "packages/client/src/space/delta-cut.ts",
+    find: "if (message.schema !== schema?.version) return undefined;",
+    replace: "",
+    test: {
+      file: "packages/client/src/space/delta-cut.test.ts",
+      title:
+        "a delta is applied only to a base whose rows are in its version; with any other an exchange follows",
+    },
+    why: "One row of a newer version lies among those of the old one, and is migrated again.",
+  },
+  {
+    name: "drop-that-counts-as-an-addition",
+    rule: "§5.2",
+    file: "packages/schema/src/migrate.ts",
+    find: "!fields && drop.length === 0 && isEmpty(rename)",
+    replace: "!fields && isEmpty(rename)",
+    test: {
+      file: "packages/schema/src/migrate.test.ts",
+      title: "none from before a rename, a drop, a map or a function",
+    },
+    why: "An app that counts on a field goes on without it, and is told that all is well.",
+  },
+  {
+    name: "pages-of-two-versions",
+    rule: "§5.2",
+    file: "packages/server/src/exchange/exchange.ts",
+    find: "} else if (result.reset.length > 0 || result.state.schema !== head.state.schema) {",
+    replace: "} else if (result.reset.length > 0) {",
+    test: upgraded("an answer whose rows are brought to a newer version between two of its pages ends there"),
+    why: "What the answer said of its rows at the start is not true of those at its end.",
+  },
+  {
+    name: "reading-in-the-middle-of-an-upgrade",
+    rule: "§5.2",
+    file: "packages/server/src/exchange/read-space.ts",
+    find: "if (upgradeUnderWay(state)) return",
+    replace: "if (false) return",
+    test: upgraded(
+      "that was left in its middle is gone on with; a server without the schema writes nothing to it meanwhile",
+    ),
+    why: "Rows of two versions are read as if all were of the newer one.",
+  },
+];
