@@ -4,10 +4,15 @@ import { type DevicePlan, type FaultKind, type Operation, type Plan, type Step, 
 import { makeTroubles } from "./make-troubles.js";
 import { RandomStream } from "./random-stream.js";
 
-/** A seed's run has at least so many devices, writes and kinds of trouble. */
-const leastDevices = 3;
+/** A seed's run has at least so many writes, and kinds of trouble. */
 const leastWrites = 200;
 const leastFaults = 2;
+
+/** How many devices a seed has: of each write all of them hear, so that more cost more than they show. */
+const deviceWeights = { 3: 60, 4: 25, 5: 15 };
+
+/** Operations in store for those that come to nothing, as where no tab is open. */
+const spareOperations = 40;
 
 /** Kinds that a seed has by a chance of their own, whatever else it has. */
 const apart: Readonly<Partial<Record<FaultKind, number>>> = {
@@ -35,7 +40,7 @@ export function makePlan(seed: number, extra: readonly FaultKind[] = []): Plan {
   };
   const spaces = random.chance(0.3) ? ["site-7", "site-8"] : ["site-7"];
   const operations = makeOperations(random.split("operations"), devices, spaces.length);
-  const endMs = operations.at(-1)?.atMs ?? 0;
+  const endMs = operations.findLast(({ unlessMade }) => unlessMade === undefined)?.atMs ?? 0;
   const troubles = makeTroubles(random.split("troubles"), faults, devices, endMs);
   const rush = faults.rush === undefined ? undefined : makeRush(random.split("rush"), devices, endMs);
   return {
@@ -65,7 +70,7 @@ const inOrder = (steps: readonly Step[]): Step[] =>
     .map(({ step }) => step);
 
 function makeDevices(random: RandomStream): DevicePlan[] {
-  return Array.from({ length: random.between(leastDevices, 5) }, (_, at) => ({
+  return Array.from({ length: Number(random.weighted(deviceWeights)) }, (_, at) => ({
     number: at + 1,
     user: random.chance(0.7) ? "ann" : "ben",
     tabs: random.chance(0.3) ? random.between(2, 3) : 1,
@@ -106,12 +111,12 @@ function makeOperations(random: RandomStream, devices: readonly DevicePlan[], sp
   const operations: Operation[] = [];
   let atMs = 500;
   let writes = 0;
-  const target = leastWrites + 25 + random.below(50);
   // One device is often busier than the others.
   const busy = random.below(devices.length);
   const weights = actWeights(random.split("weights"), "usual");
-  while (writes < target) {
-    atMs += gapMs(random);
+  while (writes < leastWrites + spareOperations) {
+    const isSpare = writes >= leastWrites;
+    atMs += isSpare ? random.between(100, 1_000) : gapMs(random);
     const at = random.chance(0.3) ? busy : random.below(devices.length);
     const device = devices[at] as DevicePlan;
     const act = makeAct(random, weights, `${operations.length}`);
@@ -123,6 +128,7 @@ function makeOperations(random: RandomStream, devices: readonly DevicePlan[], sp
       tab: random.below(device.tabs),
       space: spaces > 1 && random.chance(0.2) ? 1 : 0,
       act,
+      ...(isSpare && { unlessMade: leastWrites }),
     });
   }
   return operations;

@@ -99,6 +99,8 @@ export interface Operation extends Timed {
   readonly tab: number;
   readonly space: number;
   readonly act: Act;
+  /** It is left out where that many writes have been made before. */
+  readonly unlessMade?: number;
 }
 
 interface OnDevice extends Timed {

@@ -38,6 +38,8 @@ export interface RunResult {
 /** What is allowed after the faults have stopped. */
 const bounds: Bounds = { quietWithinMs: 1_800_000, quietRequests: 400, rows: 5_000, outcomes: 1_000 };
 
+const never = Number.POSITIVE_INFINITY;
+
 /** How long after a look at whether everything is quiet the next one follows: longer and longer. */
 const firstLookMs = 500;
 const longestLookMs = 30_000;
@@ -108,7 +110,7 @@ async function live(world: World, done: { writes: number }): Promise<void> {
   for (const step of plan.steps)
     queue.at(step.atMs, () => {
       if (!isOperation(step)) makeTrouble(world, step);
-      else if (operate(world, step)) done.writes += 1;
+      else if (done.writes < (step.unlessMade ?? never) && operate(world, step)) done.writes += 1;
     });
   let ended = false;
   queue.at((plan.steps.at(-1)?.atMs ?? 0) + 1, () => (ended = true));
