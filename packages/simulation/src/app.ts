@@ -157,6 +157,10 @@ function write(tab: Tab, space: WorldSpace, spaceName: string, what: Act): Writt
       const args = { from: what.from, to: what.to, coins: what.coins };
       return { receipt: space.actions.pay(args), action: "pay", args };
     }
+    case "revive": {
+      const args = { key: what.key, title: what.title };
+      return { receipt: space.actions.revive(args), action: "revive", args };
+    }
     case "inbox":
       return fromInbox(tab, space, spaceName, what.at, what.choice);
     default:

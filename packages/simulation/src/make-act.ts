@@ -16,6 +16,7 @@ const usual: ActWeights = {
   probe: 12,
   pair: 8,
   pay: 8,
+  revive: 3,
   inbox: 5,
   sync: 3,
 };
@@ -118,6 +119,8 @@ export function makeAct(random: RandomStream, weights: ActWeights, name: string)
         to: random.pick(purseKeys),
         coins: random.between(1, 20),
       };
+    case "revive":
+      return { do: what, key: random.pick(noteKeys), title: `revived ${name}` };
     case "inbox":
       return {
         do: what,

@@ -80,6 +80,8 @@ export type Act =
   /** Writes the same token into records of two domains, atomically. */
   | { readonly do: "pair"; readonly token: string }
   | { readonly do: "pay"; readonly from: string; readonly to: string; readonly coins: number }
+  /** Brings a deleted note back, by an action. */
+  | { readonly do: "revive"; readonly key: string; readonly title: string }
   /** Deals with the item of the inbox at that place, counted round. */
   | {
       readonly do: "inbox";

@@ -13,7 +13,7 @@ const secondNote = firstNote.extend({ mood: z.string().optional() });
 
 /**
  * What the world's app keeps: fields of every kind of merge, values that must be unique, details that go with their
- * master, and an action that reads before it writes.
+ * master, and actions that read before they write.
  */
 const schemaOf = (version: number, note: typeof secondNote) =>
   defineSchema({
@@ -29,7 +29,7 @@ const schemaOf = (version: number, note: typeof secondNote) =>
         parent: { domain: "folder", field: "folder", onDelete: "cascade" },
         unique: [["number"]],
       }),
-      /** What the action moves between. */
+      /** What an action moves between. */
       purse: records({ fields: z.object({ coins: z.number() }) }),
     },
     actions: (action) => ({
@@ -44,6 +44,11 @@ const schemaOf = (version: number, note: typeof secondNote) =>
           return had;
         },
       ),
+      /** Brings a note back where it is deleted; of one whose delete the server has forgotten there is nothing to bring back. */
+      revive: action(z.object({ key: z.string(), title: z.string() }), async (tx, { key, title }) => {
+        if (await tx.note.get(key)) tx.note.update(key, { title });
+        else tx.note.restore(key, { title });
+      }),
     }),
   });
 

@@ -156,10 +156,14 @@ function* choices<T>(things: readonly T[]): Generator<readonly T[]> {
 }
 
 /** The records that a pending write may touch by name; an action names them in its arguments. */
-function* namedBy({ issue: { ops, args } }: EventStory): Generator<readonly [domain: string, key: string]> {
+function* namedBy({
+  issue: { ops, action, args },
+}: EventStory): Generator<readonly [domain: string, key: string]> {
   for (const op of ops ?? [])
     for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) yield [op.domain, key];
-  for (const value of Object.values(args ?? {})) if (typeof value === "string") yield ["purse", value];
+  const { key, from, to } = (args ?? {}) as Readonly<Record<string, string | undefined>>;
+  if (action === "revive" && key !== undefined) yield ["note", key];
+  for (const purse of [from, to]) if (purse !== undefined) yield ["purse", purse];
 }
 
 /** Nothing but what is there for sure, or leaves in turn. */

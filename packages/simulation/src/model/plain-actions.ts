@@ -13,4 +13,9 @@ export const plainActions: PlainActions = {
     tx.apply({ op: "put", domain: "purse", key: from, set: { coins: before - coins } });
     if (to !== from) tx.apply({ op: "put", domain: "purse", key: to, set: { coins: other + coins } });
   },
+  revive(tx, args) {
+    const { key, title } = args as { readonly key: string; readonly title: string };
+    if (tx.get("note", key)) tx.apply({ op: "update", domain: "note", key, set: { title } });
+    else tx.apply({ op: "restore", domain: "note", key, set: { title, votes: 0, marks: [] } });
+  },
 };
