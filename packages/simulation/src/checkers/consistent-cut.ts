@@ -48,7 +48,7 @@ export const consistentCut: Checker = {
   promise: "What an app is shown is never half of an event, and never goes back to an older state.",
   check(run) {
     const standing = new Standing(run);
-    const own = new OwnEvents(run);
+    const own = new OwnEvents(run, true);
     const findings: Finding[] = [];
     const views = new Map<string, ShownView>();
     for (const [position, entry] of run.entries.of("settled", "view")) {

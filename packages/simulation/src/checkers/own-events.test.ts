@@ -325,6 +325,32 @@ describe("rule 3: an outbox of which there was another", () => {
   });
 });
 
+describe("rule 5: what no disk had room for", () => {
+  it("is shown by a tab that starts anew only where another one that has outlived it can tell", () => {
+    const taleOf = (outlives: boolean): Tale => {
+      const { tale } = twoTabs();
+      tale.write("d2", first, [create("f1")]).commit(applied(1, first, "d2", 1));
+      const state = tale.stateAt(1);
+      tale.view("d1", state);
+      const folders = [{ key: "f1", name: "F", $: { version: 1, modifiedAt: 2_000_010, pending: false } }];
+      tale.add({ type: "view", ...beside, space, why: "opened", domains: { folder: folders } });
+      tale.add({
+        type: "issue",
+        ...who("d1"),
+        space,
+        event: second,
+        ops: [{ op: "delete", domain: "folder", key: "f1" }],
+      });
+      tale.add({ type: "ended", ...who("d1"), how: "closed" });
+      if (!outlives) tale.add({ type: "ended", ...beside, how: "closed" });
+      tale.start("d1", [], 2).view("d1", state, "opened", {}, 2);
+      return tale.view("d1", tale.stateAt(0), "listener", {}, 2);
+    };
+    expect(texts(taleOf(true), "consistent-cut")).toBe("");
+    expect(texts(taleOf(false), "consistent-cut")).toContain("folder/f1 of index 1 is not shown");
+  });
+});
+
 describe("rule 1: the order in which a tab has written", () => {
   /** `d1` loses two writes that wait; `d1` writes again, and then that is applied. */
   function left(isCopied: boolean, how = "signedOut"): Tale {

@@ -65,7 +65,11 @@ export class OwnEvents {
   /** What is over for a process, by tab, run and space: it stays so in whatever history comes. */
   readonly #over = new Map<string, Set<EventStory>>();
 
-  constructor(readonly run: Run) {
+  /** @param isAllHeard whether each process is taken to have heard of all: who looks at what is confirmed cannot tell. */
+  constructor(
+    readonly run: Run,
+    readonly isAllHeard = false,
+  ) {
     this.#stories = run.stories;
   }
 
@@ -168,6 +172,7 @@ export class OwnEvents {
   }
 
   #begin(view: View, tab: string, branch: Branch): Line {
+    if (!this.#heard.has(tab)) this.#heard.set(tab, new Set());
     const { events, position: begunAt } = this.#stories.begun(tab, view.space);
     const begun = new Set(events);
     const wipes = this.#stories.heardOfWipes(view);
@@ -225,7 +230,7 @@ export class OwnEvents {
       if (
         tab !== own &&
         tab.startsWith(`${device}.`) &&
-        heard.has(event) &&
+        (this.isAllHeard || heard.has(event)) &&
         this.#stories.endOf(tab) > begunAt
       )
         return true;

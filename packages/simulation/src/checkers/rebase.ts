@@ -18,7 +18,7 @@ import type { Cut, Difference, Look, ShownView } from "./shown.js";
 import type { EventStory } from "./stories.js";
 
 /** So many ways of what may be pending are tried, at so many indexes of each history, before a view is called wrong. */
-const maxWays = 100;
+const maxWays = 250;
 const maxCuts = 40;
 /** A view that is wrong costs all of these ways, and what follows is mostly wrong with it. */
 const enough = 3;
