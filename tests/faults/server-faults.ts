@@ -424,4 +424,16 @@ export const serverFaults: readonly Fault[] = [
     },
     why: "An action that clears a project away with all that it has just put there is refused.",
   },
+  {
+    name: "closed-under-mounted-requests",
+    rule: "rule 2",
+    file: "packages/server/src/create-server.ts",
+    find: "[...closed, mounted.finish(closeGraceMs, timers)]",
+    replace: "closed",
+    test: {
+      file: "packages/server/src/create-server.test.ts",
+      title: "what was asked before is done, and answered, before the storage closes",
+    },
+    why: "Whoever is saving while the app is replaced is told that the server failed.",
+  },
 ];

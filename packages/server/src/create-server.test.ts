@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineSchema, records } from "@landfall/schema";
-import { afterEach, expect, expectTypeOf, test } from "vitest";
+import { afterEach, describe, expect, expectTypeOf, test } from "vitest";
 import { WebSocket } from "ws";
 import { z } from "zod";
 import { type Authorize, type TxOf, createServer, devTokens, jwt, sqlite, staticFiles } from "./index.js";
@@ -157,6 +157,64 @@ test("answers requests of a Node server that is there already, streamed ones too
     { error: { message: expect.stringContaining("before what parses bodies") as string } },
   ]);
   await server.close();
+});
+
+describe("close waits for what nodeHandler is answering", () => {
+  /** A server in an app's own, and a request that waits for `letIn`. */
+  const underWay = async (closeGraceMs: number) => {
+    let letIn = (): void => undefined;
+    const entered = new Promise<void>((resolve) => (letIn = resolve));
+    let asked = (): void => undefined;
+    const isAsked = new Promise<void>((resolve) => (asked = resolve));
+    const server = createServer({
+      storage: sqlite(":memory:"),
+      auth: async () => {
+        asked();
+        await entered;
+        return { id: "ann" };
+      },
+      timeouts: { closeGraceMs },
+    });
+    const host = createHttpServer(server.nodeHandler);
+    await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
+    cleanUps.push(() => new Promise((resolve) => host.close(resolve).closeAllConnections()));
+    const { port } = host.address() as AddressInfo;
+    const answer = fetch(`http://127.0.0.1:${port}/v1/spaces`, {
+      method: "POST",
+      headers: { authorization: "Bearer x", "content-type": "application/json" },
+      body: JSON.stringify({ space: "s" }),
+    }).then(
+      ({ status }) => status,
+      () => "cut",
+    );
+    await isAsked;
+    return { server, letIn, answer };
+  };
+
+  test("rule 2: what was asked before is done, and answered, before the storage closes", async () => {
+    const { server, letIn, answer } = await underWay(10_000);
+    let closed = false;
+    const closing = server.close().then(() => (closed = true));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(closed).toBe(false);
+    letIn();
+    expect(await answer).toBe(201);
+    await closing;
+  });
+
+  test("what takes longer than closeGraceMs is cut", async () => {
+    const { server, letIn, answer } = await underWay(50);
+    await server.close();
+    expect(await answer).toBe("cut");
+    letIn();
+  });
+
+  test("nothing that has ended is waited for", async () => {
+    const { server, letIn, answer } = await underWay(60_000);
+    letIn();
+    expect(await answer).toBe(201);
+    await server.close();
+  });
 });
 
 test("an option that is not there, or is missing, is refused with words: nobody is let in by a misspelt authorize", () => {

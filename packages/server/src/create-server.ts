@@ -5,6 +5,7 @@ import type { Schema } from "@landfall/schema";
 import { authenticate, bearerToken } from "./auth/authenticator.js";
 import type { AnyTx, Engine, EngineStats, SpaceInspection, SpaceWriter } from "./engine-types.js";
 import { createEngine } from "./engine.js";
+import { AnswersUnderWay } from "./http/answers-under-way.js";
 import { createApi } from "./http/api.js";
 import { BodyBudget } from "./http/body.js";
 import { callOfRequest, responseOfReply, splitTarget } from "./http/fetch-edge.js";
@@ -62,7 +63,7 @@ export interface LandfallServer<T = AnyTx> {
   stats(): EngineStats;
   /** Clears away now what `retention` says has had its time; the server does it by itself every hour. */
   sweep(): Promise<void>;
-  /** Takes no more, closes sockets with 1001, lets what runs finish, and closes the storage. */
+  /** Takes no more, closes sockets with 1001, lets requests of Node's finish for `closeGraceMs`, and closes the storage. */
   close(): Promise<void>;
 }
 
@@ -85,11 +86,14 @@ export function createServer<S extends Schema | undefined = undefined>(
   const { fallback, timers = systemTimers } = options;
   const edge = { api: parts.api, fallback, timers, logger: parts.logger };
   const listeners = new Set<Listener>();
+  /** On connections of the app's own server. */
+  const mounted = new AnswersUnderWay();
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     parts.stop();
     const { closeGraceMs = 10_000 } = options.timeouts ?? {};
-    await Promise.all([...listeners].map((listener) => listener.close(closeGraceMs)));
+    const closed = [...listeners].map((listener) => listener.close(closeGraceMs));
+    await Promise.all([...closed, mounted.finish(closeGraceMs, timers)]);
     await parts.engine.close();
   };
   const server: LandfallServer<TxOf<S>> = {
@@ -106,7 +110,7 @@ export function createServer<S extends Schema | undefined = undefined>(
       }
       return parts.api(call).then(responseOfReply, () => new Response(null, { status: 499 }));
     },
-    nodeHandler: (request, response) => answerIncoming(edge, request, response),
+    nodeHandler: (request, response) => answerIncoming(edge, mounted, request, response),
     upgrade: parts.upgrade,
     connect: parts.connect,
     attachSockets: (target) => attachSockets(target, parts.upgrade),

@@ -2,6 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TimerPort } from "@landfall/protocol";
+import { AnswersUnderWay } from "./answers-under-way.js";
 import { LandfallError } from "../landfall-error.js";
 import type { Logger } from "../logger.js";
 import { CallerGone } from "./body.js";
@@ -53,17 +54,10 @@ export function createListener(options: ListenerOptions): Listener {
   });
   server.timeout = idleTimeoutMs;
   const answering = new WeakMap<Duplex, ServerResponse>();
-  let running = 0;
-  let quiet: (() => void) | undefined;
-  const ended = (): void => {
-    running -= 1;
-    if (running === 0) quiet?.();
-  };
+  const answers = new AnswersUnderWay();
   const handle = (incoming: IncomingMessage, response: ServerResponse): void => {
     answering.set(incoming.socket, response);
-    running += 1;
-    response.once("close", ended);
-    answerIncoming(options, incoming, response);
+    answerIncoming(options, answers, incoming, response);
   };
   server.on("request", handle);
   // Without this, Node tells the caller to go on before anybody has looked at the size that it declared.
@@ -78,20 +72,21 @@ export function createListener(options: ListenerOptions): Listener {
     server,
     close: (graceMs) =>
       new Promise((resolve) => {
+        server.close(() => resolve());
         // Node keeps connections on which nothing was asked yet; once no request runs, all may go.
-        quiet = () => server.closeAllConnections();
-        const cancel = options.timers.after(graceMs, quiet);
-        server.close(() => {
-          cancel();
-          resolve();
-        });
-        if (running === 0) quiet();
+        void answers.finish(graceMs, options.timers).then(() => server.closeAllConnections());
       }),
   };
 }
 
 /** Answers a request of Node's. Never throws: an answer that breaks off is cut. */
-export function answerIncoming(edge: NodeEdge, incoming: IncomingMessage, response: ServerResponse): void {
+export function answerIncoming(
+  edge: NodeEdge,
+  answers: AnswersUnderWay,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): void {
+  answers.add(response);
   serve(edge, incoming, response).catch((error: unknown) => {
     const gone = error instanceof CallerGone || response.destroyed;
     response.destroy();
