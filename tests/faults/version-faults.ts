@@ -112,6 +112,19 @@ export const versionFaults: readonly Fault[] = [
     why: "An old app reads records that lack what its types promise, and says that all is well.",
   },
   {
+    name: "outdated-that-says-live",
+    rule: "§5.2",
+    file: "packages/client/src/loop/tracked-space.ts",
+    find: 'if (outdated !== undefined) return this.stop("outdated", outdated);',
+    replace: "",
+    test: {
+      file: "packages/client/src/loop/stopped.test.ts",
+      title:
+        "a space whose rows the app cannot read is outdated, and asked again every five minutes and when somebody syncs",
+    },
+    why: "Nothing new ever comes, and the app says that it is in step.",
+  },
+  {
     name: "outcomes-without-their-rows",
     rule: "rule 5",
     file: session,

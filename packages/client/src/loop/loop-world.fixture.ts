@@ -58,6 +58,9 @@ class FakeSpace implements SyncedSpace {
   /** The newest seq that was sent: an outcome comes only for what was. */
   #sent = 0;
 
+  /** Why it cannot read what the server answers. */
+  outdated: string | undefined;
+
   constructor(readonly space: string) {}
 
   get sendable(): number {
@@ -87,6 +90,7 @@ class FakeSpace implements SyncedSpace {
   }
 
   end(): Promise<Landing> {
+    if (this.outdated !== undefined) return Promise.resolve({ moreToFetch: true, outdated: this.outdated });
     if (!this.stuck) {
       this.cursor = Math.max(this.cursor, this.#head);
       this.acked = Math.max(this.acked, Math.min(this.#staged, this.#sent));

@@ -39,6 +39,25 @@ describe("a space that was stopped (DESIGN §8)", () => {
     expect([loop.status.state, server.requests.length]).toEqual(["live", 2]);
   });
 
+  test("§5.2: a space whose rows the app cannot read is outdated, and asked again every five minutes and when somebody syncs", async () => {
+    const { server, loop, time, space, write } = createWorld();
+    await time.advance(200);
+    space("a").outdated = "Update the app.";
+    write("a");
+    await time.advance(100);
+    expect(loop.status).toMatchObject({ state: "outdated", reason: "Update the app." });
+    const before = server.requests.length;
+    await time.advance(30 * minute);
+    expect(server.requests.length - before).toBeGreaterThan(3);
+    expect(server.requests.length - before).toBeLessThan(8);
+    const synced = loop.syncNow().catch((error: unknown) => error);
+    await time.advance(100);
+    expect(await synced).toMatchObject({ code: "outdated", message: "Update the app." });
+    space("a").outdated = undefined;
+    await time.advance(7 * minute);
+    expect(loop.status.state).toBe("live");
+  });
+
   test("a revoked message is confirmed by an exchange", async () => {
     const { server, time } = createWorld();
     await time.advance(200);
