@@ -38,3 +38,18 @@ test("every package is in the table of the README", () => {
   const listed = [...readme.matchAll(/^\| \[`@landfall\/([a-z]+)`\]/gm)].map(([, name]) => name);
   expect(new Set(listed)).toEqual(new Set(ts.sys.getDirectories(`${root}packages`)));
 });
+
+test("what the README packs for an app is what it installs: packages of that version, with all that they stand on", () => {
+  const packed = [...readme.matchAll(/-w packages\/(\w+)/g)].map(([, name = ""]) => name);
+  const [, installed = "", version] = /landfall-\{([\w,]+)\}-([\d.]+)\.tgz/.exec(readme) ?? [];
+  expect(installed.split(",")).toEqual(packed);
+  for (const name of packed) {
+    const declared = JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8")) as {
+      readonly version: string;
+      readonly dependencies?: { readonly [name: string]: string };
+    };
+    expect(declared.version).toBe(version);
+    const ours = Object.keys(declared.dependencies ?? {}).filter((each) => each.startsWith("@landfall/"));
+    expect(packed).toEqual(expect.arrayContaining(ours.map((each) => each.slice("@landfall/".length))));
+  }
+});
