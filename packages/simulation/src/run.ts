@@ -42,6 +42,11 @@ const never = Number.POSITIVE_INFINITY;
 
 /** How long after a look at whether everything is quiet the next one follows: longer and longer. */
 const firstLookMs = 500;
+/**
+ * And the first one, where a server has gone back: devices with a socket ask every ten minutes of themselves, and until then
+ * all of them are at rest with what it has lost.
+ */
+const firstLookAfterRestoreMs = 700_000;
 const longestLookMs = 30_000;
 
 /** Runs a plan to its end. */
@@ -199,7 +204,8 @@ async function becomesQuiet(world: World): Promise<boolean> {
   const { queue } = world;
   const endMs = queue.nowMs + bounds.quietWithinMs;
   let quiet = false;
-  let pauseMs = firstLookMs;
+  const mayBeUnheard = world.plan.faults.restore !== undefined && !world.isQuiet;
+  let pauseMs = mayBeUnheard ? firstLookAfterRestoreMs : firstLookMs;
   const look = (): void => {
     quiet = living(world).every((tab) => tab.quiet) && same(world);
     pauseMs = Math.min(pauseMs * 1.5, longestLookMs);
