@@ -25,6 +25,7 @@ packages/simulation/regressions, where a test runs it for ever. Ends with code 1
   --timeline        tells the run of --seed or --plan, whether it fails or not
   --keep-going      does not end after five seeds that fail
   --no-shrink       leaves seeds that fail as they are
+  --json FILE       where it is written how many operations there were, and how often what happened
 
 Examples:
   npm run sim -- --seeds 1..500
@@ -73,6 +74,7 @@ function readOptions(args) {
       timeline: { type: "boolean", default: false },
       "keep-going": { type: "boolean", default: false },
       "no-shrink": { type: "boolean", default: false },
+      json: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -103,6 +105,7 @@ function readOptions(args) {
     only,
     timeline: values.timeline && only !== undefined,
     shrink: !values["no-shrink"],
+    json: values.json,
     mostFailures: values["keep-going"] ? Infinity : mostFailures,
     jobs: values.jobs === undefined ? availableParallelism() : number(values.jobs, "--jobs"),
     total: only === undefined && minutes === undefined ? last - first + 1 : undefined,
@@ -212,6 +215,8 @@ async function runAll(file, options) {
   } finally {
     for (const { end } of threads) await end();
   }
+  if (options.json !== undefined)
+    writeFileSync(options.json, JSON.stringify({ operations: writes, counts: Object.fromEntries(counts) }));
   const seconds = (performance.now() - startedMs) / 1_000;
   console.log(
     `\n${[...counts]

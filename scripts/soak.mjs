@@ -1,7 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { cacheFolder, whenMain } from "./child.mjs";
+import { cacheFolder, root, whenMain } from "./child.mjs";
 import { parts } from "./soak/parts.mjs";
 
 const help = `npm run soak -- [options]
@@ -24,7 +25,10 @@ Examples:
 /**
  * What has been done of a part, and what was asked for.
  *
- * @typedef {{ asked: string, done: number, count: number, seconds: number, failures: import("./soak/parts.mjs").Failure[] }} Standing
+ * Each range says which units were done on which commit, with what they were made of.
+ *
+ * @typedef {{ commit: string, from: number, to: number } & import("./soak/parts.mjs").Tally} Range
+ * @typedef {{ asked: string, done: number, count: number, seconds: number, ranges: Range[], failures: import("./soak/parts.mjs").Failure[] }} Standing
  * @typedef {{ [part: string]: Standing }} State
  */
 
@@ -74,13 +78,18 @@ async function runPart(part, value, state, file, isStopped) {
   const before = state[part.name];
   // What was done for other options says nothing about these.
   const standing =
-    before?.asked === value ? before : { asked: value, done: 0, count, seconds: 0, failures: [] };
+    before?.asked === value ? before : { asked: value, done: 0, count, seconds: 0, ranges: [], failures: [] };
   state[part.name] = standing;
   if (standing.done > 0) console.log(`${part.name}: goes on after ${standing.done} of ${count}`);
   while (standing.done < count && !isStopped()) {
     const size = Math.min(part.pieceSize, count - standing.done);
     const startedMs = performance.now();
-    const failures = await part.run(first + standing.done, size);
+    const from = first + standing.done;
+    const commit = commitNow();
+    /** @type {Range} */
+    const range = { commit, from, to: from + size - 1, operations: 0, counts: {} };
+    const failures = await part.run(from, size, (tally) => Object.assign(range, tally));
+    join(standing.ranges, range);
     standing.seconds += (performance.now() - startedMs) / 1_000;
     standing.done += size;
     standing.failures.push(...failures);
@@ -91,6 +100,23 @@ async function runPart(part, value, state, file, isStopped) {
     );
     for (const { piece, problems } of failures) console.log(`  FAILED ${piece}: ${problems[0] ?? ""}`);
   }
+}
+
+/** The commit that is checked out; with a plus where the files differ from it. */
+function commitNow() {
+  const git = (/** @type {string[]} */ ...args) =>
+    execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
+  return `${git("rev-parse", "HEAD")}${git("status", "--porcelain") === "" ? "" : "+"}`;
+}
+
+/** What follows on the last range on the same commit becomes a part of it. @param {Range[]} ranges @param {Range} range */
+function join(ranges, range) {
+  const last = ranges.at(-1);
+  if (last?.commit !== range.commit || last.to + 1 !== range.from) return void ranges.push(range);
+  last.to = range.to;
+  last.operations += range.operations;
+  for (const [name, count] of Object.entries(range.counts))
+    last.counts[name] = (last.counts[name] ?? 0) + count;
 }
 
 /** @param {string} file @returns {State} */

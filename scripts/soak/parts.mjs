@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { runNode } from "../child.mjs";
 import { runFuzz } from "../fuzz.mjs";
@@ -12,6 +12,12 @@ import { bundle, load } from "../sim/bundle.mjs";
  */
 
 /**
+ * What a piece was made of, where it says so: operations, and how often what happened.
+ *
+ * @typedef {{ operations: number, counts: Record<string, number> }} Tally
+ */
+
+/**
  * A part of the long run. It is done in pieces; what a piece did is written down when it has ended, and a run that
  * is stopped goes on with the next one.
  *
@@ -21,7 +27,7 @@ import { bundle, load } from "../sim/bundle.mjs";
  * @property {string} what in words
  * @property {number} pieceSize units of one piece at most
  * @property {(value: string) => { first: number, count: number }} units which the flag asks for; throws what is wrong with it
- * @property {(from: number, count: number) => Promise<readonly Failure[]>} run one piece
+ * @property {(from: number, count: number, told: (tally: Tally) => void) => Promise<readonly Failure[]>} run one piece
  */
 
 /** @param {string} text @param {string} flag */
@@ -89,7 +95,9 @@ const seeds = {
   what: "runs seeds of the simulated world",
   pieceSize: 1_000,
   units: (value) => range(value, "seeds", { least: 0, example: "1..100000" }),
-  async run(from, count) {
+  async run(from, count, told) {
+    const folder = mkdtempSync(`${tmpdir()}/landfall-soak-`);
+    const json = `${folder}/tally.json`;
     const { code, output } = await runNode("scripts/sim.mjs", [
       "--seeds",
       `${from}..${from + count - 1}`,
@@ -97,7 +105,11 @@ const seeds = {
       "--keep-going",
       "--jobs",
       String(availableParallelism()),
+      "--json",
+      json,
     ]);
+    if (existsSync(json)) told(JSON.parse(readFileSync(json, "utf8")));
+    rmSync(folder, { recursive: true });
     const failed = output.split(/^(?=SEED )/m).slice(1);
     if (code === 0) return [];
     if (failed.length === 0)

@@ -22,6 +22,8 @@ it("the long run writes down what it did, goes on where it was, and fails as lon
   expect(first.status).toBe(0);
   const state = JSON.parse(readFileSync(json, "utf8")) as { kills: Record<string, unknown> };
   expect(state.kills).toMatchObject({ asked: "1", done: 1, count: 1, failures: [] });
+  const [range] = state.kills["ranges"] as { commit: string; from: number; to: number }[];
+  expect([range?.from, range?.to, range?.commit !== ""]).toEqual([1, 1, true]);
 
   const again = soak(...options);
   expect([again.status, again.said.includes("goes on after 1 of 1")]).toEqual([0, true]);

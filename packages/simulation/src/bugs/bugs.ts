@@ -313,7 +313,7 @@ export const caughtAt: Readonly<Record<string, number>> = {
   "outbox-dropped-before-the-cut": 1,
   "outcome-pruned-above-acked": 32,
   "late-news-judged-by-the-storage": 331,
-  "row-replaced-by-an-older-answer": 525,
+  "row-replaced-by-an-older-answer": 7,
 };
 
 /** The kinds of trouble that such a seed is given besides its own. */
@@ -322,4 +322,5 @@ export const caughtWith: Readonly<Record<string, readonly FaultKind[]>> = {
   "last-seq-ignored": ["drop"],
   "outbox-dropped-before-the-cut": ["crash"],
   "outcome-pruned-above-acked": ["rush"],
+  "row-replaced-by-an-older-answer": ["rush", "older"],
 };
