@@ -143,6 +143,7 @@ export class Device {
       migrateLocal: (shown) => ({ shown, brought: [], newer: [], failed: [] }),
       presenter: () => asIs,
       domains: this.domains,
+      localDomains: [],
       device: () => device.id,
       clockChange: () => undefined,
       forkDevice: (session) =>

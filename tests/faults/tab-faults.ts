@@ -9,6 +9,31 @@ const toldLate = test("a write that its tab tells of only when it was settled is
 /** Mistakes of what tabs tell each other, and of when it is heard. */
 export const tabFaults: readonly Fault[] = [
   {
+    name: "older-version-goes-on-leading",
+    rule: "§8",
+    file: "packages/client/src/tabs/tab-group.ts",
+    find: "if (schema >= this.#schema || this.#isOvertaking) return;",
+    replace: "return;",
+    test: {
+      file: "tests/sync/versions.test.ts",
+      title:
+        "the newer one takes the lead; the older one shows what it had, says that it is outdated, and its writes get through",
+    },
+    why: "A tab that nobody has loaded since the update keeps all others from syncing.",
+  },
+  {
+    name: "local-records-of-the-account-before",
+    rule: "rule 8",
+    file: "packages/client/src/space/other-tabs.ts",
+    find: "this.#session.local.replace(local);",
+    replace: "void local;",
+    test: {
+      file: "tests/sync/account.test.ts",
+      title: "rule 8: are those of who is signed in, and are there again when they come back",
+    },
+    why: "Who signs in on a shared device sees what somebody else wrote for themselves alone.",
+  },
+  {
     name: "late-news-judged-by-the-storage",
     rule: "rule 5",
     file: otherTabs,

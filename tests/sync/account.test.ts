@@ -2,6 +2,7 @@ import { StorageError } from "@landfall/client";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fullStorage, memoryStorageWith, notebook } from "./storages.js";
+import { app, siteOf } from "./versions.js";
 import { type Device, type NoteSpace, type Place, bytesOf, openPlace, settle } from "./world.js";
 
 let place: Place;
@@ -398,4 +399,20 @@ describe("signing out", () => {
       expect(place.clashes).toEqual([]);
     },
   );
+});
+
+describe("records of local domains", () => {
+  it("rule 8: are those of who is signed in, and are there again when they come back", async () => {
+    const { who, start } = phone("ann");
+    const device = start({ client: app(1) });
+    const site = await siteOf(device);
+    await site.draft.create({ text: "ann's" }, { key: "d1" }).saved;
+    who.user = "ben";
+    await device.client.signIn();
+    expect(site.draft.query({})).toEqual([]);
+    await site.draft.create({ text: "ben's" }, { key: "d2" }).saved;
+    who.user = "ann";
+    await device.client.signIn();
+    expect(site.draft.query({})).toMatchObject([{ key: "d1", text: "ann's" }]);
+  });
 });

@@ -124,23 +124,27 @@ class LandfallClient<S extends Schema> implements Client<S> {
         this.#tabs.tellStatus(status);
       },
     });
-    this.#tabs = new TabGroup(this.#ports, {
-      loop: this.#loop,
-      takeSpaces: () => this.#takeSpaces(),
-      leaveSpaces: () => {
-        for (const space of this.#sessions.keys()) this.#loop.removeSpace(space);
+    this.#tabs = new TabGroup(
+      this.#ports,
+      {
+        loop: this.#loop,
+        takeSpaces: () => this.#takeSpaces(),
+        leaveSpaces: () => {
+          for (const space of this.#sessions.keys()) this.#loop.removeSpace(space);
+        },
+        showStatus: (status) => this.#status.loop(status),
+        // It is taken in by and by; nobody waits for it who could hear that it failed.
+        hear: (space, news) =>
+          void this.#hear(space, news).catch((error: unknown) =>
+            this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
+          ),
+        signedOut: () => {
+          this.#leaving = true;
+          void this.#tabs.leave();
+        },
       },
-      showStatus: (status) => this.#status.loop(status),
-      // It is taken in by and by; nobody waits for it who could hear that it failed.
-      hear: (space, news) =>
-        void this.#hear(space, news).catch((error: unknown) =>
-          this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
-        ),
-      signedOut: () => {
-        this.#leaving = true;
-        void this.#tabs.leave();
-      },
-    });
+      options.schema.version,
+    );
     this.#ready = this.#start();
     // A failed start is thrown by whatever is called first.
     this.#ready.catch(() => undefined);
@@ -256,6 +260,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #context(space: string): SessionContext {
     const client = this;
     const { schema, hash } = this.#options;
+    const domains = Object.values(schema.domains);
     const { clock, timers } = this.#ports;
     return {
       get storage() {
@@ -273,7 +278,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
       presenter: presenters(schema, ({ domain, key }, message) =>
         client.#report("not_migrated", `${space}: ${domain} ${key} shows as it is. ${message}`),
       ),
-      domains: Object.values(schema.domains).flatMap((domain) => (domain.local ? [] : [domain.name])),
+      domains: domains.flatMap(({ local, name }) => (local ? [] : [name])),
+      localDomains: domains.flatMap(({ local, name }) => (local ? [name] : [])),
       device: () => client.#opened.device,
       clockChange: () => client.#clockChange(),
       forkDevice: (session) => client.#forkDevice(session),

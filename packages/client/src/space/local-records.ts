@@ -62,6 +62,18 @@ export class LocalRecords {
     });
   }
 
+  /** Shows what another account has in place of what is shown: nothing of one may be seen by the next. */
+  replace(stored: Iterable<LocalRecord>): void {
+    const { context, replica } = this.#session;
+    replica.patchLocal(
+      context.localDomains.flatMap((domain) =>
+        [...replica.baseRows(domain).keys()].map((key) => ({ domain, key })),
+      ),
+    );
+    this.#newer.clear();
+    this.open(stored);
+  }
+
   /** Shows what another tab has written; one of an older version may go on with it, so it stays stored as it is. */
   hear(rows: readonly LocalRow[]): void {
     const gone = rows.filter((row) => !("version" in row));

@@ -6,7 +6,7 @@ import { keepAside } from "./recovery.js";
 import type { SettledOutcome, Settlement } from "./settlement.js";
 import { type CutNews, type SpaceNews, type WriteNews, settledBy } from "./space-news.js";
 import type { SpaceSession } from "./space-session.js";
-import { loadMeta, loadSpace } from "./space-store.js";
+import { type StoredSpace, loadMeta, loadSpace } from "./space-store.js";
 
 /**
  * What an open space takes in of the other tabs that share its storage: what they tell of it, and, where something of that
@@ -47,7 +47,7 @@ export class OtherTabs {
     });
   }
 
-  #take(news: SpaceNews, heard: WriteNews[]): void | Promise<void> {
+  #take(news: SpaceNews, heard: WriteNews[]): void | Promise<unknown> {
     const session = this.#session;
     const { outbox, meta } = session;
     switch (news.type) {
@@ -158,11 +158,13 @@ export class OtherTabs {
           `${refused.length} writes to ${space} could not be stored on this device, and are lost: another account has signed in.`,
         );
       for (const { id } of refused) outbox.markReady(id, true);
-      if (!this.#session.stopped) await this.#reload();
+      if (this.#session.stopped) return;
+      const { local } = await this.#reload();
+      this.#session.local.replace(local);
     });
   }
 
-  async #reload(leads = false): Promise<void> {
+  async #reload(leads = false): Promise<StoredSpace> {
     const session = this.#session;
     const { space, context, outbox, replica } = session;
     const { storage } = context;
@@ -204,5 +206,6 @@ export class OtherTabs {
       if (outcome) session.receipts.settle(id, outcome);
       else session.receipts.lose(id);
     }
+    return stored;
   }
 }

@@ -35,6 +35,7 @@ export interface SessionContext {
   presenter(schema: number | undefined): Present;
   /** Domains that sync, of this schema and account's choice. */
   readonly domains: readonly string[];
+  readonly localDomains: readonly string[];
   device(): string;
   /** The change that keeps stamps from being issued again after a crash, when one is due. */
   clockChange(): StorageChange | undefined;

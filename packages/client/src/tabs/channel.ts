@@ -24,8 +24,8 @@ export type TabMessage =
     }
   /** The account was signed out, and its storage is gone. */
   | { readonly type: "left" }
-  /** How the leader's loop is. */
-  | { readonly type: "status"; readonly payload: unknown };
+  /** How the leader's loop is, and the version of the app's schema that it leads with. */
+  | { readonly type: "status"; readonly payload: unknown; readonly schema: number };
 
 export interface TabChannel {
   post(message: TabMessage): void;
@@ -40,12 +40,13 @@ const isText = (value: unknown): value is string => typeof value === "string";
 /** A message of ours, as far as its envelope goes: whatever else shares the origin may write to the channel. */
 function isTabMessage(value: unknown): value is TabMessage {
   if (typeof value !== "object" || value === null) return false;
-  const { type, space, id } = value as { [member: string]: unknown };
+  const { type, space, id, schema } = value as { [member: string]: unknown };
   switch (type) {
     case "hello":
     case "left":
-    case "status":
       return true;
+    case "status":
+      return typeof schema === "number";
     case "write":
     case "sent":
     case "cut":

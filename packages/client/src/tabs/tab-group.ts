@@ -32,6 +32,7 @@ export interface TabMember {
 export class TabGroup {
   readonly #ports: ClientPorts;
   readonly #member: TabMember;
+  readonly #schema: number;
   /** Syncs that were asked for in this tab. */
   readonly #asked = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   /** What other tabs asked of a leader that has not answered yet; whoever leads next answers. */
@@ -42,10 +43,14 @@ export class TabGroup {
   #lead: Leadership | undefined;
   #channel: TabChannel | undefined;
   #watch: LeaderWatch | undefined;
+  /** It is taking the lead from a tab of an older version. */
+  #isOvertaking = false;
 
-  constructor(ports: ClientPorts, member: TabMember) {
+  /** @param schema the version of the app's schema */
+  constructor(ports: ClientPorts, member: TabMember, schema: number) {
     this.#ports = ports;
     this.#member = member;
+    this.#schema = schema;
   }
 
   /** The term under which this tab leads; undefined while another one does. */
@@ -69,6 +74,7 @@ export class TabGroup {
         await this.#begin();
       },
       onLost: async () => {
+        this.#isOvertaking = false;
         this.#term = undefined;
         this.#leading = false;
         await this.#member.loop.stop();
@@ -124,7 +130,7 @@ export class TabGroup {
 
   /** Tells the others how this tab's loop is, if it leads. */
   tellStatus(payload: LoopStatus): void {
-    if (this.#term !== undefined) this.#channel?.post({ type: "status", payload });
+    if (this.#term !== undefined) this.#channel?.post({ type: "status", payload, schema: this.#schema });
   }
 
   /** Tells the others what this tab has done in a space. */
@@ -147,7 +153,7 @@ export class TabGroup {
       case "hello":
         return this.#term === undefined ? undefined : this.tellStatus(this.#member.loop.status);
       case "status":
-        return this.#term === undefined ? this.#member.showStatus(message.payload as LoopStatus) : undefined;
+        return this.#term === undefined ? this.#follow(message) : undefined;
       case "wake":
         if (this.#leading) void this.#answer(message.id);
         else this.#owed.add(message.id);
@@ -160,6 +166,14 @@ export class TabGroup {
       default:
         return this.#member.hear(message.space, message.payload as SpaceNews);
     }
+  }
+
+  #follow({ payload, schema }: Extract<TabMessage, { type: "status" }>): void {
+    this.#member.showStatus(payload as LoopStatus);
+    // A tab that was not loaded again since the app was updated cannot read what the server has by now, for nobody.
+    if (schema >= this.#schema || this.#isOvertaking) return;
+    this.#isOvertaking = true;
+    this.#lead?.takeOver();
   }
 
   async #answer(id: string): Promise<void> {
