@@ -306,13 +306,13 @@ export const caughtByTheWorld: readonly string[] = [
 
 /** Where a mistake was caught that few seeds show: a hunt looks there first. */
 export const caughtAt: Readonly<Record<string, number>> = {
-  "confirmed-forgotten-with-the-process": 4,
-  "cursor-moves-back": 183,
-  "group-goes-on-after-its-rollback": 64,
-  "last-seq-ignored": 1,
-  "outbox-dropped-before-the-cut": 1,
-  "outcome-pruned-above-acked": 32,
-  "late-news-judged-by-the-storage": 331,
+  "confirmed-forgotten-with-the-process": 3,
+  "cursor-moves-back": 88,
+  "group-goes-on-after-its-rollback": 115,
+  "last-seq-ignored": 4,
+  "outbox-dropped-before-the-cut": 4,
+  "outcome-pruned-above-acked": 5,
+  "late-news-judged-by-the-storage": 71,
   "row-replaced-by-an-older-answer": 7,
 };
 
@@ -320,6 +320,7 @@ export const caughtAt: Readonly<Record<string, number>> = {
 export const caughtWith: Readonly<Record<string, readonly FaultKind[]>> = {
   "confirmed-forgotten-with-the-process": ["crash", "drop"],
   "last-seq-ignored": ["drop"],
+  "late-news-judged-by-the-storage": ["freeze", "rush"],
   "outbox-dropped-before-the-cut": ["crash"],
   "outcome-pruned-above-acked": ["rush"],
   "row-replaced-by-an-older-answer": ["rush", "older"],
