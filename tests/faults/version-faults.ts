@@ -85,6 +85,17 @@ export const versionFaults: readonly Fault[] = [
     why: "What a server lost is refused by it, or comes back with fields that nobody reads.",
   },
   {
+    name: "offers-of-a-version-that-is-gone",
+    rule: "rule 12",
+    file: "packages/client/src/space/recovery.ts",
+    find: "Math.min(session.meta.schema?.version ?? 0, cut.schema?.version ?? 0);",
+    replace: "session.meta.schema?.version ?? 0;",
+    test: sync(
+      "rule 12: of what an older app had read of it refuses what it cannot take, and goes on with what is written",
+    ),
+    why: "The server refuses the whole request, and all that is written waits behind it for good.",
+  },
+  {
     name: "local-records-migrated-again",
     rule: "§5.2",
     file: "packages/client/src/space/local-records.ts",

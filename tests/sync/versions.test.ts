@@ -274,6 +274,29 @@ describe("§5.2: a server that is brought back to before its upgrade", () => {
     await settle(again);
     expect(after.note.get("n3")).toMatchObject({ title: "newer", $: { pending: false } });
   });
+
+  it("rule 12: of what an older app had read of it refuses what it cannot take, and goes on with what is written", async () => {
+    await serve(2);
+    const early = another(2);
+    await early.open();
+    await early.client.sync();
+    await place.storage.backup(join(folder, "copy.db"));
+    await serve(3);
+    const device = deviceOf(2);
+    const site = await siteOf(device);
+    site.note.create({ title: "one", mood: "good" }, { key: "n1" });
+    await device.client.sync();
+    expect(fieldsOf(site.note.get("n1"))).toEqual({ title: "one", mood: "good", pinned: false });
+
+    await restore(2);
+    await settle(device);
+    site.note.create({ title: "two", mood: "good" }, { key: "n2" });
+    await settle(device);
+    expect(device.client.status).toMatchObject({ state: "live", pending: { count: 0 } });
+    // It has a field that this server does not know.
+    expect(site.inbox.current).toMatchObject([{ kind: "lost", key: "n1", tried: { title: "one" } }]);
+    expect(site.note.get("n2")).toMatchObject({ title: "two", $: { pending: false } });
+  });
 });
 
 describe("§5.2: records of the device's own", () => {

@@ -20,7 +20,7 @@ export interface Core {
   /** The oldest version of the app that can read the rows of this schema. */
   readonly readableFrom: number;
   readonly rules: DomainRules;
-  /** What `unique` and `parent` say, as a text. */
+  /** What `unique`, `parent` and `indexes` say, as a text. */
   readonly lookupDeclaration: string;
   readonly authorize: Authorize | undefined;
   readonly actions: ReadonlyMap<string, ServerAction>;

@@ -153,8 +153,9 @@ export function endRecovery(
   const { aside, context, space } = session;
   if (!aside || ![...session.refetch].every((domain) => cut.reset.includes(domain))) return undefined;
   const { offers, items } = recoverRows(aside, rowOf, context.rules);
-  // What shows of rows of a newer version is of that one.
-  const newest = Math.max(context.schemaVersion ?? 0, session.meta.schema?.version ?? 0);
+  // What shows of rows of a newer version is of that one, which a server that went back to an older one does not take.
+  const shown = Math.min(session.meta.schema?.version ?? 0, cut.schema?.version ?? 0);
+  const newest = Math.max(context.schemaVersion ?? 0, shown);
   const madeUnder = newest > 0 ? { schema: newest } : {};
   return {
     items,

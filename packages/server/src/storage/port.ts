@@ -14,7 +14,7 @@ export interface SpaceState {
   readonly modifiedAt: number;
   /** The schema version that the rows are in; 0 while nobody has named one. */
   readonly schema: number;
-  /** What the lookups were built from: the declaration of `unique` and `parent` at that time. */
+  /** What the lookups were built from: the declaration of `unique`, `parent` and `indexes` at that time. */
   readonly lookups: string;
 }
 
