@@ -3,14 +3,14 @@ import type { Fault } from "./fault.js";
 /** Mistakes of what a device knows once it has read its disk again. */
 export const deviceFaults: readonly Fault[] = [
   {
-    name: "cut-off-commit-done-again-late",
+    name: "commit-done-again-behind-a-later-one",
     rule: "rule 8",
     file: "packages/client/src/storage/indexeddb.ts",
-    find: 'mode === "readwrite" && this.#newestStored > turn',
-    replace: "false",
+    find: "return this.#committing ? this.#committing.then(work) : work();",
+    replace: "return work();",
     test: {
       file: "packages/client/src/storage/indexeddb.test.ts",
-      title: "rule 8: a commit that was cut off is not done again behind a later one",
+      title: "comes before those that follow it",
     },
     why: "A write that is settled comes back, and a newer state of the replica gives way to an older one.",
   },
@@ -18,7 +18,7 @@ export const deviceFaults: readonly Fault[] = [
     name: "new-database-taken-for-the-old",
     rule: "rule 8",
     file: "packages/client/src/storage/indexeddb.ts",
-    find: "if (birth !== this.birth)",
+    find: "if (birth !== this.#birth)",
     replace: "if (birth === undefined)",
     test: {
       file: "packages/client/src/storage/indexeddb.test.ts",
@@ -118,7 +118,7 @@ export const deviceFaults: readonly Fault[] = [
     name: "emptied-storage-takes-writes",
     rule: "rule 8",
     file: "packages/client/src/storage/indexeddb.ts",
-    find: 'if (mark.result !== birth) throw lostStorage("deleted");',
+    find: 'if (mark.result !== undefined) throw lostStorage("deleted");',
     replace: "",
     test: {
       file: "packages/client/src/storage/indexeddb.test.ts",

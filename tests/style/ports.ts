@@ -71,9 +71,9 @@ export const ports: Readonly<Record<string, PortFile>> = {
     reason: "the model hashes with another SHA-256 than the product; no randomness is drawn",
   },
   "packages/client/src/storage/indexeddb.ts": {
-    uses: ["crypto", "indexedDB"],
+    uses: ["crypto", "indexedDB", "setTimeout"],
     reason:
-      "the storage of browsers; a new database is marked with random bits, which nothing reads but to compare",
+      "the storage of browsers, which may not answer; a new database is marked with random bits, which nothing reads but to compare",
   },
   "packages/server/src/auth/jwks.ts": {
     uses: ["fetch"],

@@ -141,20 +141,56 @@ describe("indexeddb storage: a database that goes away", () => {
     expect(await anew.spaces()).toEqual([]);
   });
 
-  it("rule 8: a commit that was cut off is not done again behind a later one", async () => {
-    const storage = await indexedDbStorage({ indexedDB: observed() }).open("ann");
-    let isFirst = true;
-    vi.spyOn(IDBTransaction.prototype, "commit").mockImplementation(function (this: IDBTransaction) {
-      if (!isFirst) return;
-      isFirst = false;
-      // It is told that it was aborted, and not before the next one is there.
-      this.oncomplete = null;
-      setTimeout(() => this.onabort?.(new Event("abort")), 50);
-    });
-    const early = failure(storage.commit([row]));
-    await storage.commit([{ ...row, value: 2 }]);
-    expect((await early).code).toBe("lost");
-    expect(await storage.get("rows", "s", "a", "b")).toBe(2);
+  it.each(["UnknownError", "AbortError"])(
+    "rule 8: a commit that is done again after %s comes before those that follow it",
+    async (error) => {
+      const storage = await indexedDbStorage({ indexedDB: observed() }).open("ann");
+      const { commit } = IDBTransaction.prototype;
+      vi.spyOn(IDBTransaction.prototype, "commit")
+        .mockImplementation(function (this: IDBTransaction) {
+          commit.call(this);
+        })
+        .mockImplementationOnce(function (this: IDBTransaction) {
+          (this as unknown as { _abort(name: string): void })._abort(error);
+        });
+      const commits = [1, 2, 3].map((value) => storage.commit([{ ...row, value }]));
+      expect(await storage.get("rows", "s", "a", "b")).toBe(3);
+      await Promise.all(commits);
+      expect(await storage.get("rows", "s", "a", "b")).toBe(3);
+    },
+  );
+
+  it("is `unavailable` where the browser does not open it again, and goes on when it does", async () => {
+    const indexedDB = observed();
+    const storage = await indexedDbStorage({ indexedDB }).open("ann");
+    await storage.commit([row]);
+    const { setTimeout: later } = globalThis;
+    // Nobody waits here as long as a page does.
+    vi.spyOn(globalThis, "setTimeout").mockImplementation((work: () => void, ms?: number) =>
+      later(work, Math.min(ms ?? 0, 50)),
+    );
+    vi.spyOn(indexedDB, "open").mockReturnValueOnce({} as IDBOpenDBRequest);
+    forceCloseDatabase(opened.at(-1) as never);
+    const { code, message } = await failure(storage.commit([{ ...row, value: 2 }]));
+    expect([code, message]).toEqual(["unavailable", "The browser does not open its storage again."]);
+    await storage.commit([{ ...row, value: 3 }]);
+    expect(await storage.get("rows", "s", "a", "b")).toBe(3);
+  });
+
+  it("keeps a database that has no mark yet, and gives it one", async () => {
+    const indexedDB = new FakeFactory();
+    const factory = indexedDbStorage({ indexedDB });
+    const before = await factory.open("ann");
+    await before.commit([{ ...row, table: "outbox" }]);
+    const raw = await openRaw(indexedDB);
+    const transaction = raw.transaction("meta", "readwrite");
+    transaction.objectStore("meta").clear();
+    await new Promise((resolve) => (transaction.oncomplete = resolve));
+    raw.close();
+    await before.close();
+    const after = await factory.open("ann");
+    expect((await after.entries("outbox", "s")).length).toBe(1);
+    await after.commit([row]);
   });
 });
 

@@ -53,17 +53,11 @@ export function indexedDbStorage({
       const connect = async (): Promise<Connection> => {
         const db = await request((factory) => {
           const asked = factory.open(database, 1);
-          asked.onupgradeneeded = () => {
-            for (const table of storageTables) asked.result.createObjectStore(table);
-            const birth = crypto.getRandomValues(new Uint32Array(4)).join();
-            asked.transaction?.objectStore("meta").put(birth, birthMark);
-          };
+          asked.onupgradeneeded = () =>
+            storageTables.forEach((table) => asked.result.createObjectStore(table));
           return asked;
         });
-        return {
-          db,
-          birth: await opening(() => answer(db.transaction("meta").objectStore("meta").get(birthMark))),
-        };
+        return { db, birth: await opening(() => birthOf(db)) };
       };
       for (;;) {
         const found = await connect();
@@ -83,27 +77,44 @@ interface Connection {
   readonly birth: string | undefined;
 }
 
-/** The key in `meta` of what tells a database from all others of its name; every other key is an array. */
-const birthMark = 0;
+/** Keys in `meta`, where every other one is an array: that the account was destroyed, and what tells a database from others of its name. */
+const endMark = 0;
+const birthMark = 1;
+
+/** Reads what tells a database from others, and gives it that where it has nothing yet. @returns undefined where it was emptied */
+async function birthOf(db: IDBDatabase): Promise<string | undefined> {
+  for (const mode of ["readonly", "readwrite"] as const) {
+    const meta = db.transaction("meta", mode).objectStore("meta");
+    const [end, standing] = await Promise.all([answer(meta.get(endMark)), answer(meta.get(birthMark))]);
+    if (end !== undefined) return undefined;
+    if (standing !== undefined) return standing as string;
+    if (mode === "readwrite")
+      await answer(meta.put(crypto.getRandomValues(new Uint32Array(4)).join(), birthMark));
+  }
+  return birthOf(db);
+}
+
+/** A browser that does not answer for so long has no storage: whoever waits is told (`unavailable`). */
+const reopenMs = 10_000;
 
 /**
  * A database for as long as its account is open. Browsers cut connections off while a page sleeps (WebKit), or when they
  * are short of memory; a new one is made when it is next needed.
  */
 class OpenDatabase {
-  readonly birth: string | undefined;
+  readonly #birth: string | undefined;
   readonly #connect: () => Promise<Connection>;
   readonly #durability: IDBTransactionDurability;
   /** Undefined from when it was cut off until it is needed again. */
   #db: IDBDatabase | undefined;
   #reopening: Promise<IDBDatabase> | undefined;
-  #turns = 0;
-  #newestStored = 0;
+  /** Ends with the newest commit; undefined while none is under way. */
+  #committing: Promise<unknown> | undefined;
   /** Why it cannot be used any more; empty while it can. */
   ended = "";
 
   constructor(opened: Connection, connect: () => Promise<Connection>, durability: IDBTransactionDurability) {
-    this.birth = opened.birth;
+    this.#birth = opened.birth;
     this.#connect = connect;
     this.#durability = durability;
     this.#use(opened.db);
@@ -126,38 +137,62 @@ class OpenDatabase {
     db?.close();
   }
 
-  async #reopen(): Promise<IDBDatabase> {
-    const { db, birth } = await this.#connect();
-    this.#use(db);
-    // What this page holds is not what is there now.
-    if (birth !== this.birth) this.end("deleted, or evicted by the browser");
-    if (this.ended) {
+  #reopen(): Promise<IDBDatabase> {
+    let timer: ReturnType<typeof setTimeout>;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new StorageError("unavailable", "The browser does not open its storage again.")),
+        reopenMs,
+      );
+    });
+    const connected = this.#connect().then(({ db, birth }) => {
+      this.#use(db);
+      // What this page holds is not what is there now.
+      if (birth !== this.#birth) this.end("deleted, or evicted by the browser");
+      if (!this.ended) return db;
       db.close();
       throw lostStorage(this.ended);
-    }
-    return db;
+    });
+    return Promise.race([connected, late]).finally(() => {
+      clearTimeout(timer);
+      this.#reopening = undefined;
+    });
+  }
+
+  read<T>(tables: readonly StorageTable[], work: (tx: IDBTransaction) => Promise<T>): Promise<T> {
+    // What a commit before it stores is read, as IndexedDB itself has it.
+    return this.#behind(() => this.#transact(tables, "readonly", work));
+  }
+
+  /** One commit after the other: one that is done again must not come behind a later one. */
+  write<T>(tables: readonly StorageTable[], work: (tx: IDBTransaction) => Promise<T>): Promise<T> {
+    const done = this.#behind(() => this.#transact(tables, "readwrite", work));
+    const over = (): void => {
+      if (this.#committing === committing) this.#committing = undefined;
+    };
+    const committing = done.then(over, over);
+    this.#committing = committing;
+    return done;
+  }
+
+  #behind<T>(work: () => Promise<T>): Promise<T> {
+    return this.#committing ? this.#committing.then(work) : work();
   }
 
   /** Does work in a transaction, and does it again, once, where the connection was cut off. @throws StorageError, FencedError */
-  async transact<T>(
+  async #transact<T>(
     tables: readonly StorageTable[],
     mode: IDBTransactionMode,
     work: (tx: IDBTransaction) => Promise<T>,
   ): Promise<T> {
-    const turn = ++this.#turns;
     for (let isRetry = false; ; isRetry = true) {
       const used = this.#db;
       try {
         if (this.ended) throw lostStorage(this.ended);
-        const db =
-          used ?? (await (this.#reopening ??= this.#reopen().finally(() => (this.#reopening = undefined))));
-        const done = await work(db.transaction(tables, mode, { durability: this.#durability }));
-        if (mode === "readwrite") this.#newestStored = Math.max(this.#newestStored, turn);
-        return done;
+        const db = used ?? (await (this.#reopening ??= this.#reopen()));
+        return await work(db.transaction(tables, mode, { durability: this.#durability }));
       } catch (error) {
-        // What was to come before a commit that is there must not come after it.
-        const isLate = mode === "readwrite" && this.#newestStored > turn;
-        if (isRetry || isLate || this.ended || !isCutOff(error)) throw storageError(error);
+        if (isRetry || this.ended || !isCutOff(error)) throw storageError(error);
         this.#drop(used);
       }
     }
@@ -168,27 +203,23 @@ function handleOn(database: OpenDatabase, remove: () => Promise<unknown>): Clien
   return {
     kind: "indexeddb",
     persistent: true,
-    entries: (table, space) => database.transact([table], "readonly", (tx) => entriesIn(tx, table, space)),
+    entries: (table, space) => database.read([table], (tx) => entriesIn(tx, table, space)),
     snapshot: (tables, space) =>
-      database.transact(tables, "readonly", (tx) =>
-        Promise.all(tables.map((table) => entriesIn(tx, table, space))),
-      ),
+      database.read(tables, (tx) => Promise.all(tables.map((table) => entriesIn(tx, table, space)))),
     get: (table, space, a, b = "") =>
-      database.transact([table], "readonly", async (tx) =>
-        valueOf(await answer(tx.objectStore(table).get([space, a, b]))),
-      ),
+      database.read([table], async (tx) => valueOf(await answer(tx.objectStore(table).get([space, a, b])))),
     commit: (changes, fence) => {
       const tables = new Set<StorageTable>(["meta"]);
       for (const { table } of changes) tables.add(table);
-      return database.transact([...tables], "readwrite", (tx) => write(tx, changes, fence, database.birth));
+      return database.write([...tables], (tx) => write(tx, changes, fence));
     },
     spaces: () =>
-      database.transact(storageTables, "readonly", async (tx) => {
+      database.read(storageTables, async (tx) => {
         const spaces = await Promise.all(storageTables.map((table) => spacesIn(tx.objectStore(table))));
         return [...new Set(spaces.flat())].sort();
       }),
     async destroy(may) {
-      const isEmptied = await database.transact(storageTables, "readwrite", (tx) => empty(tx, may));
+      const isEmptied = await database.write(storageTables, (tx) => empty(tx, may));
       // Who has deleted it meanwhile may have begun anew.
       if (isEmptied && !database.ended) {
         database.end("deleted");
@@ -218,7 +249,6 @@ function write(
   tx: IDBTransaction,
   changes: readonly StorageChange[],
   fence: Fence | undefined,
-  birth: string | undefined,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let refusal: unknown;
@@ -236,11 +266,11 @@ function write(
       const meta = tx.objectStore("meta");
       // The term is read before the changes and compared while they wait: nothing of them is committed by then.
       const term = fence && meta.get([fence.space, termName, ""]);
-      const mark = meta.get(birthMark);
+      const mark = meta.get(endMark);
       for (const change of changes) ask(tx.objectStore(change.table), change);
       mark.onsuccess = () =>
         attempt(() => {
-          if (mark.result !== birth) throw lostStorage("deleted");
+          if (mark.result !== undefined) throw lostStorage("deleted");
           if (term) checkFence(fence, valueOf(term.result));
           tx.commit();
         });
@@ -248,7 +278,7 @@ function write(
   });
 }
 
-/** Takes everything away, and with it what says to whoever comes before the database itself is gone that it is whole. */
+/** Takes everything away, and says so to whoever comes before the database itself is gone. */
 async function empty(tx: IDBTransaction, may: Parameters<ClientStorage["destroy"]>[0]): Promise<boolean> {
   const outbox = tx.objectStore("outbox");
   const [keys, values] = await Promise.all([answer(outbox.getAllKeys()), answer(outbox.getAll())]);
@@ -258,6 +288,7 @@ async function empty(tx: IDBTransaction, may: Parameters<ClientStorage["destroy"
   });
   if (!may(entries)) return false;
   for (const table of storageTables) tx.objectStore(table).clear();
+  tx.objectStore("meta").put("", endMark);
   return new Promise((resolve, reject) => {
     tx.oncomplete = () => resolve(true);
     tx.onabort = () => reject(tx.error);
