@@ -428,6 +428,18 @@ export const clientFaults: readonly Fault[] = [
     why: "A first sync that is cut off, or broken off for a write, begins from nothing each time.",
   },
   {
+    name: "rows-of-a-fetch-that-was-cut-off",
+    rule: "rule 5",
+    file: staging,
+    find: "for (const domain of this.#rows.keys()) if (!this.#cursors[domain]) this.#rows.delete(domain);",
+    replace: "",
+    test: {
+      file: "tests/sync/first-contact.test.ts",
+      title: "begins anew where nothing of it was whole, without what was deleted and forgotten since",
+    },
+    why: "Records that were deleted show again until the digest finds them, and lie in the inbox as lost.",
+  },
+  {
     name: "inbox-kept-in-memory-only",
     rule: "rule 9",
     file: store,

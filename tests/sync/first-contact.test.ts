@@ -19,8 +19,11 @@ it("rules 3 and 8: a space that two devices of one account make at the same mome
   expect(sites[0]?.note.all()).toHaveLength(2);
 });
 
-/** A device whose first fetch is cut off behind the first checkpoint, and all that it asks for. */
-function cutOffOnce(): { readonly device: Device; readonly asked: () => readonly SpaceRequest[] } {
+/** A device whose first fetch is cut off behind the first checkpoint, or before it, and all that it asks for. */
+function cutOffOnce(where: "behind" | "before" = "behind"): {
+  readonly device: Device;
+  readonly asked: () => readonly SpaceRequest[];
+} {
   const asked: SpaceRequest[] = [];
   const net = {
     fetch: async (url: string, init: RequestInit): Promise<Response> => {
@@ -30,8 +33,9 @@ function cutOffOnce(): { readonly device: Device; readonly asked: () => readonly
       asked.push(request as SpaceRequest);
       if (asked.length > 1) return answer;
       const lines = (await answer.text()).split("\n");
-      const cut = lines.findIndex((line) => line.includes('"type":"checkpoint"')) + 1;
-      expect(cut).toBeGreaterThan(0);
+      const checkpoint = lines.findIndex((line) => line.includes('"type":"checkpoint"'));
+      expect(checkpoint).toBeGreaterThan(0);
+      const cut = where === "behind" ? checkpoint + 1 : checkpoint;
       return new Response(`${lines.slice(0, cut).join("\n")}\n`, answer);
     },
     webSocket: undefined,
@@ -40,10 +44,11 @@ function cutOffOnce(): { readonly device: Device; readonly asked: () => readonly
 }
 
 describe("a first fetch that is cut off", () => {
+  let owner: Device;
   beforeEach(async () => {
     await place.close();
     place = openPlace({ server: { limits: { maxPageRows: 10 } } });
-    const owner = place.device();
+    owner = place.device();
     const site = await owner.open();
     for (let i = 0; i < 30; i++) site.note.create({ text: `${i}` }, { key: `n${i}` });
     await owner.client.sync();
@@ -61,6 +66,19 @@ describe("a first fetch that is cut off", () => {
     expect(second).toMatchObject({ generation: expect.any(String), cursors: { note: expect.any(Number) } });
     expect(second?.cursors["note"]).toBeGreaterThan(0);
     expect(asked()).toHaveLength(2);
+  });
+
+  it("rule 5: begins anew where nothing of it was whole, without what was deleted and forgotten since", async () => {
+    const { device, asked } = cutOffOnce("before");
+    const [site, theirs] = [await device.open(), await owner.open()];
+    await expect(device.client.sync()).rejects.toThrow();
+    theirs.note.delete("n0");
+    await owner.client.sync();
+    await place.storage.pruneTombstones(space, "note", 31);
+    await device.client.sync();
+    expect(asked()[1]).toMatchObject({ cursors: { note: 0 } });
+    expect(site.note.get("n0")).toBeUndefined();
+    expect(bytesOf(site)).toBe(bytesOf(theirs));
   });
 
   it("rule 12: begins anew where the space was restored meanwhile, and what is pending goes there", async () => {

@@ -80,9 +80,10 @@ export class Staging {
     this.#lastSeq = Math.max(this.#lastSeq, head.lastSeq);
     for (const domain of head.reset) {
       this.#reset.add(domain);
-      this.#rows.delete(domain);
       this.#cursors[domain] = 0;
     }
+    // What is read from 0 comes as a whole; of a row from a try that was cut off, even the delete may be forgotten by now.
+    for (const domain of this.#rows.keys()) if (!this.#cursors[domain]) this.#rows.delete(domain);
     this.deferredForMs = undefined;
     allOutcomes(head, [...sent.values()]).forEach((outcome) =>
       this.#takeOutcome(outcome, sent.get(outcome.id)),
