@@ -114,6 +114,17 @@ export const versionFaults: readonly Fault[] = [
     why: "A copy of what was refused has fields that the server refuses again.",
   },
   {
+    name: "item-of-no-version",
+    rule: "rule 9",
+    file: "packages/client/src/adopt.ts",
+    find: "schema === undefined ? item : { ...item, schema }",
+    replace: "item",
+    test: sync(
+      "rule 9: what was written as a guest of an older app, and not adopted, is kept as this one has it",
+    ),
+    why: "What was written before signing in cannot be written again once the app is updated.",
+  },
+  {
     name: "unreadable-rows-taken-in",
     rule: "§5.2",
     file: session,

@@ -360,6 +360,29 @@ describe("§5.2: what is kept for people, or offered back", () => {
     expect(fieldsOf(again.note.get(key))).toEqual({ title: "mine!", mood: "calm" });
     expect(again.inbox.current).toEqual([]);
   });
+
+  it("rule 9: what was written as a guest of an older app, and not adopted, is kept as this one has it", async () => {
+    let token: string | null = null;
+    const guest = place.device({
+      storage,
+      client: { ...app(1), firstSync: "server", credentials: () => token },
+    });
+    const site = await siteOf(guest);
+    await site.note.create({ text: "mine" }, { key: "g1" }).saved;
+    token = "dev:ann";
+    await guest.client.signIn();
+    await settle(guest);
+    await guest.client.close();
+
+    await serve(2);
+    const updated = deviceOf(2);
+    const again = await siteOf(updated);
+    const [item] = again.inbox.current;
+    expect(item).toMatchObject({ code: "not_adopted", tried: { title: "mine!" } });
+    const { key } = again.inbox.keepCopy(item?.id ?? "");
+    await settle(updated);
+    expect(fieldsOf(again.note.get(key))).toEqual({ title: "mine!", mood: "calm" });
+  });
 });
 
 describe("§5.2: tabs of two versions", () => {

@@ -64,9 +64,10 @@ async function takeOver(
       events.add(a);
       const { seq: _seq, was: _was, ...event } = value as PendingEvent;
       if (how === "server") {
+        const { schema } = event;
         const reason = "Written before signing in, and the account's data was chosen.";
         for (const item of rejectedItems(event, "not_adopted", reason, "parked"))
-          changes.push(putItem(space, item));
+          changes.push(putItem(space, schema === undefined ? item : { ...item, schema }));
       } else changes.push(putEvent(space, renamed(event, newIds)));
     }
     for (const { a, b, value } of local) changes.push(putEntry("local", space, a, b, value));
