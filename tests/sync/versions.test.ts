@@ -275,6 +275,24 @@ describe("§5.2: a server that is brought back to before its upgrade", () => {
     expect(after.note.get("n3")).toMatchObject({ title: "newer", $: { pending: false } });
   });
 
+  it("goes on being read by an app that had read what a newer one only added to", async () => {
+    await serve(2);
+    const device = deviceOf(2);
+    const site = await siteOf(device);
+    site.note.create({ title: "one", mood: "good" }, { key: "n1" });
+    await device.client.sync();
+    await serve(3);
+    await device.client.sync();
+    await serve(2);
+    for (let sync = 0; sync < 2; sync++) {
+      await settle(device);
+      expect(device.client.status.state).toBe("live");
+    }
+    await device.client.close();
+    const again = await siteOf(deviceOf(2, false));
+    expect(fieldsOf(again.note.get("n1"))).toEqual({ title: "one", mood: "good", pinned: false });
+  });
+
   it("rule 12: of what an older app had read of it refuses what it cannot take, and goes on with what is written", async () => {
     await serve(2);
     const early = another(2);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Cut, RowsSchema } from "./cut.js";
-import { rowsSchema, schemaAfter, unreadable } from "./rows-schema.js";
+import { asKnown, rowsSchema, schemaAfter, unreadable } from "./rows-schema.js";
 
 const of = (version: number, readableFrom = version): RowsSchema => ({ version, readableFrom });
 const cut = (schema: RowsSchema | undefined, reset: readonly string[] = []): Cut => ({
@@ -21,6 +21,13 @@ test("§5.2: base is of an answer's version once its rows are there; of an older
   expect(schemaAfter(cut(of(1), ["a"]), of(2), ["a", "b"])).toEqual(of(2));
   expect(schemaAfter(cut(of(1), ["a", "b"]), of(2), ["a", "b"])).toEqual(of(1));
   expect(schemaAfter(cut(undefined), of(2), ["a"])).toBeUndefined();
+});
+
+test("§5.2: who reads a version stays known where a server that went back does not know it", () => {
+  expect(schemaAfter(cut(of(3)), of(3, 2), ["a"])).toEqual(of(3, 2));
+  expect(asKnown(of(3, 2), of(3))).toEqual(of(3, 2));
+  expect(asKnown(of(4), of(3, 2))).toEqual(of(4));
+  expect(asKnown(undefined, of(3, 2))).toBeUndefined();
 });
 
 test("§5.2: an app reads what is readable from its version on, and all where nobody says", () => {

@@ -9,6 +9,13 @@ export function rowsSchema({
   return schema === undefined || readableFrom === undefined ? undefined : { version: schema, readableFrom };
 }
 
+/** A server that went back to before a version does not know who reads that; what is known of it already stands. */
+export const asKnown = (
+  schema: RowsSchema | undefined,
+  before: RowsSchema | undefined,
+): RowsSchema | undefined =>
+  schema && schema.version === before?.version && before.readableFrom < schema.readableFrom ? before : schema;
+
 /**
  * What the rows of base are in once a cut is there. A server brings a space to a newer schema as a whole before anybody
  * reads it, so the rows that a cut does not bring are the same under both. An older one than base has comes from a history
@@ -20,7 +27,7 @@ export function schemaAfter(
   domains: readonly string[],
 ): RowsSchema | undefined {
   const isOlder = schema && before && schema.version < before.version;
-  return isOlder && !domains.every((domain) => reset.includes(domain)) ? before : schema;
+  return isOlder && !domains.every((domain) => reset.includes(domain)) ? before : asKnown(schema, before);
 }
 
 /** Why an app cannot read rows, for people; undefined where it can. */

@@ -15,7 +15,7 @@ import type { Effects } from "../replica/effects.js";
 import type { EventInMaking, PendingEvent } from "../replica/pending-event.js";
 import { type BasePatch, Replica } from "../replica/replica.js";
 import type { Present } from "../replica/present.js";
-import { rowsSchema, schemaAfter, unreadable } from "../replica/rows-schema.js";
+import { asKnown, rowsSchema, schemaAfter, unreadable } from "../replica/rows-schema.js";
 import { Staging } from "../replica/staging.js";
 import { FencedError, type StorageChange } from "../storage/port.js";
 import { basePatch } from "./base-patch.js";
@@ -292,7 +292,8 @@ export class SpaceSession implements SyncedSpace {
   begin(head: AnswerHead): void {
     const { schemaVersion } = this.context;
     this.outdated =
-      unreadable(rowsSchema(head), schemaVersion) ?? unreadable(this.meta.schema, schemaVersion);
+      unreadable(asKnown(rowsSchema(head), this.meta.schema), schemaVersion) ??
+      unreadable(this.meta.schema, schemaVersion);
     // Nothing is taken in of rows that cannot be read, nor of what counts as in them (DESIGN rule 5).
     if (this.outdated === undefined && !this.#isBlind) this.#staging?.begin(head, this.#requests.sent);
     else this.#staging = undefined;
