@@ -174,6 +174,17 @@ export const versionFaults: readonly Fault[] = [
     why: "An app that waits for its update fetches all that it cannot read every five minutes.",
   },
   {
+    name: "history-that-an-old-app-never-meets",
+    rule: "rule 12",
+    file: session,
+    find: "if (this.meta.generation === undefined) await this.#meet(this.#unread);",
+    replace: "",
+    test: sync(
+      "rule 12: and knows, on a new device too, that the space was wiped, so that nothing of it comes back",
+    ),
+    why: "What everybody wanted gone comes back from a device whose app is too old.",
+  },
+  {
     name: "recovery-over-a-base-that-is-not-read",
     rule: "rule 12",
     file: session,

@@ -193,6 +193,30 @@ describe("§5.2: an app that was not updated", () => {
     expect([...device.reports, ...updated.reports]).toEqual([]);
   });
 
+  it("rule 12: and knows, on a new device too, that the space was wiped, so that nothing of it comes back", async () => {
+    await serve(2);
+    const owner = another(2);
+    const theirs = await siteOf(owner);
+    await owner.client.sync();
+    const device = deviceOf(1);
+    const site = await siteOf(device);
+    await site.note.create({ text: "mine" }, { key: "k1" }).saved;
+    for (let sync = 0; sync < 2; sync++)
+      await expect(device.client.sync()).rejects.toMatchObject({ code: "outdated" });
+    await owner.client.sync();
+    expect(theirs.note.get("k1")).toMatchObject({ title: "mine!" });
+    const wipe = { method: "DELETE", headers: { authorization: "Bearer dev:ann" } };
+    await place.server.handler(new Request(`http://landfall.test/v1/spaces/${space}`, wipe));
+    await device.client.close();
+
+    const again = deviceOf(1);
+    const { inbox } = await siteOf(again);
+    await expect(again.client.sync()).rejects.toMatchObject({ code: "outdated" });
+    await owner.client.sync();
+    expect(theirs.note.query({})).toEqual([]);
+    expect(inbox.current).toMatchObject([{ kind: "parked", key: "k1", tried: { text: "mine" } }]);
+  });
+
   it("goes on where newer ones have only added to the rows", async () => {
     await serve(2);
     const device = another(2);

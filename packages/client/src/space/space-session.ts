@@ -75,6 +75,8 @@ export class SpaceSession implements SyncedSpace {
   outdated: string | undefined;
   /** The request under way asks for no rows, since none could be read. */
   #isBlind = false;
+  /** The history that an answer is of which is not taken in. */
+  #unread = "";
 
   private constructor(space: string, context: SessionContext, meta: ReplicaMeta) {
     this.space = space;
@@ -296,7 +298,10 @@ export class SpaceSession implements SyncedSpace {
       unreadable(this.meta.schema, schemaVersion);
     // Nothing is taken in of rows that cannot be read, nor of what counts as in them (DESIGN rule 5).
     if (this.outdated === undefined && !this.#isBlind) this.#staging?.begin(head, this.#requests.sent);
-    else this.#staging = undefined;
+    else {
+      this.#staging = undefined;
+      this.#unread = head.generation;
+    }
   }
 
   rows(rows: readonly Row[]): void {
@@ -310,7 +315,10 @@ export class SpaceSession implements SyncedSpace {
 
   async end(end: AnswerEnd): Promise<Landing> {
     const staging = this.#staging;
-    if (!staging) return { moreToFetch: this.#isBlind, outdated: this.outdated };
+    if (!staging) {
+      if (this.meta.generation === undefined) await this.#meet(this.#unread);
+      return { moreToFetch: this.#isBlind, outdated: this.outdated };
+    }
     staging.end(end);
     const retryAfterMs = staging.deferredForMs;
     if (!end.more) await this.#land(staging);
@@ -347,6 +355,19 @@ export class SpaceSession implements SyncedSpace {
       this.observe(message.rows);
       await this.apply(cut);
       return true;
+    });
+  }
+
+  /**
+   * Takes in the history that the space is of, where nothing else of its answer can be: what was sent to it must not be sent
+   * to one that follows on a wipe (DESIGN rule 12).
+   */
+  #meet(generation: string): Promise<void> {
+    return this.#serial.run(async () => {
+      const { create: _create, ...meta } = this.meta;
+      const met: ReplicaMeta = { ...meta, generation };
+      await this.commit([putMeta(this.space, met)]);
+      this.meta = met;
     });
   }
 
