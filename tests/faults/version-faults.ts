@@ -2,6 +2,9 @@ import type { Fault } from "./fault.js";
 
 const session = "packages/client/src/space/space-session.ts";
 const sync = (title: string): Fault["test"] => ({ file: "tests/sync/versions.test.ts", title });
+const outdated = (title: string): Fault["test"] => ({ file: "tests/sync/outdated.test.ts", title });
+const overAndLeads =
+  "shows what was written in it and is over, also once it leads; that does not count as pending, and it can sign out";
 const base = {
   file: "packages/client/src/replica/rows-schema.test.ts",
   title:
@@ -197,10 +200,46 @@ export const versionFaults: readonly Fault[] = [
     name: "older-tab-takes-a-cut-it-cannot-read",
     rule: "§5.2",
     file: "packages/client/src/space/other-tabs.ts",
-    find: "if (this.#cannotRead(news)) return;",
+    find: "if (this.#cannotRead(news)) return this.#leaveOut(news);",
     replace: "",
     test: sync("where the newer one leads, the older one is told, and what it writes gets through"),
     why: "Whoever works in a tab that was left open sees records of which half is missing.",
+  },
+  {
+    name: "report-in-the-middle-of-reading",
+    rule: "§5.2",
+    file: "packages/client/src/space/schema-rules.ts",
+    find: "queueMicrotask(() => failed(row, brought.message));",
+    replace: "failed(row, brought.message);",
+    test: outdated("is reported once, apart from what read it, to one who reads it again then"),
+    why: "A listener of the app runs in the middle of a step, and may read and write there.",
+  },
+  {
+    name: "local-record-of-a-newer-tab-that-stays",
+    rule: "§5.2",
+    file: "packages/client/src/space/local-records.ts",
+    find: "replica.patchLocal([...newer.map(({ domain, key }) => ({ domain, key })), ...shown]);",
+    replace: "replica.patchLocal(shown);",
+    test: outdated("does not show a record of the device's own that a newer one has written"),
+    why: "A draft shows as it was before it was changed in another tab, and cannot be written any more.",
+  },
+  {
+    name: "settled-in-an-older-tab-counts-on",
+    rule: "§5.2",
+    file: "packages/client/src/space/other-tabs.ts",
+    find: "outbox.removeAll(settled); const remove",
+    replace: "const remove",
+    test: outdated(overAndLeads),
+    why: "A tab that was left open says for ever that writes wait, and nobody can sign out in it.",
+  },
+  {
+    name: "older-tab-that-leads-forgets-what-it-showed",
+    rule: "rule 5",
+    file: session,
+    find: "const isOlder = this.outdated !== undefined && patch.size === 0;",
+    replace: "const isOlder = false;",
+    test: outdated(overAndLeads),
+    why: "What was written in a tab vanishes from it when the newer one is closed, though the server has it.",
   },
   {
     name: "delta-of-another-version",

@@ -157,6 +157,7 @@ describe("§5.2: an app that was updated", () => {
       ]);
       again.note.increment("n2", { votes: 1 });
     }
+    await Promise.resolve();
     expect(updated.reports).toEqual(["not_migrated"]);
   });
 });

@@ -1,7 +1,7 @@
 import type { TimerPort } from "@landfall/protocol";
 import { keepSame } from "./keep-same.js";
 import { tell } from "./listeners.js";
-import type { LoopStatus } from "./loop/port.js";
+import type { LoopStatus, SyncState } from "./loop/port.js";
 import type { SpaceSession } from "./space/space-session.js";
 import type { ClientStatus, SpaceStatus, StorageStatus } from "./status.js";
 
@@ -18,6 +18,9 @@ const idle: LoopStatus = {
   clockSkewMs: 0,
   spaces: {},
 };
+
+/** Whether a state leaves room for what this tab has to say: the one that leads may be of a newer version. */
+const goesOn = (state: SyncState): boolean => state === "live" || state === "catching-up";
 
 const mendingReason = (domains: readonly string[]): string =>
   `${domains.join(", ")} differed from the server's and is being mended.`;
@@ -96,8 +99,8 @@ export class StatusKeeper {
     let newest: number | null = null;
     let hasSynced = true;
     let outdatedHere: string | undefined;
-    for (const { space, outbox, meta, repairs, outdated } of this.#sessions()) {
-      outdatedHere ??= outdated;
+    for (const session of this.#sessions()) {
+      const { space, outbox, meta, repairs } = session;
       count += outbox.count;
       bytes += outbox.bytes;
       const oldest = outbox.oldestAt ?? null;
@@ -112,6 +115,8 @@ export class StatusKeeper {
       };
       const lastSyncedAt = sync.lastSyncedAt ?? meta.syncedAt ?? null;
       if (lastSyncedAt !== null && (newest === null || lastSyncedAt > newest)) newest = lastSyncedAt;
+      const outdated = goesOn(sync.state) ? session.outdated : undefined;
+      outdatedHere ??= outdated;
       const before = old?.spaces[space];
       const repairing = keepSame(before?.repairing, repairs.running);
       spaces[space] = keepSame(before, {
@@ -127,8 +132,7 @@ export class StatusKeeper {
       });
     }
     const { state } = this.#loop;
-    // The tab that leads may be of a newer version than this one.
-    const isOutdated = outdatedHere !== undefined && (state === "live" || state === "catching-up");
+    const isOutdated = outdatedHere !== undefined && goesOn(state);
     return keepSame(old, {
       ...this.#loop,
       ...(isOutdated && { state: "outdated" as const, reason: outdatedHere as string }),

@@ -58,6 +58,36 @@ describe("a space that was stopped (DESIGN §8)", () => {
     expect(loop.status.state).toBe("live");
   });
 
+  test("§5.2: the progress of a space that was outdated counts from where it goes on, and is never without an end", async () => {
+    const { server, loop, time, space, others, statuses } = createWorld();
+    await time.advance(200);
+    const fake = space("a");
+    const request = fake.request.bind(fake);
+    // It asks without cursors until it knows that it can read what comes; that brings no rows.
+    fake.request = async (budget) => {
+      fake.stuck = fake.outdated !== undefined;
+      server.rowsPerCheckpoint = fake.stuck ? Number.POSITIVE_INFINITY : 1_000;
+      const part = await request(budget);
+      return fake.stuck ? { ...part, request: { ...part.request, cursors: {} } } : part;
+    };
+    fake.outdated = "Update the app.";
+    others("a", 500);
+    await time.advance(5 * minute + 30_000);
+    expect(loop.status.state).toBe("outdated");
+    server.heads.set("a", 10_000);
+    server.streamMs = 50;
+    fake.cursor = 1_000;
+    const before = statuses.length;
+    void loop.syncNow();
+    // The answer that tells it was asked for without cursors still.
+    await time.advance(1);
+    fake.outdated = undefined;
+    await time.advance(minute);
+    const seen = statuses.slice(before).flatMap(({ spaces }) => spaces["a"]?.progress ?? []);
+    expect(seen[0]).toEqual({ done: 2_000, total: 9_000, unit: "changes" });
+    expect(loop.status.state).toBe("live");
+  });
+
   test("a revoked message is confirmed by an exchange", async () => {
     const { server, time } = createWorld();
     await time.advance(200);

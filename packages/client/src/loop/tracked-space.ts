@@ -180,7 +180,8 @@ export class TrackedSpace {
   }
 
   begin(head: AnswerHead): void {
-    this.#from ??= this.#cursor;
+    // Who asks without cursors fetches no rows.
+    if (Number.isFinite(this.#cursor)) this.#from ??= this.#cursor;
     this.#to = head.head;
     this.space.begin(head);
   }
@@ -269,6 +270,7 @@ export class TrackedSpace {
 
   stop(state: "outdated" | "frozen" | "revoked", reason: string): void {
     this.#notBeforeMs = this.#ports.now() + askedMs(stoppedMs, this.#ports.chance());
+    this.#from = undefined;
     this.#set({ state, reason, progress: null });
   }
 

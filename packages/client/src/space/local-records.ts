@@ -104,7 +104,7 @@ export class LocalRecords {
         "newer_records",
         `${space}: ${newer.length} records of this device were written by a newer version of the app, and do not show in this one. They are kept; update the app.`,
       );
-    replica.patchLocal(shown);
+    replica.patchLocal([...newer.map(({ domain, key }) => ({ domain, key })), ...shown]);
     return migrated;
   }
 }

@@ -59,7 +59,7 @@ export class OtherTabs {
         // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
         const steps = news.revision - meta.revision;
         if (!outbox.remember(news.settlement.settled.keys()) && steps < 1) return;
-        if (this.#cannotRead(news)) return;
+        if (this.#cannotRead(news)) return this.#leaveOut(news);
         if (steps !== 1) return this.#reload();
         session.meta = {
           ...meta,
@@ -91,18 +91,22 @@ export class OtherTabs {
     return replica.sent(events);
   }
 
-  /**
-   * Whether a cut is of a newer version of the app than this tab: then what is here stays as it is, and shows with what
-   * was written here. What became of that its receipts tell.
-   */
-  #cannotRead({ cut, settlement }: CutNews): boolean {
-    const { receipts, context } = this.#session;
-    const reason = unreadable(cut.schema, context.schemaVersion);
-    if (reason === undefined) return false;
-    this.#session.outdated = reason;
-    for (const [id, outcome] of settlement.settled) receipts.settle(id, outcome);
+  /** Whether a cut is of a newer version of the app than this tab. */
+  #cannotRead({ cut }: CutNews): boolean {
+    const reason = unreadable(cut.schema, this.#session.context.schemaVersion);
+    if (reason !== undefined) this.#session.outdated = reason;
+    return reason !== undefined;
+  }
+
+  /** What is here stays as it was before a cut that cannot be read, and what the cut has settled goes on showing over it. */
+  async #leaveOut({ settlement }: CutNews): Promise<void> {
+    const { outbox, replica, receipts, context } = this.#session;
+    const { settled } = settlement;
+    outbox.removeAll(settled);
+    const remove = new Set([...settled.keys()].filter((id) => settled.get(id)?.status === "rejected"));
+    await replica.step({ remove });
+    for (const [id, outcome] of settled) receipts.settle(id, outcome);
     context.changed();
-    return true;
   }
 
   /** The events of a cut of a tab of an older version. */
@@ -184,7 +188,7 @@ export class OtherTabs {
     outbox.nextSeq = stored.meta.nextSeq;
     for (const rows of stored.rows.values()) session.observe(rows.values());
     const patch = new Map<string, Map<string, Row | null>>();
-    // Of rows that this app cannot read, those stay that it could.
+    // Of rows that this app cannot read, those stay that it could, with what was written over them.
     for (const domain of hasBase || session.outdated !== undefined ? [] : session.domains)
       patch.set(domain, differingRows(replica.baseRows(domain), stored.rows.get(domain)));
     for (const event of stored.outbox) {

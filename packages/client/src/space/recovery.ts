@@ -82,6 +82,7 @@ async function leaveBase(
   ];
   await session.commit(changes);
   session.meta = next;
+  session.outdated = undefined;
   const ids = new Set(events.map((event) => event.id));
   session.outbox.removeAll(ids);
   session.outbox.nextSeq = 1;
@@ -91,7 +92,9 @@ async function leaveBase(
   const patch = new Map<string, Map<string, Row | null>>();
   for (const domain of session.domains)
     patch.set(domain, new Map([...session.replica.baseRows(domain).keys()].map((key) => [key, null])));
-  await session.replica.step({ patch, remove: ids });
+  const { outbox, replica } = session;
+  const remove = new Set(replica.pending.flatMap(({ id }) => (outbox.get(id) ? [] : [id])));
+  await replica.step({ patch, remove });
   session.changeInbox(items, []);
   const settled = new Map<string, SettledOutcome>();
   for (const { id, seq = 0 } of events) {

@@ -65,12 +65,13 @@ function presenter(schema: Schema, from: number, failed: (row: Row, message: str
     let shown = migrated.get(row);
     if (!shown) {
       const brought = migrateRecord(schema, from, row.domain, row);
-      if (!brought.ok) failed(row, brought.message);
       const isSame =
         !brought.ok ||
         (sameJson(brought.value.fields, row.fields) && sameJson(brought.value.stamps, row.stamps));
       shown = isSame ? row : { ...row, ...brought.value };
       migrated.set(row, shown);
+      // Rows are read in the middle of a step: what the app does about it, which may be to read them, comes after that.
+      if (!brought.ok) queueMicrotask(() => failed(row, brought.message));
     }
     return shown;
   };

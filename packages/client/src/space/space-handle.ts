@@ -57,7 +57,7 @@ export interface ActionReceipt<Result> extends Receipt {
 export interface Explanation {
   /** What the app sees. */
   readonly view: ViewRecord | undefined;
-  /** The row that the server confirmed, with its stamps. */
+  /** The row that the server confirmed, with its stamps, as the app's version has it. */
   readonly base: Row | undefined;
   /** Own events on it that are not confirmed, in the order that they apply. */
   readonly pending: readonly {
@@ -86,7 +86,7 @@ export type SpaceHandle<S extends Schema = Schema> = {
 function explain(session: SpaceSession, domain: string, key: string): Explanation {
   const { replica } = session;
   const view = replica.get(domain, key);
-  const base = replica.baseRow(domain, key);
+  const base = replica.present(replica.baseRow(domain, key));
   const pending = replica.pendingOf(domain, key).map((event) => {
     const failure = replica.failureOf(event.id);
     return failure ? { event, failure } : { event };

@@ -136,11 +136,16 @@ export class SpaceSession implements SyncedSpace {
     return session;
   }
 
-  /** Runs over base with a patch whatever is in the outbox by now and has no effect in base yet. */
+  /**
+   * Runs over base with a patch whatever is in the outbox by now and has no effect in base yet. Where base is to stay an
+   * older one than is stored, what is over stays with it.
+   */
   rejoin(patch: BasePatch = new Map()): void | Promise<void> {
-    const remove = new Set(this.replica.pending.map(({ id }) => id));
+    const isOlder = this.outdated !== undefined && patch.size === 0;
+    const { pending } = this.replica;
+    const remove = new Set(pending.flatMap(({ id }) => (isOlder && !this.outbox.get(id) ? [] : [id])));
     const add = this.outbox.events.filter(
-      (event) => !event.confirmed && (!event.void || event.refused) && this.shows(event),
+      (event) => (isOlder || !event.confirmed) && (!event.void || event.refused) && this.shows(event),
     );
     return this.replica.step({ patch, remove, add, ...this.#presented });
   }

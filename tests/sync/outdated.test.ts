@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { memoryStorage } from "@landfall/client/storage/memory";
+import { sqlite } from "@landfall/server/storage/sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Tab, openBrowser } from "./browser.js";
+import { type AnySite, type Version, app, fieldsOf, siteOf } from "./versions.js";
+import { type Place, openPlace, space } from "./world.js";
+
+let folder: string;
+let place: Place;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "landfall-outdated-"));
+  place = openPlace({ storage: sqlite(join(folder, "live.db")), server: app(1) });
+});
+afterEach(async () => {
+  await place.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const serve = (version: Version): Promise<void> =>
+  place.replaceServer(() => sqlite(join(folder, "live.db")), app(version));
+const siteIn = (tab: Tab): AnySite => tab.site as unknown as AnySite;
+
+/** Has the owner of the space change who is a member. */
+async function member(user: string, method: "PUT" | "DELETE"): Promise<void> {
+  const response = await place.server.handler(
+    new Request(`http://landfall.test/v1/spaces/${space}/members/${user}`, {
+      method,
+      headers: { authorization: "Bearer dev:ann", "content-type": "application/json" },
+      ...(method === "PUT" && { body: '{"role":"writer"}' }),
+    }),
+  );
+  expect(response.ok).toBe(true);
+}
+
+describe("§5.2: a record whose migration fails", () => {
+  it("is reported once, apart from what read it, to one who reads it again then", async () => {
+    const storage = memoryStorage();
+    const device = place.device({ storage, client: app(1) });
+    const site = await siteOf(device);
+    site.note.create({ text: "broken" }, { key: "n1" });
+    await device.client.sync();
+    await device.client.close();
+    const seen: unknown[] = [];
+    const updated = place.device({
+      storage,
+      online: false,
+      client: { ...app(2), onReport: (code) => seen.push(code, fieldsOf(again.note.get("n1"))) },
+    });
+    const again = await siteOf(updated);
+    expect(fieldsOf(again.note.get("n1"))).toEqual({ text: "broken" });
+    expect(seen).toEqual([]);
+    await Promise.resolve();
+    expect(seen).toEqual(["not_migrated", { text: "broken" }]);
+  });
+
+  it("explains itself, as any, in the version in which it shows", async () => {
+    const storage = memoryStorage();
+    const device = place.device({ storage, client: app(1) });
+    const site = await siteOf(device);
+    site.note.create({ text: "one" }, { key: "n1" });
+    await device.client.sync();
+    await device.client.close();
+    const again = await siteOf(place.device({ storage, client: app(2), online: false }));
+    expect(again.explain("note", "n1")).toMatchObject({
+      view: { title: "one!" },
+      base: { fields: { title: "one!", mood: "calm" } },
+    });
+  });
+});
+
+describe("§5.2: an outdated app whose user is no member any more", () => {
+  it("says that, and not to update the app", async () => {
+    const owner = place.device({ client: app(1), user: "ann" });
+    await owner.open();
+    await owner.client.sync();
+    await member("bob", "PUT");
+    const device = place.device({ client: app(1), user: "bob" });
+    const site = await siteOf(device);
+    site.note.create({ text: "one" }, { key: "n1" });
+    await device.client.sync();
+    await serve(2);
+    await expect(device.client.sync()).rejects.toMatchObject({ code: "outdated" });
+    await member("bob", "DELETE");
+    await expect(device.client.sync()).rejects.toMatchObject({ code: "revoked" });
+    expect(site.note.query({})).toEqual([]);
+    const { state, reason } = device.client.status.spaces[space] ?? {};
+    expect([device.client.status.state, state]).toEqual(["revoked", "revoked"]);
+    expect(reason).not.toContain("Update");
+  });
+});
+
+describe("§5.2: an older tab", () => {
+  it("does not show a record of the device's own that a newer one has written", async () => {
+    const browser = openBrowser(place);
+    const older = await browser.open(space, app(1));
+    const old = siteIn(older);
+    await old.draft.create({ text: "mine" }, { key: "d1" }).saved;
+    const site = siteIn(await browser.open(space, app(2)));
+    await site.draft.update("d1", { title: "newer" }).saved;
+    await browser.until(() => older.device.reports.includes("newer_records"));
+    expect(old.draft.get("d1")).toBeUndefined();
+    expect(old.draft.query({})).toEqual([]);
+    expect(() => old.draft.put("d1", { text: "over it" })).toThrow("newer version");
+  });
+
+  it("shows what was written in it and is over, also once it leads; that does not count as pending, and it can sign out", async () => {
+    const browser = openBrowser(place);
+    const newer = await browser.open(space, app(2));
+    const older = await browser.open(space, app(1));
+    const [site, old] = [siteIn(newer), siteIn(older)];
+    await newer.device.client.sync();
+    await serve(2);
+    site.note.create({ title: "one", mood: "m" }, { key: "n1" });
+    await newer.device.client.sync();
+    const receipt = older.site.note.create({ text: "late" }, { key: "n2" });
+    await browser.until(() => site.note.get("n2") !== undefined);
+    await newer.device.client.sync();
+    expect(await receipt.settled).toMatchObject({ status: "applied" });
+    expect(older.device.client.status.pending).toMatchObject({ count: 0, bytes: 0 });
+    expect(fieldsOf(old.note.get("n2"))).toEqual({ text: "late" });
+    await browser.close(newer);
+    await expect(older.device.client.sync()).rejects.toMatchObject({ code: "outdated" });
+    expect(fieldsOf(old.note.get("n2"))).toEqual({ text: "late" });
+    expect(await older.device.client.signOut()).toEqual([]);
+  });
+
+  it("does not go on showing what was written in it and was refused", async () => {
+    const browser = openBrowser(place);
+    const newer = await browser.open(space, app(2));
+    const older = await browser.open(space, app(1));
+    const [site, old] = [siteIn(newer), siteIn(older)];
+    await newer.device.client.sync();
+    await serve(2);
+    site.note.create({ title: "one", mood: "m" }, { key: "n1" });
+    await newer.device.client.sync();
+    await browser.until(() => older.device.client.status.state === "outdated");
+    const receipt = older.site.note.create({ text: "late" }, { key: "n1" });
+    expect(fieldsOf(old.note.get("n1"))).toEqual({ text: "late" });
+    await receipt.saved;
+    await newer.device.client.sync();
+    expect(await receipt.settled).toMatchObject({ status: "rejected" });
+    expect(old.note.get("n1")).toBeUndefined();
+    expect(older.device.client.status.pending.count).toBe(0);
+  });
+});
