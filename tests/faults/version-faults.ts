@@ -233,6 +233,15 @@ export const versionFaults: readonly Fault[] = [
     why: "A tab that was left open says for ever that writes wait, and nobody can sign out in it.",
   },
   {
+    name: "rows-of-the-account-before-that-stay",
+    rule: "rule 8",
+    file: "packages/client/src/space/other-tabs.ts",
+    find: "hasBase || !(isReadable || isOtherAccount) ?",
+    replace: "hasBase || !isReadable ?",
+    test: outdated("shows nothing of the account before"),
+    why: "Who signs in on a shared device reads what the one before had, where the app is not updated.",
+  },
+  {
     name: "older-tab-that-leads-forgets-what-it-showed",
     rule: "rule 5",
     file: session,

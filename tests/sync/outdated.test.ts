@@ -92,6 +92,32 @@ describe("§5.2: an outdated app whose user is no member any more", () => {
   });
 });
 
+describe("§5.2: an older app in which another account signs in that a newer one has been used with", () => {
+  it("rule 8: shows nothing of the account before", async () => {
+    const storage = memoryStorage();
+    const who = { user: "ann" };
+    const device = place.device({
+      storage,
+      client: { ...app(1), credentials: () => `dev:${who.user}` },
+    });
+    const site = await siteOf(device);
+    site.note.create({ text: "ann's" }, { key: "n1" });
+    await device.client.sync();
+    await member("ben", "PUT");
+    await serve(2);
+    const newer = place.device({ storage, client: app(2), user: "ben" });
+    await newer.open();
+    await newer.client.sync();
+    await newer.client.close();
+    await site.note.create({ text: "ann's too" }, { key: "n2" }).saved;
+    await device.client.sync().catch(() => undefined);
+    who.user = "ben";
+    await device.client.signIn();
+    expect(device.client.status.spaces[space]?.state).toBe("outdated");
+    expect(site.note.query({})).toEqual([]);
+  });
+});
+
 describe("§5.2: an older tab", () => {
   it("does not show a record of the device's own that a newer one has written", async () => {
     const browser = openBrowser(place);

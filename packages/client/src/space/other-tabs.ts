@@ -163,12 +163,12 @@ export class OtherTabs {
         );
       for (const { id } of refused) outbox.markReady(id, true);
       if (this.#session.stopped) return;
-      const { local } = await this.#reload();
+      const { local } = await this.#reload(false, true);
       this.#session.local.replace(local);
     });
   }
 
-  async #reload(leads = false): Promise<StoredSpace> {
+  async #reload(leads = false, isOtherAccount = false): Promise<StoredSpace> {
     const session = this.#session;
     const { space, context, outbox, replica } = session;
     const { storage } = context;
@@ -188,9 +188,13 @@ export class OtherTabs {
     outbox.nextSeq = stored.meta.nextSeq;
     for (const rows of stored.rows.values()) session.observe(rows.values());
     const patch = new Map<string, Map<string, Row | null>>();
+    const isReadable = session.outdated === undefined;
     // Of rows that this app cannot read, those stay that it could, with what was written over them.
-    for (const domain of hasBase || session.outdated !== undefined ? [] : session.domains)
-      patch.set(domain, differingRows(replica.baseRows(domain), stored.rows.get(domain)));
+    for (const domain of hasBase || !(isReadable || isOtherAccount) ? [] : session.domains)
+      patch.set(
+        domain,
+        differingRows(replica.baseRows(domain), isReadable ? stored.rows.get(domain) : undefined),
+      );
     for (const event of stored.outbox) {
       gone.delete(event.id);
       const migrated = context.migrate(event);
