@@ -398,7 +398,7 @@ export const clientFaults: readonly Fault[] = [
     name: "beaten-in-silence",
     rule: "rule 9",
     file: settlement,
-    find: 'if (superseded && endOf(outcome) === "applied") items.push(...supersededItems(event, superseded, rowOf));',
+    find: 'if (superseded && endOf(outcome) === "applied") items.push(...supersededItems(event, superseded, rowOf, fieldNow));',
     replace: "",
     test: world,
     why: "An edit that lost disappears, and nobody is told.",
@@ -407,7 +407,7 @@ export const clientFaults: readonly Fault[] = [
     name: "what-an-action-lost-is-cleared",
     rule: "rule 9",
     file: settlement,
-    find: 'choices: event.ops ? (["writeAgain", "dismiss"] as const) : (["dismiss"] as const),',
+    find: 'choices: names(op, field) ? (["writeAgain", "dismiss"] as const) : (["dismiss"] as const),',
     replace: 'choices: ["writeAgain", "dismiss"] as const,',
     test: {
       file: "tests/sync/inbox.test.ts",

@@ -139,6 +139,7 @@ export class Device {
       hash: portableSha256,
       schemaVersion: undefined,
       migrate: (event) => event,
+      fieldNow: (_event, _domain, field) => field,
       migrateItem: (item) => item,
       migrateLocal: (shown) => ({ shown, brought: [], newer: [], failed: [] }),
       presenter: () => asIs,

@@ -126,6 +126,17 @@ export const versionFaults: readonly Fault[] = [
     why: "A copy of what was refused has fields that the server refuses again.",
   },
   {
+    name: "lost-value-under-its-old-name",
+    rule: "rule 9",
+    file: "packages/client/src/space/settlement.ts",
+    find: "names(op, recorded) ? recorded : (fieldNow(event, domain, recorded) ?? recorded);",
+    replace: "recorded;",
+    test: sync(
+      "rules 8 and 9: a value that lost before both were updated can be written again, its answer having been lost",
+    ),
+    why: "The inbox says that a field lost which no record has, and what was written is nowhere.",
+  },
+  {
     name: "item-of-no-version",
     rule: "rule 9",
     file: "packages/client/src/adopt.ts",

@@ -404,6 +404,34 @@ describe("§5.2: what is kept for people, or offered back", () => {
     expect(again.inbox.current).toEqual([]);
   });
 
+  it("rules 8 and 9: a value that lost before both were updated can be written again, its answer having been lost", async () => {
+    await filled();
+    const [device, other] = [deviceOf(1), another(1)];
+    const [site, theirs] = [await siteOf(device), await siteOf(other)];
+    await settle(device, other);
+    device.offline();
+    site.note.update("n1", { text: "mine", body: "mine too" });
+    place.time.pass(1_000);
+    theirs.note.update("n1", { text: "theirs", body: "theirs too" });
+    await settle(other);
+    device.deafen();
+    await device.client.sync().catch(() => undefined);
+    await device.client.close();
+
+    await serve(2);
+    const updated = deviceOf(2);
+    const again = await siteOf(updated);
+    await settle(updated);
+    const items = again.inbox.current;
+    expect(items).toMatchObject([
+      { field: "body", choices: ["dismiss"] },
+      { field: "title", tried: "mine!", won: "theirs!", choices: ["writeAgain", "dismiss"] },
+    ]);
+    again.inbox.writeAgain(items[1]?.id ?? "");
+    await settle(updated);
+    expect(fieldsOf(again.note.get("n1"))).toEqual({ title: "mine!", mood: "calm" });
+  });
+
   it("rule 9: what was written as a guest of an older app, and not adopted, is kept as this one has it", async () => {
     let token: string | null = null;
     const guest = place.device({

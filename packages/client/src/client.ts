@@ -25,7 +25,7 @@ import { type Remote, RemoteError } from "./remote/port.js";
 import { forkSessions } from "./space/recovery.js";
 import { migrateItem } from "./space/item-migration.js";
 import { migrateLocal } from "./space/local-records.js";
-import { migrateEvent, presenters, schemaRules } from "./space/schema-rules.js";
+import { fieldNow, migrateEvent, presenters, schemaRules } from "./space/schema-rules.js";
 import { type SpaceHandle, spaceHandle } from "./space/space-handle.js";
 import type { SessionContext } from "./space/session-context.js";
 import type { SpaceNews } from "./space/space-news.js";
@@ -273,6 +273,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       hash: hash ?? portableSha256,
       schemaVersion: schema.version,
       migrate: (event) => migrateEvent(schema, event),
+      fieldNow: (event, domain, field) => fieldNow(schema, event, domain, field),
       migrateItem: (item) => migrateItem(schema, item),
       migrateLocal: (records) => migrateLocal(schema, records),
       presenter: presenters(schema, ({ domain, key }, message) =>

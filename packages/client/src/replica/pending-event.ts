@@ -14,6 +14,8 @@ export interface PendingEvent {
   readonly madeAt: number;
   /** The schema version that it was made under. */
   readonly schema?: number;
+  /** That which it was first sent under, where it was brought to a newer one since: its outcome may be of that. */
+  readonly sentUnder?: number;
   /** The history that it was written in, so that it is known still where all else of the space is gone (DESIGN rule 12). */
   readonly generation?: string;
   readonly ops?: readonly Op[];

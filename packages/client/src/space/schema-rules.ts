@@ -1,5 +1,5 @@
 import { type Row, type TimerPort, sameJson } from "@landfall/protocol";
-import { type Schema, migrateAction, migrateOps, migrateRecord } from "@landfall/schema";
+import { type Schema, migrateAction, migrateFieldName, migrateOps, migrateRecord } from "@landfall/schema";
 import type { PendingEvent } from "../replica/pending-event.js";
 import { type Present, asIs } from "../replica/present.js";
 import { type DomainRules, type ReplicaRules, noRules } from "../replica/rules.js";
@@ -29,13 +29,29 @@ export function schemaRules(
  */
 export function migrateEvent(schema: Schema, event: PendingEvent): PendingEvent {
   if (event.schema === undefined || event.schema >= schema.version) return event;
+  const isSent = event.seq !== undefined || event.was !== undefined;
+  const now = {
+    schema: schema.version,
+    ...(isSent && { sentUnder: event.sentUnder ?? event.schema }),
+  };
   if (event.ops) {
     const migrated = migrateOps(schema, event.schema, event.ops);
-    return migrated.ok ? { ...event, ops: migrated.value, schema: schema.version } : event;
+    return migrated.ok ? { ...event, ops: migrated.value, ...now } : event;
   }
   if (event.action === undefined) return event;
   const migrated = migrateAction(schema, event.schema, { action: event.action, args: event.args ?? null });
-  return migrated.ok ? { ...event, ...migrated.value, schema: schema.version } : event;
+  return migrated.ok ? { ...event, ...migrated.value, ...now } : event;
+}
+
+/** The name that a field has now of which an outcome says what it was called when the event was sent; undefined where it is gone. */
+export function fieldNow(
+  schema: Schema,
+  { sentUnder = schema.version }: PendingEvent,
+  domain: string,
+  field: string,
+): string | undefined {
+  const name = migrateFieldName(schema, sentUnder, domain, field);
+  return name.ok ? name.value : field;
 }
 
 /**

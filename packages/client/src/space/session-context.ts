@@ -27,6 +27,8 @@ export interface SessionContext {
   readonly schemaVersion: number | undefined;
   /** Brings an event that was made under an older schema to this one (DESIGN §5.2). */
   migrate(event: PendingEvent): PendingEvent;
+  /** The name of a field that an event's outcome has under the version it was sent under; undefined where it is gone. */
+  fieldNow(event: PendingEvent, domain: string, field: string): string | undefined;
   /** Brings what an item of the inbox says of a record to this schema. */
   migrateItem(item: InboxItem): InboxItem;
   /** Brings records of local domains to this schema. */

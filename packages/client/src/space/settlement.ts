@@ -102,20 +102,34 @@ export function rejectedItems(
   });
 }
 
+/** The name that a field of an event's outcome has in this version of the app; undefined where it is gone. */
+type FieldNow = (event: PendingEvent, domain: string, field: string) => string | undefined;
+
+/** Whether an op says what a field is to be: a value, or none. */
+function names(op: Op | undefined, field: string): boolean {
+  if (!op) return false;
+  const said = op as { set?: object; unset?: readonly string[]; stamps?: object };
+  const { set = {}, unset = [], stamps = {} } = said;
+  return Object.hasOwn(set, field) || unset.includes(field) || Object.hasOwn(stamps, field);
+}
+
 function supersededItems(
   event: PendingEvent,
   superseded: NonNullable<AppliedOutcome["superseded"]>,
   rowOf: (domain: string, key: string) => Row | undefined,
+  fieldNow: FieldNow,
 ): InboxItem[] {
-  return superseded.map(({ domain, key, field, by }) => {
+  return superseded.map(({ domain, key, field: recorded, by }) => {
     const op = event.ops?.find(
       (candidate) => candidate.domain === domain && candidate.op !== "deleteMany" && candidate.key === key,
     );
+    // The server may have recorded it before the event was brought to this version, or after.
+    const field = names(op, recorded) ? recorded : (fieldNow(event, domain, recorded) ?? recorded);
     const tried = op && "set" in op ? op.set?.[field] : undefined;
     const row = rowOf(domain, key);
     const won = row && !row.deleted ? row.fields[field] : undefined;
     return {
-      id: `${event.id}~${domain}~${key}~${field}`,
+      id: `${event.id}~${domain}~${key}~${recorded}`,
       kind: "superseded" as const,
       madeAt: event.madeAt,
       domain,
@@ -127,7 +141,7 @@ function supersededItems(
       reason: "Somebody wrote this field later.",
       event,
       // What an action wanted in a field is not known here: a value that is missing is no wish to clear it.
-      choices: event.ops ? (["writeAgain", "dismiss"] as const) : (["dismiss"] as const),
+      choices: names(op, field) ? (["writeAgain", "dismiss"] as const) : (["dismiss"] as const),
     };
   });
 }
@@ -170,12 +184,14 @@ export interface UnsettledEvents {
  * one of them can be concerned, so that a long queue does not make every cut slow.
  * @param rowOf rows as they will be in base after the cut.
  * @param before rows as they are in base before it.
+ * @param fieldNow how fields of outcomes are called in this version.
  */
 export function settle(
   cut: Cut,
   outbox: UnsettledEvents,
   rowOf: (domain: string, key: string) => Row | undefined,
   before: (domain: string, key: string) => Row | undefined,
+  fieldNow: FieldNow = (_event, _domain, field) => field,
 ): Settlement {
   const settled = new Map<string, SettledOutcome>();
   const changed: PendingEvent[] = [];
@@ -197,7 +213,7 @@ export function settle(
       }
       const { superseded } = outcome as AppliedOutcome;
       if (superseded && endOf(outcome) === "applied")
-        items.push(...supersededItems(event, superseded, rowOf));
+        items.push(...supersededItems(event, superseded, rowOf, fieldNow));
       return;
     }
     const isHandled = event.seq !== undefined && event.seq <= cut.lastSeq;

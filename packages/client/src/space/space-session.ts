@@ -421,8 +421,12 @@ export class SpaceSession implements SyncedSpace {
         cut.rows.get(domain)?.get(key) ??
           (cut.reset.includes(domain) ? undefined : this.replica.baseRow(domain, key)),
       );
-    const { settled, changed, items } = settle(cut, this.outbox, rowOf, (domain, key) =>
-      this.replica.present(this.replica.baseRow(domain, key)),
+    const { settled, changed, items } = settle(
+      cut,
+      this.outbox,
+      rowOf,
+      (domain, key) => this.replica.present(this.replica.baseRow(domain, key)),
+      this.context.fieldNow,
     );
     const recovered = endRecovery(this, cut, rowOf);
     const made = recovered?.made ?? [];
