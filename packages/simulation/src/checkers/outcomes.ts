@@ -53,15 +53,16 @@ function decidedTwice({ lineage }: Run): Finding[] {
 }
 
 /** The server forgets what became of an event only after a device has said, by `acked`, that it knows (rule 3). */
-function expiredEarly({ entries }: Run): Finding[] {
+function expiredEarly({ entries, lineage }: Run): Finding[] {
   const findings: Finding[] = [];
   /** The highest `acked` of each writer, and the writers that have sent an event, with the seq there. */
   const acked = new Map<string, number>();
   const sentAs = new Map<Stamp, Map<string, number>>();
-  for (const [, entry] of entries.of("request", "answerLeft")) {
+  for (const [position, entry] of entries.of("request", "answerLeft")) {
     if (entry.type === "request")
       for (const part of entry.spaces) {
-        const writer = `${entry.deviceId} ${part.space} ${part.generation}`;
+        const generation = lineage.takenFor(part.space, part.generation, position);
+        const writer = `${entry.deviceId} ${part.space} ${generation}`;
         acked.set(writer, Math.max(acked.get(writer) ?? 0, part.acked));
         for (const { id, seq } of part.events)
           sentAs.set(id, (sentAs.get(id) ?? new Map<string, number>()).set(writer, seq));

@@ -35,13 +35,21 @@ const begin = (
 const commitTo = (tale: Tale, name: string, ...decided: readonly object[]): Tale =>
   tale.add({ type: "commit", space, generation: name, decided });
 
-const request = (tale: Tale, tab: object, deviceId: string, event: Stamp, seq: number): Tale =>
+/** @param to the history that it names; none before the first contact. */
+const request = (
+  tale: Tale,
+  tab: object,
+  deviceId: string,
+  event: Stamp,
+  seq: number,
+  to: { readonly generation?: string } = { generation },
+): Tale =>
   tale.add({
     type: "request",
     ...tab,
     exchange: tale.now,
     deviceId,
-    spaces: [{ space, generation, acked: 0, cursors: {}, events: [{ id: event, seq }] }],
+    spaces: [{ space, ...to, acked: 0, cursors: {}, events: [{ id: event, seq }] }],
   });
 
 describe("rule 5: what another tab has written", () => {
@@ -306,6 +314,28 @@ describe("rule 3: an outbox of which there was another", () => {
     };
     expect(texts(taleOf(true))).toBe("");
     expect(texts(taleOf(false))).toContain("folder/f2 is not shown");
+  });
+
+  it("passes for known where its device fell back to before the first contact, under a seq of the history that stands", () => {
+    const taleOf = (used: string): Tale => {
+      const tale = new Tale();
+      tale
+        .start("d1")
+        .write("d1", first, [create("f1")])
+        .write("d1", third, [create("f3")]);
+      if (used === generation) request(tale, who("d1"), "d1", third, 2);
+      begin(tale, "restored", 0);
+      request(tale, who("d1"), "d1", first, 1, { generation: "g2" });
+      if (used === "g2") request(tale, who("d1"), "d1", third, 2, { generation: "g2" });
+      commitTo(tale, "g2", applied(1, first, "d1", 1));
+      tale.add({ type: "ended", ...who("d1"), how: "closed" });
+      tale.add({ type: "storageFault", device: "d1", how: "older", lostEvents: [third], lostItems: [] });
+      tale.start("d1", [first], 2).write("d1", second, [create("f2")], undefined, 2);
+      request(tale, who("d1", 2), "d1", second, 2, {});
+      return tale.view("d1", tale.stateAt(1), "listener", {}, 2);
+    };
+    expect(texts(taleOf("g2"))).toBe("");
+    expect(texts(taleOf(generation))).toContain("folder/f2 is not shown");
   });
 
   it("passes for what a restored history has, where its seq had been used for another", () => {

@@ -315,6 +315,31 @@ describe("rule 3: outcomes that expire", () => {
     expect(again(8)).toContain(`s1 no longer knows what became of ${e.pay}`);
     expect(again(9)).toBe("");
   });
+
+  it("takes what a device asks before its first contact for that of the history which stands then", () => {
+    const fallenBack = (acked: number, since?: string): string => {
+      const tale = goodTale();
+      tale.send("d1", [], 10, acked);
+      if (since !== undefined)
+        tale.add({
+          type: "generation",
+          space,
+          generation: since,
+          parent: generation,
+          reason: "restored",
+          forkedAt: 9,
+        });
+      const asked = { space, acked: 0, cursors: {}, events: [{ id: e.pay, seq: 9 }] };
+      tale.add({ type: "request", ...who("d1", 2), exchange: 90, deviceId: "d1", spaces: [asked] });
+      const outcomes = [{ id: e.pay, seq: 9, status: "duplicate", of: "expired" }];
+      const answered = { space, generation: since ?? generation, head: 10, outcomes };
+      tale.add({ type: "answerLeft", exchange: 90, server: "s1", http: 200, spaces: [answered] });
+      return texts(tale.history(), "outcomes");
+    };
+    expect(fallenBack(9)).toBe("");
+    expect(fallenBack(8)).toContain(`s1 no longer knows what became of ${e.pay}`);
+    expect(fallenBack(9, "g2")).toContain(`s1 no longer knows what became of ${e.pay}`);
+  });
 });
 
 describe("rule 6: stamps", () => {

@@ -21,6 +21,8 @@ export interface EventStory {
     /** The seq as the server knows it. */
     readonly as: string;
     readonly generation: string | undefined;
+    /** The generation that a server took it for: where the request names none, that which stood then. */
+    readonly takenFor: string | undefined;
   }[];
   /** Where each process was told of its outcome, by tab and run. */
   readonly settled: Map<string, number>;
@@ -108,7 +110,7 @@ export class Stories {
     return sends.some(
       (send) =>
         send.position < position &&
-        send.generation !== generation &&
+        send.takenFor !== generation &&
         this.#isOfAnother(send.as, issue, position),
     );
   }
@@ -204,10 +206,11 @@ export class Stories {
   #request(request: Request, position: number): void {
     const { device, deviceId } = request;
     for (const { space, events, generation } of request.spaces) {
-      const history = generation ?? this.lineage.branches.get(space)?.[0]?.generation;
+      const takenFor = this.lineage.takenFor(space, generation, position);
       for (const { id, seq } of events) {
-        const as = `${deviceId} ${space} ${history} ${seq}`;
-        this.#stories.get(id)?.sends.push({ position, seq, device, tab: tabOf(request), as, generation });
+        const as = `${deviceId} ${space} ${takenFor} ${seq}`;
+        const tab = tabOf(request);
+        this.#stories.get(id)?.sends.push({ position, seq, device, tab, as, generation, takenFor });
         let sent = this.#sentAs.get(as);
         if (!sent) this.#sentAs.set(as, (sent = new Map()));
         if (!sent.has(id)) sent.set(id, position);

@@ -231,6 +231,11 @@ export class Lineage {
     return this.branches.get(space)?.findLast((branch) => branch.since <= position);
   }
 
+  /** The generation that a server takes a request for: the one that stands, where a device asks before it knows of any. */
+  takenFor(space: string, generation: string | undefined, position: number): string | undefined {
+    return generation ?? this.standing(space, position)?.generation;
+  }
+
   #issue(entry: Entry): void {
     if (entry.type === "issue") this.issues.set(entry.event, entry);
     else if (entry.type === "offered") this.issues.set(entry.event, { ...entry, type: "issue" });
