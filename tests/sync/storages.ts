@@ -14,8 +14,8 @@ export function notebook() {
 /** A storage in memory of which each handle does some things otherwise. @param name of the account's storage */
 export function memoryStorageWith(
   change: (handle: ClientStorage, name: string) => Partial<ClientStorage>,
+  inner = memoryStorage(),
 ): ClientStorageFactory {
-  const inner = memoryStorage();
   return {
     ...inner,
     async open(name) {

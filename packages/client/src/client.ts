@@ -197,7 +197,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (opened.problem && !opened.unsyncedLost) this.#report("storage", opened.problem);
     const isOther = before !== undefined && before.account !== guestAccount;
     for (const session of this.#sessions.values())
-      await (isOther ? session.otherTabs.leaveAccount() : session.otherTabs.reload());
+      await (isOther ? session.otherTabs.leaveAccount() : session.otherTabs.reload(false, true));
     // Only tabs that share a storage are tabs of one account; elsewhere, and on memory that stands in, this one stands alone.
     const isShared = opened.storage.kind === "indexeddb" || (!!this.#options.ports && !opened.refusal);
     this.#tabs.join(opened, isShared);

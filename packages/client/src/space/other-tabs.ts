@@ -3,7 +3,7 @@ import type { PendingEvent } from "../replica/pending-event.js";
 import { unreadable } from "../replica/rows-schema.js";
 import { differingRows } from "./base-patch.js";
 import { keepAside } from "./recovery.js";
-import type { SettledOutcome, Settlement } from "./settlement.js";
+import { type SettledOutcome, type Settlement, endOf } from "./settlement.js";
 import { type CutNews, type SpaceNews, type WriteNews, settledBy } from "./space-news.js";
 import type { SpaceSession } from "./space-session.js";
 import { type StoredSpace, loadMeta, loadSpace } from "./space-store.js";
@@ -59,7 +59,7 @@ export class OtherTabs {
         // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
         const steps = news.revision - meta.revision;
         if (!outbox.remember(news.settlement.settled.keys()) && steps < 1) return;
-        if (this.#cannotRead(news)) return this.#leaveOut(news);
+        if (this.#cannotRead(news)) return this.#leaveOut(news, steps > 1);
         if (steps !== 1) return this.#reload();
         session.meta = {
           ...meta,
@@ -99,14 +99,17 @@ export class OtherTabs {
   }
 
   /** What is here stays as it was before a cut that cannot be read, and what the cut has settled goes on showing over it. */
-  async #leaveOut({ settlement }: CutNews): Promise<void> {
-    const { outbox, replica, receipts, context } = this.#session;
-    const { settled } = settlement;
-    outbox.removeAll(settled);
-    const remove = new Set([...settled.keys()].filter((id) => settled.get(id)?.status === "rejected"));
-    await replica.step({ remove });
-    for (const [id, outcome] of settled) receipts.settle(id, outcome);
-    context.changed();
+  async #leaveOut({ settlement, revision }: CutNews, isAfterGap: boolean): Promise<void> {
+    const session = this.#session;
+    const { settled, items } = settlement;
+    session.outbox.removeAll(settled);
+    const refused = [...settled].filter(([, outcome]) => endOf(outcome) === "rejected");
+    await session.replica.step({ remove: new Set(refused.map(([id]) => id)) });
+    for (const [id, outcome] of settled) session.receipts.settle(id, outcome);
+    if (isAfterGap) return void (await this.#reload());
+    session.meta = { ...session.meta, revision };
+    session.changeInbox(items, []);
+    session.context.changed();
   }
 
   /** The events of a cut of a tab of an older version. */
@@ -139,14 +142,16 @@ export class OtherTabs {
 
   /**
    * Takes the replica from the storage again, telling listeners only of what differs. What a leader had not told of the
-   * seqs that it gave, others hear of by this tab. @param leads nobody else moves base.
+   * seqs that it gave, others hear of by this tab.
+   * @param leads nobody else moves base. @param isAdopted the storage is that of the account which has taken over a guest's data.
    */
-  reload(leads = false): Promise<void> {
+  reload(leads = false, isAdopted = false): Promise<void> {
     this.#heard = [];
     const { space, context, outbox } = this.#session;
     return this.#session.exclusively(async () => {
       if (this.#session.stopped) return;
-      await this.#reload(leads);
+      const { local } = await this.#reload(leads, isAdopted);
+      if (isAdopted) this.#session.local.replace(local);
       context.publish(space, { type: "sent", events: outbox.sent });
     });
   }
@@ -202,7 +207,11 @@ export class OtherTabs {
       session.join(migrated);
     }
     outbox.removeAll(gone);
-    await session.rejoin(patch);
+    const refused = stored.inbox.flatMap(({ kind, event }) =>
+      event && kind !== "superseded" ? [event.id] : [],
+    );
+    for (const [id, outcome] of this.#over) if (endOf(outcome) === "rejected") refused.push(id);
+    await session.rejoin(patch, new Set(refused));
     // What was kept aside is of the base that stood before; what is stored says whether a recovery is under way.
     session.aside = undefined;
     session.refetch.clear();

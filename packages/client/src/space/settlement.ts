@@ -29,7 +29,7 @@ export type SettledOutcome =
     };
 
 /** What became of an event, at first or at a retry. */
-const endOf = (outcome: SettledOutcome): string =>
+export const endOf = (outcome: SettledOutcome): string =>
   outcome.status === "duplicate" ? outcome.of : outcome.status;
 
 const indexOf = (outcome: SettledOutcome): number | undefined =>

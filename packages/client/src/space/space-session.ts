@@ -138,14 +138,21 @@ export class SpaceSession implements SyncedSpace {
 
   /**
    * Runs over base with a patch whatever is in the outbox by now and has no effect in base yet. Where base is to stay an
-   * older one than is stored, what is over stays with it.
+   * older one than is stored, what is over stays with it. @param refused ids of events that have come to nothing.
    */
-  rejoin(patch: BasePatch = new Map()): void | Promise<void> {
+  rejoin(patch: BasePatch = new Map(), refused: ReadonlySet<string> = new Set()): void | Promise<void> {
     const isOlder = this.outdated !== undefined && patch.size === 0;
     const { pending } = this.replica;
-    const remove = new Set(pending.flatMap(({ id }) => (isOlder && !this.outbox.get(id) ? [] : [id])));
+    const remove = new Set(
+      pending.flatMap(({ id }) => (isOlder && !this.outbox.get(id) && !refused.has(id) ? [] : [id])),
+    );
+    // What is confirmed may be in the base that is here, unless it shows over it or there is none.
+    const isBaseless = this.domains.every((domain) => this.replica.baseRows(domain).size === 0);
     const add = this.outbox.events.filter(
-      (event) => (isOlder || !event.confirmed) && (!event.void || event.refused) && this.shows(event),
+      (event) =>
+        (!event.confirmed || (isOlder && (isBaseless || remove.has(event.id)))) &&
+        (!event.void || event.refused) &&
+        this.shows(event),
     );
     return this.replica.step({ patch, remove, add, ...this.#presented });
   }

@@ -177,6 +177,48 @@ describe("indexeddb storage: a database that goes away", () => {
     expect(await storage.get("rows", "s", "a", "b")).toBe(3);
   });
 
+  it("lets go of every connection that comes late, so that signing out waits for none", async () => {
+    const indexedDB = observed();
+    const storage = await indexedDbStorage({ indexedDB }).open("ann");
+    await storage.commit([row]);
+    const { setTimeout: later } = globalThis;
+    vi.spyOn(globalThis, "setTimeout").mockImplementation((work: () => void, ms?: number) =>
+      later(work, Math.min(ms ?? 0, 50)),
+    );
+    const held: (() => void)[] = [];
+    const { open } = indexedDB;
+    indexedDB.open = (name, version) => {
+      const late = {} as { onsuccess?: () => void; result?: IDBDatabase };
+      held.push(() => {
+        const request = open(name, version);
+        request.addEventListener("success", () => {
+          late.result = request.result;
+          late.onsuccess?.();
+        });
+      });
+      return late as unknown as IDBOpenDBRequest;
+    };
+    forceCloseDatabase(opened.at(-1) as never);
+    for (let i = 0; i < 2; i++) expect((await failure(storage.commit([row]))).code).toBe("unavailable");
+    indexedDB.open = open;
+    for (const answerLate of held) answerLate();
+    await expect.poll(async () => storage.commit([row]).then(() => "stored")).toBe("stored");
+    expect(await storage.destroy(() => true)).toBe(true);
+  });
+
+  it("is `full` where there is no room for the mark of a new database", async () => {
+    const { put } = IDBObjectStore.prototype;
+    vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore, ...of) {
+      const request = put.apply(this, of);
+      const transaction = this.transaction as unknown as { _abort(name: string): void };
+      request.addEventListener("success", () =>
+        queueMicrotask(() => transaction._abort("QuotaExceededError")),
+      );
+      return request;
+    });
+    expect((await failure(indexedDbStorage({ indexedDB: new FakeFactory() }).open("ann"))).code).toBe("full");
+  });
+
   it("keeps a database that has no mark yet, and gives it one", async () => {
     const indexedDB = new FakeFactory();
     const factory = indexedDbStorage({ indexedDB });

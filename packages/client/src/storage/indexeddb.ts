@@ -78,8 +78,15 @@ interface Connection {
 }
 
 /** Keys in `meta`, where every other one is an array: that the account was destroyed, and what tells a database from others of its name. */
-const endMark = 0;
+const endMark = 2;
 const birthMark = 1;
+
+/** Resolves when a transaction is stored: a browser may find only then that there is no room. */
+const stored = (tx: IDBTransaction): Promise<void> =>
+  new Promise((resolve, reject) => {
+    tx.oncomplete = () => resolve();
+    tx.onabort = () => reject(tx.error);
+  });
 
 /** Reads what tells a database from others, and gives it that where it has nothing yet. @returns undefined where it was emptied */
 async function birthOf(db: IDBDatabase): Promise<string | undefined> {
@@ -88,8 +95,10 @@ async function birthOf(db: IDBDatabase): Promise<string | undefined> {
     const [end, standing] = await Promise.all([answer(meta.get(endMark)), answer(meta.get(birthMark))]);
     if (end !== undefined) return undefined;
     if (standing !== undefined) return standing as string;
-    if (mode === "readwrite")
-      await answer(meta.put(crypto.getRandomValues(new Uint32Array(4)).join(), birthMark));
+    if (mode === "readwrite") {
+      meta.put(crypto.getRandomValues(new Uint32Array(4)).join(), birthMark);
+      await stored(meta.transaction);
+    }
   }
   return birthOf(db);
 }
@@ -128,7 +137,10 @@ class OpenDatabase {
   #use(db: IDBDatabase): void {
     this.#db = db;
     // Whoever deletes or upgrades the database waits for this connection to close.
-    db.onversionchange = () => this.end("deleted or upgraded elsewhere");
+    db.onversionchange = () => {
+      db.close();
+      this.end("deleted or upgraded elsewhere");
+    };
     db.onclose = () => this.#drop(db);
   }
 
@@ -146,6 +158,8 @@ class OpenDatabase {
       );
     });
     const connected = this.#connect().then(({ db, birth }) => {
+      // One that comes late finds that another has come before it.
+      this.#db?.close();
       this.#use(db);
       // What this page holds is not what is there now.
       if (birth !== this.#birth) this.end("deleted, or evicted by the browser");
@@ -289,10 +303,8 @@ async function empty(tx: IDBTransaction, may: Parameters<ClientStorage["destroy"
   if (!may(entries)) return false;
   for (const table of storageTables) tx.objectStore(table).clear();
   tx.objectStore("meta").put("", endMark);
-  return new Promise((resolve, reject) => {
-    tx.oncomplete = () => resolve(true);
-    tx.onabort = () => reject(tx.error);
-  });
+  await stored(tx);
+  return true;
 }
 
 function ask(store: IDBObjectStore, change: StorageChange): void {

@@ -7,6 +7,9 @@ import { type TabChannel, type TabMessage, openTabChannel } from "./channel.js";
 import { type Leadership, seekLead } from "./leader.js";
 import { type LeaderWatch, watchLeader } from "./leader-watch.js";
 
+/** How long a tab that could not lead leaves the lead to one of an older version. */
+const overtakeAgainMs = 60_000;
+
 type Failure = Extract<TabMessage, { type: "synced" }>["error"];
 
 /** What a tab does when the group of its account turns to it. */
@@ -74,7 +77,9 @@ export class TabGroup {
         await this.#begin();
       },
       onLost: async () => {
-        this.#isOvertaking = false;
+        // One that could not begin to lead leaves it to the older one for a while.
+        if (this.#term === undefined) timers.after(overtakeAgainMs, () => (this.#isOvertaking = false));
+        else this.#isOvertaking = false;
         this.#term = undefined;
         this.#leading = false;
         await this.#member.loop.stop();
