@@ -24,9 +24,9 @@ export const tabFaults: readonly Fault[] = [
   {
     name: "local-records-of-the-account-before",
     rule: "rule 8",
-    file: "packages/client/src/space/other-tabs.ts",
-    find: "await this.#reload(false, true); this.#session.local.replace(local);",
-    replace: "await this.#reload(false, true); void local;",
+    file: otherTabs,
+    find: "if (isOtherAccount) session.local.replace(stored.local);",
+    replace: "",
     test: {
       file: "tests/sync/account.test.ts",
       title: "rule 8: are those of who is signed in, and are there again when they come back",

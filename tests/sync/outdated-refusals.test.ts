@@ -1,32 +1,19 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import type { LockPort } from "@landfall/client/ports";
 import { StorageError, termName } from "@landfall/client/storage/port";
 import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
 import { createVirtualTime } from "@landfall/client/testing";
-import { sqlite } from "@landfall/server/storage/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Tab, openBrowser } from "./browser.js";
+import { openBrowser } from "./browser.js";
 import { memoryStorageWith } from "./storages.js";
-import { type AnySite, type Version, app, siteOf } from "./versions.js";
-import { type Place, openPlace, space } from "./world.js";
+import { type Upgradable, app, fieldsOf, openUpgradable, siteIn, siteOf } from "./versions.js";
+import { space } from "./world.js";
 
-let folder: string;
-let place: Place;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "landfall-outdated-"));
-  place = openPlace({ storage: sqlite(join(folder, "live.db")), server: app(1) });
-});
-afterEach(async () => {
-  await place.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const serve = (version: Version): Promise<void> =>
-  place.replaceServer(() => sqlite(join(folder, "live.db")), app(version));
-const siteIn = (tab: Tab): AnySite => tab.site as unknown as AnySite;
+let place: Upgradable["place"];
+let serve: Upgradable["serve"];
+let close: Upgradable["close"];
+beforeEach(() => void ({ place, serve, close } = openUpgradable()));
+afterEach(() => close());
 
 interface CutMessage {
   readonly type: "cut";
@@ -53,10 +40,12 @@ describe("§5.2: what becomes of the writes of an outdated tab", () => {
   it("rule 9: one that is refused leaves its view, and is in its inbox too", async () => {
     const { newer, older, old } = await twoTabs();
     const receipt = older.site.note.create({ text: "late" }, { key: "n1" });
+    expect(fieldsOf(old.note.get("n1"))).toEqual({ text: "late" });
     await receipt.saved;
     await newer.device.client.sync();
     expect(await receipt.settled).toMatchObject({ status: "rejected" });
     expect(old.note.get("n1")).toBeUndefined();
+    expect(older.device.client.status.pending.count).toBe(0);
     expect(old.inbox.current.length).toBe(1);
   });
 

@@ -1,27 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { memoryStorage } from "@landfall/client/storage/memory";
-import { sqlite } from "@landfall/server/storage/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Tab, openBrowser } from "./browser.js";
-import { type AnySite, type Version, app, fieldsOf, siteOf } from "./versions.js";
-import { type Place, openPlace, space } from "./world.js";
+import { openBrowser } from "./browser.js";
+import { type Upgradable, app, fieldsOf, openUpgradable, siteIn, siteOf } from "./versions.js";
+import { space } from "./world.js";
 
-let folder: string;
-let place: Place;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "landfall-outdated-"));
-  place = openPlace({ storage: sqlite(join(folder, "live.db")), server: app(1) });
-});
-afterEach(async () => {
-  await place.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const serve = (version: Version): Promise<void> =>
-  place.replaceServer(() => sqlite(join(folder, "live.db")), app(version));
-const siteIn = (tab: Tab): AnySite => tab.site as unknown as AnySite;
+let place: Upgradable["place"];
+let serve: Upgradable["serve"];
+let close: Upgradable["close"];
+beforeEach(() => void ({ place, serve, close } = openUpgradable()));
+afterEach(() => close());
 
 /** Has the owner of the space change who is a member. */
 async function member(user: string, method: "PUT" | "DELETE"): Promise<void> {
@@ -151,24 +138,5 @@ describe("§5.2: an older tab", () => {
     await expect(older.device.client.sync()).rejects.toMatchObject({ code: "outdated" });
     expect(fieldsOf(old.note.get("n2"))).toEqual({ text: "late" });
     expect(await older.device.client.signOut()).toEqual([]);
-  });
-
-  it("does not go on showing what was written in it and was refused", async () => {
-    const browser = openBrowser(place);
-    const newer = await browser.open(space, app(2));
-    const older = await browser.open(space, app(1));
-    const [site, old] = [siteIn(newer), siteIn(older)];
-    await newer.device.client.sync();
-    await serve(2);
-    site.note.create({ title: "one", mood: "m" }, { key: "n1" });
-    await newer.device.client.sync();
-    await browser.until(() => older.device.client.status.state === "outdated");
-    const receipt = older.site.note.create({ text: "late" }, { key: "n1" });
-    expect(fieldsOf(old.note.get("n1"))).toEqual({ text: "late" });
-    await receipt.saved;
-    await newer.device.client.sync();
-    expect(await receipt.settled).toMatchObject({ status: "rejected" });
-    expect(old.note.get("n1")).toBeUndefined();
-    expect(older.device.client.status.pending.count).toBe(0);
   });
 });

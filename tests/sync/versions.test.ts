@@ -1,32 +1,27 @@
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ClientStorageFactory, StorageError } from "@landfall/client";
-import type { StorageChange } from "@landfall/client/storage/port";
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { startRestoredGenerations } from "@landfall/server/operations";
 import { sqlite } from "@landfall/server/storage/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openBrowser } from "./browser.js";
-import { type AnySite, type Version, app, fieldsOf, siteOf } from "./versions.js";
-import { type Device, type Place, openPlace, settle, space } from "./world.js";
+import { memoryStorageWith } from "./storages.js";
+import { type Upgradable, type Version, app, fieldsOf, openUpgradable, siteIn, siteOf } from "./versions.js";
+import { type Device, settle, space } from "./world.js";
 
-let folder: string;
-let place: Place;
+let place: Upgradable["place"];
+let folder: Upgradable["folder"];
+let serve: Upgradable["serve"];
+let close: Upgradable["close"];
 let storage: ClientStorageFactory;
 let restores = 0;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "landfall-versions-"));
-  place = openPlace({ storage: sqlite(join(folder, "live.db")), server: app(1) });
+  ({ place, folder, serve, close } = openUpgradable());
   storage = memoryStorage();
 });
-afterEach(async () => {
-  await place.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => close());
 
-const serve = (version: Version): Promise<void> =>
-  place.replaceServer(() => sqlite(join(folder, "live.db")), app(version));
 const deviceOf = (version: Version, online = true): Device =>
   place.device({ storage, client: app(version), online });
 const another = (version: Version): Device => place.device({ client: app(version), user: "ann" });
@@ -44,24 +39,6 @@ async function restore(version: Version): Promise<void> {
   await startRestoredGenerations(restored, { clock: place.time.clock, random });
   await place.replaceServer(restored, app(version));
 }
-
-/** A storage that goes on from another one. @param check throws where a commit is refused */
-const memoryStorageOver = (
-  inner: ClientStorageFactory,
-  check: (changes: readonly StorageChange[]) => void,
-): ClientStorageFactory => ({
-  ...inner,
-  async open(name) {
-    const handle = await inner.open(name);
-    return {
-      ...handle,
-      async commit(changes, fence) {
-        check(changes);
-        return handle.commit(changes, fence);
-      },
-    };
-  },
-});
 
 /** A device of the first version that has a note, and is closed. */
 async function filled(): Promise<void> {
@@ -126,10 +103,16 @@ describe("§5.2: an app that was updated", () => {
   it("rule 5: shows what it has as it was, where what the server has brought over cannot be stored", async () => {
     await filled();
     const disk = { isFull: false };
-    storage = memoryStorageOver(storage, (changes) => {
-      if (disk.isFull && changes.some(({ table }) => table === "rows"))
-        throw new StorageError("full", "No room is left on this device.");
-    });
+    storage = memoryStorageWith(
+      (handle) => ({
+        commit: async (changes, fence) => {
+          if (disk.isFull && changes.some(({ table }) => table === "rows"))
+            throw new StorageError("full", "No room is left on this device.");
+          return handle.commit(changes, fence);
+        },
+      }),
+      storage,
+    );
     const device = deviceOf(2);
     await siteOf(device);
     await device.client.sync();
@@ -461,10 +444,10 @@ describe("§5.2: tabs of two versions", () => {
     await filled();
     const browser = openBrowser(place, storage);
     const older = await browser.open(space, app(1));
-    const old = older.site as unknown as AnySite;
+    const old = siteIn(older);
     await older.device.client.sync();
     const newer = await browser.open(space, app(2));
-    const site = newer.site as unknown as AnySite;
+    const site = siteIn(newer);
     expect(fieldsOf(site.note.get("n1"))).toEqual(first);
     await serve(2);
     old.note.update("n1", { text: "by the older" });
@@ -484,10 +467,10 @@ describe("§5.2: tabs of two versions", () => {
     await filled();
     const browser = openBrowser(place, storage);
     const newer = await browser.open(space, app(2));
-    const site = newer.site as unknown as AnySite;
+    const site = siteIn(newer);
     await newer.device.client.sync();
     const older = await browser.open(space, app(1));
-    const old = older.site as unknown as AnySite;
+    const old = siteIn(older);
     expect(fieldsOf(old.note.get("n1"))).toEqual({ text: "one", body: "by the river" });
     await serve(2);
     await newer.device.client.sync();

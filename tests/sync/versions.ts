@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { counter, defineSchema, records, set } from "@landfall/schema";
+import { sqlite } from "@landfall/server/storage/sqlite";
 import { z } from "zod";
-import type { Device, DeviceOptions, NoteSpace } from "./world.js";
+import type { Tab } from "./browser.js";
+import { type Device, type DeviceOptions, type NoteSpace, openPlace } from "./world.js";
 
 const merge = { votes: counter(), marks: set() };
 const merged = { votes: z.number(), marks: z.array(z.string()) };
@@ -83,6 +88,24 @@ export interface AnySite extends Omit<NoteSpace, "note" | "actions"> {
   readonly actions: { shout(args: { readonly key: string }): { readonly shown: Promise<void> } };
 }
 export const siteOf = async (device: Device): Promise<AnySite> => (await device.open()) as unknown as AnySite;
+export const siteIn = (tab: Tab): AnySite => tab.site as unknown as AnySite;
+
+/** A server of the first version, whose file a server of another version can go on with. */
+export function openUpgradable() {
+  const folder = mkdtempSync(join(tmpdir(), "landfall-versions-"));
+  const live = () => sqlite(join(folder, "live.db"));
+  const place = openPlace({ storage: live(), server: app(1) });
+  return {
+    place,
+    folder,
+    serve: (version: Version): Promise<void> => place.replaceServer(live, app(version)),
+    async close(): Promise<void> {
+      await place.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+export type Upgradable = ReturnType<typeof openUpgradable>;
 
 /** The fields of a record, without those that every one has. */
 export function fieldsOf(record: Values | undefined): Values | undefined {

@@ -6,7 +6,7 @@ import { keepAside } from "./recovery.js";
 import { type SettledOutcome, type Settlement, endOf } from "./settlement.js";
 import { type CutNews, type SpaceNews, type WriteNews, settledBy } from "./space-news.js";
 import type { SpaceSession } from "./space-session.js";
-import { type StoredSpace, loadMeta, loadSpace } from "./space-store.js";
+import { loadMeta, loadSpace } from "./space-store.js";
 
 /**
  * What an open space takes in of the other tabs that share its storage: what they tell of it, and, where something of that
@@ -47,7 +47,7 @@ export class OtherTabs {
     });
   }
 
-  #take(news: SpaceNews, heard: WriteNews[]): void | Promise<unknown> {
+  #take(news: SpaceNews, heard: WriteNews[]): void | Promise<void> {
     const session = this.#session;
     const { outbox, meta } = session;
     switch (news.type) {
@@ -106,7 +106,7 @@ export class OtherTabs {
     const refused = [...settled].filter(([, outcome]) => endOf(outcome) === "rejected");
     await session.replica.step({ remove: new Set(refused.map(([id]) => id)) });
     for (const [id, outcome] of settled) session.receipts.settle(id, outcome);
-    if (isAfterGap) return void (await this.#reload());
+    if (isAfterGap) return this.#reload();
     session.meta = { ...session.meta, revision };
     session.changeInbox(items, []);
     session.context.changed();
@@ -150,8 +150,7 @@ export class OtherTabs {
     const { space, context, outbox } = this.#session;
     return this.#session.exclusively(async () => {
       if (this.#session.stopped) return;
-      const { local } = await this.#reload(leads, isAdopted);
-      if (isAdopted) this.#session.local.replace(local);
+      await this.#reload(leads, isAdopted);
       context.publish(space, { type: "sent", events: outbox.sent });
     });
   }
@@ -167,13 +166,11 @@ export class OtherTabs {
           `${refused.length} writes to ${space} could not be stored on this device, and are lost: another account has signed in.`,
         );
       for (const { id } of refused) outbox.markReady(id, true);
-      if (this.#session.stopped) return;
-      const { local } = await this.#reload(false, true);
-      this.#session.local.replace(local);
+      if (!this.#session.stopped) await this.#reload(false, true);
     });
   }
 
-  async #reload(leads = false, isOtherAccount = false): Promise<StoredSpace> {
+  async #reload(leads = false, isOtherAccount = false): Promise<void> {
     const session = this.#session;
     const { space, context, outbox, replica } = session;
     const { storage } = context;
@@ -216,6 +213,7 @@ export class OtherTabs {
     session.aside = undefined;
     session.refetch.clear();
     if (stored.meta.recovering) keepAside(session, stored.meta.recovering);
+    if (isOtherAccount) session.local.replace(stored.local);
     session.inbox.clear();
     session.changeInbox(stored.inbox, []);
     for (const id of gone) {
@@ -223,6 +221,5 @@ export class OtherTabs {
       if (outcome) session.receipts.settle(id, outcome);
       else session.receipts.lose(id);
     }
-    return stored;
   }
 }

@@ -26,6 +26,14 @@ async function failure(call: Promise<unknown>): Promise<{ name: string; code: st
   throw new Error("it did not fail");
 }
 
+/** Nobody waits here as long as a page does. */
+function waitBriefly(): void {
+  const { setTimeout: later } = globalThis;
+  vi.spyOn(globalThis, "setTimeout").mockImplementation((work: () => void, ms?: number) =>
+    later(work, Math.min(ms ?? 0, 50)),
+  );
+}
+
 /** Opens the database of an account directly, as another page would. */
 function openRaw(factory: IDBFactory, version?: number): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
@@ -164,11 +172,7 @@ describe("indexeddb storage: a database that goes away", () => {
     const indexedDB = observed();
     const storage = await indexedDbStorage({ indexedDB }).open("ann");
     await storage.commit([row]);
-    const { setTimeout: later } = globalThis;
-    // Nobody waits here as long as a page does.
-    vi.spyOn(globalThis, "setTimeout").mockImplementation((work: () => void, ms?: number) =>
-      later(work, Math.min(ms ?? 0, 50)),
-    );
+    waitBriefly();
     vi.spyOn(indexedDB, "open").mockReturnValueOnce({} as IDBOpenDBRequest);
     forceCloseDatabase(opened.at(-1) as never);
     const { code, message } = await failure(storage.commit([{ ...row, value: 2 }]));
@@ -181,10 +185,7 @@ describe("indexeddb storage: a database that goes away", () => {
     const indexedDB = observed();
     const storage = await indexedDbStorage({ indexedDB }).open("ann");
     await storage.commit([row]);
-    const { setTimeout: later } = globalThis;
-    vi.spyOn(globalThis, "setTimeout").mockImplementation((work: () => void, ms?: number) =>
-      later(work, Math.min(ms ?? 0, 50)),
-    );
+    waitBriefly();
     const held: (() => void)[] = [];
     const { open } = indexedDB;
     indexedDB.open = (name, version) => {
