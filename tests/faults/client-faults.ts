@@ -1,6 +1,7 @@
 import type { Fault } from "./fault.js";
 
 const session = "packages/client/src/space/space-session.ts";
+const exchanges = "packages/client/src/space/exchanges.ts";
 const store = "packages/client/src/space/space-store.ts";
 const deltaCut = "packages/client/src/space/delta-cut.ts";
 const settlement = "packages/client/src/space/settlement.ts";
@@ -118,29 +119,29 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "delta-beside-a-pull",
     rule: "rule 5",
-    file: session,
-    find: "if (this.stopped || this.#staging ||",
-    replace: "if (this.stopped ||",
+    file: exchanges,
+    find: "if (session.stopped || this.#staging ||",
+    replace: "if (session.stopped ||",
     test: world,
     why: "A pull that was asked for before the delta ends after it, and takes its cursors back.",
   },
   {
     name: "outcome-before-its-rows",
     rule: "rule 5",
-    file: session,
+    file: exchanges,
     find: "this.#staging?.begin(head, this.#requests.sent);",
     replace:
-      'this.#staging?.begin(head, this.#requests.sent); for (const outcome of head.outcomes) if (outcome.status === "applied") this.receipts.settle(outcome.id, outcome);',
+      '{ this.#staging?.begin(head, this.#requests.sent); for (const outcome of head.outcomes) if (outcome.status === "applied") this.#session.receipts.settle(outcome.id, outcome); }',
     test: world,
     why: "An app is told that a write is safe while its view does not have it.",
   },
   {
     name: "event-leaves-before-its-rows",
     rule: "rule 5",
-    file: session,
+    file: exchanges,
     find: "this.#staging?.begin(head, this.#requests.sent);",
     replace:
-      "this.#staging?.begin(head, this.#requests.sent); void this.replica.step({ remove: new Set(head.outcomes.map(({ id }) => id)) });",
+      "{ this.#staging?.begin(head, this.#requests.sent); void this.#session.replica.step({ remove: new Set(head.outcomes.map(({ id }) => id)) }); }",
     test: world,
     why: "A write vanishes from the view until the last page has come.",
   },
@@ -165,7 +166,7 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "page-shown-before-the-last",
     rule: "rule 5",
-    file: session,
+    file: exchanges,
     find: "if (!end.more) await this.#land(staging);",
     replace: "await this.#land(staging);",
     test: world,
@@ -418,9 +419,9 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "first-fetch-begins-again",
     rule: "rule 5",
-    file: session,
-    find: "const { generation, cursors, scan } = staging;",
-    replace: "const { cursors, scan } = staging; const generation = undefined;",
+    file: "packages/client/src/space/requests.ts",
+    find: "const { generation = this.#session.meta.generation, cursors, scan } = staging;",
+    replace: "const { generation } = this.#session.meta; const { cursors, scan } = staging;",
     test: {
       file: "tests/sync/first-contact.test.ts",
       title: "goes on where it was, in the same history",
@@ -451,8 +452,8 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "pending-before-offers",
     rule: "rule 12",
-    file: session,
-    find: "return this.aside?.until !== undefined;",
+    file: exchanges,
+    find: "return this.#session.aside?.until !== undefined;",
     replace: "return false;",
     test: recovered(
       "what only the clients have is offered back and merged, whoever comes first; what cannot be is told",

@@ -176,7 +176,11 @@ export class Device {
   /** Asks the server; the answer stays on its way until it is delivered or lost. */
   async ask(server: ServerEnd, options: { events: number; limit: number; stream: boolean }): Promise<void> {
     if (this.flight) return;
-    const part = await this.session.request({ events: options.events, bytes: 1_000_000, first: true });
+    const part = await this.session.exchanges.request({
+      events: options.events,
+      bytes: 1_000_000,
+      first: true,
+    });
     if (!part) return;
     const request: ExchangeRequest = {
       protocol: 1,
@@ -277,22 +281,22 @@ export class Device {
   }
 
   #sink(): { readonly sink: AnswerSink; readonly work: Promise<unknown>[] } {
-    const { session } = this;
+    const { exchanges } = this.session;
     const work: Promise<unknown>[] = [];
     const sink: AnswerSink = {
       time: () => undefined,
-      space: (head) => session.begin(head),
-      rows: (rows) => session.rows(rows),
-      checkpoint: (checkpoint) => session.checkpoint(checkpoint),
-      end: (end) => void work.push(session.end(end).then((landing) => (this.more = landing.moreToFetch))),
-      failure: (_space, error) => void work.push(session.failed(error).then(() => (this.more = true))),
+      space: (head) => exchanges.begin(head),
+      rows: (rows) => exchanges.rows(rows),
+      checkpoint: (checkpoint) => exchanges.checkpoint(checkpoint),
+      end: (end) => void work.push(exchanges.end(end).then((landing) => (this.more = landing.moreToFetch))),
+      failure: (_space, error) => void work.push(exchanges.failed(error).then(() => (this.more = true))),
     };
     return { sink, work };
   }
 
   /** Takes in what the socket brought. @returns whether a delta was applied. */
   async hear(message: ServerMessage): Promise<boolean> {
-    return message.type === "delta" ? this.session.delta(message) : false;
+    return message.type === "delta" ? this.session.exchanges.delta(message) : false;
   }
 
   /** The rows of base, live ones, as they are known. */

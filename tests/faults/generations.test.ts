@@ -28,7 +28,11 @@ async function serve(storage: SqliteStorage) {
 }
 
 async function sync(device: Device, server: ServerEnd): Promise<void> {
-  for (let round = 0; round < 12 && (round === 0 || device.more || device.session.sendable > 0); round++) {
+  for (
+    let round = 0;
+    round < 12 && (round === 0 || device.more || device.session.exchanges.sendable > 0);
+    round++
+  ) {
     await device.ask(server, { events: 10, limit: 100, stream: round % 2 === 1 });
     await device.deliver("all");
   }

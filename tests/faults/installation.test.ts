@@ -33,7 +33,11 @@ async function installations() {
     stream: (request: never) => engine.exchangeStream(user, request),
   };
   const sync = async (device: Device): Promise<void> => {
-    for (let round = 0; round < 10 && (round === 0 || device.more || device.session.sendable > 0); round++) {
+    for (
+      let round = 0;
+      round < 10 && (round === 0 || device.more || device.session.exchanges.sendable > 0);
+      round++
+    ) {
       await device.ask(server, { events: 10, limit: 100, stream: true });
       await device.deliver("all");
     }
@@ -106,7 +110,7 @@ describe("a cloned installation", () => {
     await first.write([count("k", 1)]);
     await first.write([count("k", 10)]);
     // Both have been given their seqs, and nobody knows whether they arrived.
-    await first.session.request({ events: 10, bytes: 1_000_000, first: true });
+    await first.session.exchanges.request({ events: 10, bytes: 1_000_000, first: true });
     const second = await make("d1", 2, await copyOf(first.storage));
     await sync(first);
     await first.write([count("k", 100)]);
@@ -143,7 +147,7 @@ describe("a storage that is slow", () => {
     expect(device.view("a", "k")).toBeDefined();
     open();
     await written;
-    expect(device.session.sendable).toBe(1);
+    expect(device.session.exchanges.sendable).toBe(1);
     await sync(device);
     expect(await counted(ask, "k")).toBe(0);
   });
@@ -167,7 +171,7 @@ describe("a storage that is slow", () => {
     open();
     await reloaded;
     expect(device.view("a", "k")).toBeDefined();
-    expect(device.session.sendable).toBe(1);
+    expect(device.session.exchanges.sendable).toBe(1);
     await sync(device);
     expect(await counted(ask, "k")).toBe(0);
   });
@@ -190,9 +194,9 @@ describe("two leaders of one installation", () => {
     await expect(frozen.deliver("all")).rejects.toThrow(FencedError);
     expect(await contents(next.storage)).toBe(before);
     await frozen.write([count("k", 100)]);
-    await expect(frozen.session.request({ events: 10, bytes: 1_000_000, first: true })).rejects.toThrow(
-      FencedError,
-    );
+    await expect(
+      frozen.session.exchanges.request({ events: 10, bytes: 1_000_000, first: true }),
+    ).rejects.toThrow(FencedError);
     await next.session.otherTabs.reload();
     await sync(next);
     expect(await counted(ask, "k")).toBe(111);

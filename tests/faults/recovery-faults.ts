@@ -16,7 +16,7 @@ export const recoveryFaults: readonly Fault[] = [
     name: "fork-found-twice-in-one-answer",
     rule: "rule 3",
     file: recovery,
-    find: "if (session.askedAs === session.context.device()) {",
+    find: "if (session.exchanges.askedAs === session.context.device()) {",
     replace: "{",
     test: {
       file: "tests/sync/clone.test.ts",

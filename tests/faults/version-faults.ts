@@ -1,6 +1,7 @@
 import type { Fault } from "./fault.js";
 
 const session = "packages/client/src/space/space-session.ts";
+const exchanges = "packages/client/src/space/exchanges.ts";
 const sync = (title: string): Fault["test"] => ({ file: "tests/sync/versions.test.ts", title });
 const outdated = (title: string): Fault["test"] => ({ file: "tests/sync/outdated.test.ts", title });
 const overAndLeads =
@@ -150,8 +151,8 @@ export const versionFaults: readonly Fault[] = [
   {
     name: "unreadable-rows-taken-in",
     rule: "§5.2",
-    file: session,
-    find: "if (this.outdated === undefined && !this.#isBlind) this.#staging",
+    file: exchanges,
+    find: "if (session.outdated === undefined && !this.#isBlind) this.#staging",
     replace: "if (!this.#isBlind) this.#staging",
     test: sync(leftBehind),
     why: "An old app reads records that lack what its types promise, and says that all is well.",
@@ -172,17 +173,17 @@ export const versionFaults: readonly Fault[] = [
   {
     name: "outcomes-without-their-rows",
     rule: "rule 5",
-    file: session,
-    find: "if (this.outdated === undefined && !this.#isBlind) this.#staging",
-    replace: "if (this.outdated === undefined) this.#staging",
+    file: exchanges,
+    find: "if (session.outdated === undefined && !this.#isBlind) this.#staging",
+    replace: "if (session.outdated === undefined) this.#staging",
     test: sync("is read again by an app that it had left behind"),
     why: "Of a request that asked for no rows a cut is made, in which own writes count as seen.",
   },
   {
     name: "rows-for-who-cannot-read-them",
     rule: "§5.2",
-    file: session,
-    find: "this.#isBlind = this.outdated !== undefined;",
+    file: exchanges,
+    find: "this.#isBlind = session.outdated !== undefined;",
     replace: "this.#isBlind = false;",
     test: sync(leftBehind),
     why: "An app that waits for its update fetches all that it cannot read every five minutes.",
@@ -190,8 +191,8 @@ export const versionFaults: readonly Fault[] = [
   {
     name: "history-that-an-old-app-never-meets",
     rule: "rule 12",
-    file: session,
-    find: "if (this.meta.generation === undefined) await this.#meet(this.#unread);",
+    file: exchanges,
+    find: "if (meta.generation === undefined) await this.#meet(this.#unread);",
     replace: "",
     test: sync(
       "rule 12: and knows, on a new device too, that the space was wiped, so that nothing of it comes back",
@@ -201,9 +202,9 @@ export const versionFaults: readonly Fault[] = [
   {
     name: "recovery-over-a-base-that-is-not-read",
     rule: "rule 12",
-    file: session,
-    find: "unreadable(asKnown(rowsSchema(head), this.meta.schema), schemaVersion) ?? unreadable(this.meta.schema, schemaVersion);",
-    replace: "unreadable(asKnown(rowsSchema(head), this.meta.schema), schemaVersion);",
+    file: exchanges,
+    find: "unreadable(asKnown(rowsSchema(head), schema), schemaVersion) ?? unreadable(schema, schemaVersion);",
+    replace: "unreadable(asKnown(rowsSchema(head), schema), schemaVersion);",
     test: sync("what a newer app has stored of it an older one leaves to that"),
     why: "What only this device has of a history that a server lost is written over.",
   },

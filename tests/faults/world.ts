@@ -248,7 +248,7 @@ export class World {
         await device.deliver("all");
         await this.ask(number, { events: 50, limit: 50, stream: round % 2 === 0 });
         await device.deliver("all");
-        busy = device.more || device.session.sendable > 0 || busy;
+        busy = device.more || device.session.exchanges.sendable > 0 || busy;
         this.checkAll(number);
       }
       if (

@@ -237,7 +237,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     // What the leader before did may not have been heard.
     for (const session of this.#sessions.values()) {
       await session.otherTabs.reload(true);
-      this.#loop.addSpace(session);
+      this.#loop.addSpace(session.exchanges);
     }
   }
 
@@ -355,7 +355,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (!opening) {
       opening = SpaceSession.open(space, this.#context(space), options).then((session) => {
         this.#sessions.set(space, session);
-        if (this.#tabs.term !== undefined) this.#loop.addSpace(session);
+        if (this.#tabs.term !== undefined) this.#loop.addSpace(session.exchanges);
         else {
           this.#publish(space, { type: "opened" });
           // A tab that died between storing a write and telling of it has left it to whoever reads it first.

@@ -102,7 +102,8 @@ export async function mendDomain(session: SpaceSession, domain: string): Promise
       session.context.wake();
       return undefined;
     }
-    session.recount(domain);
+    // The digest itself may be what is wrong.
+    session.digests.recount(domain, session.replica.baseRows(domain).keys());
     const count = mending.rows.size + mending.gone.length;
     const items = mending.lost.map((row) => lostItem(session.replica.present(row) as Row));
     if (count > 0) await session.apply(mendingCut(session, base.generation, domain, mending), items);

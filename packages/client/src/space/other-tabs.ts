@@ -181,7 +181,7 @@ export class OtherTabs {
     const stored = await loadSpace(storage, space, hasBase);
     // A write that the storage had refused was sent by the leader from memory: only its word of it tells that it is over.
     for (const id of this.#over.keys()) gone.add(id);
-    session.abandonStaging();
+    session.exchanges.abandon();
     // Who takes numbers back counts the revision up.
     const isAsKnown = stored.meta.revision === session.meta.revision;
     session.meta = stored.meta;

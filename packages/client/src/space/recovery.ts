@@ -134,7 +134,7 @@ export function keepAside(session: SpaceSession, from: Aside): void {
       if (!from.exact || row.version > from.at) rows.push(session.replica.present(row) as Row);
     session.refetch.add(domain);
   }
-  session.abandonStaging();
+  session.exchanges.abandon();
   session.aside = { ...from, rows };
 }
 
@@ -286,7 +286,7 @@ async function seqGap(session: SpaceSession, expected: number): Promise<Recovery
 /** The prefix that the other copy sent too is found to be duplicates when it is sent again with `was` (DESIGN rule 3). */
 async function forked(session: SpaceSession): Promise<Recovery> {
   // Another space of the same answer may have been told before, and all have become the new device since they asked.
-  if (session.askedAs === session.context.device()) {
+  if (session.exchanges.askedAs === session.context.device()) {
     session.context.report(
       "device_forked",
       "This installation was copied. This copy goes on as a new device.",

@@ -1,6 +1,7 @@
 import type { SpaceRequest } from "@landfall/protocol";
 import type { Budget, SpacePart } from "../loop/port.js";
 import type { PendingEvent } from "../replica/pending-event.js";
+import type { Staging } from "../replica/staging.js";
 import { StorageError } from "../storage/port.js";
 import type { SpaceSession } from "./space-session.js";
 import { putEvent, putMeta } from "./space-store.js";
@@ -29,27 +30,16 @@ export class Requests {
     this.#session = session;
   }
 
-  /** The part of a request that begins where `cursors` are. */
+  /** The part of a request that begins where `staging` is. @param isBlind it asks for no rows. */
   async next(
     budget: Budget & { readonly first: boolean },
-    {
-      generation = this.#session.meta.generation,
-      cursors,
-      scan,
-      hasOutcome,
-      isBlind,
-    }: {
-      /** That of what is staged, in which the cursors are places: base may have none yet. */
-      generation: string | undefined;
-      cursors: Cursors;
-      scan: Cursors;
-      hasOutcome: (id: string) => boolean;
-      /** Asks for no rows. */
-      isBlind: boolean;
-    },
+    staging: Staging,
+    isBlind: boolean,
   ): Promise<SpacePart> {
     this.#ahead = undefined;
-    const { chosen, bytes } = await this.#choose(budget, hasOutcome);
+    const { chosen, bytes } = await this.#choose(budget, (id) => staging.hasOutcome(id));
+    // The cursors are places in the history of what is staged: base may have none yet.
+    const { generation = this.#session.meta.generation, cursors, scan } = staging;
     this.sent = new Map(chosen.map((event) => [event.id, event]));
     const request = this.#toRequest(chosen, generation, (domain) => cursors[domain] ?? 0, scan);
     return { request: isBlind ? { ...request, cursors: {} } : request, bytes };

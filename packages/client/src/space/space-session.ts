@@ -1,26 +1,16 @@
-import {
-  type DeltaMessage,
-  type Op,
-  type Row,
-  type SpaceError,
-  type Stamp,
-  opsConflict,
-} from "@landfall/protocol";
+import { type Op, type Row, type Stamp, opsConflict } from "@landfall/protocol";
 import { tell } from "../listeners.js";
-import type { Budget, Landing, Recovery, SpacePart, SyncedSpace } from "../loop/port.js";
-import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
 import type { Cut } from "../replica/cut.js";
 import { DigestKeeper } from "../replica/digest-keeper.js";
 import type { Effects } from "../replica/effects.js";
 import type { EventInMaking, PendingEvent } from "../replica/pending-event.js";
 import { type BasePatch, Replica } from "../replica/replica.js";
 import type { Present } from "../replica/present.js";
-import { asKnown, rowsSchema, schemaAfter, unreadable } from "../replica/rows-schema.js";
-import { Staging } from "../replica/staging.js";
+import { schemaAfter, unreadable } from "../replica/rows-schema.js";
 import { FencedError, type StorageChange } from "../storage/port.js";
 import { basePatch } from "./base-patch.js";
-import { deltaCut } from "./delta-cut.js";
 import { WriteError } from "./domain-writes.js";
+import { Exchanges } from "./exchanges.js";
 import type { InboxItem } from "./inbox-item.js";
 import type { KeptAside } from "./lost-rows.js";
 import { LocalRecords } from "./local-records.js";
@@ -30,8 +20,7 @@ import { type NewEvent, type Receipt, Receipts, shownAtOnce } from "./receipt.js
 import { mendDomain } from "./mending.js";
 import { RecordIndexes } from "./record-indexes.js";
 import { Repairs } from "./repairs.js";
-import { endRecovery, keepAside, recover } from "./recovery.js";
-import { Requests } from "./requests.js";
+import { endRecovery, keepAside } from "./recovery.js";
 import { Saver, type Written } from "./saver.js";
 import { Serial } from "./serial.js";
 import type { SessionContext } from "./session-context.js";
@@ -40,10 +29,10 @@ import { newsOf } from "./space-news.js";
 import { type ReplicaMeta, cutChanges, emptyMeta, loadSpace, putEvent, putMeta } from "./space-store.js";
 
 /**
- * One open space: its replica, its outbox and what is staged, between the storage and the loop. Every step of
- * base goes through its serial queue; local writes show at once.
+ * One open space: its replica and its outbox, between the storage and the loop. Every step of base goes through its
+ * serial queue; local writes show at once.
  */
-export class SpaceSession implements SyncedSpace {
+export class SpaceSession {
   readonly space: string;
   readonly replica: Replica;
   readonly indexes: RecordIndexes;
@@ -57,26 +46,19 @@ export class SpaceSession implements SyncedSpace {
   readonly #saver: Saver;
   /** What receipts say of the newest transaction. */
   #safe: { readonly stored: Promise<void>; readonly saved: Promise<void> } | undefined;
-  readonly #digests: DigestKeeper;
+  readonly digests: DigestKeeper;
   readonly repairs: Repairs;
   meta: ReplicaMeta;
   /** Domains that the client itself asks for anew. */
   readonly refetch = new Set<string>();
   /** Rows that a restored server may have lost; told of once base has been fetched again (DESIGN rule 12). */
   aside: KeptAside | undefined;
-  #staging: Staging | undefined;
-  readonly #requests = new Requests(this);
+  readonly exchanges = new Exchanges(this);
   readonly otherTabs: OtherTabs;
   readonly local = new LocalRecords(this);
-  /** The device that the newest request was made as. */
-  askedAs = "";
   stopped = false;
   /** Why this app cannot take in what the server or another tab has: it is older. */
   outdated: string | undefined;
-  /** The request under way asks for no rows, since none could be read. */
-  #isBlind = false;
-  /** The history that an answer is of which is not taken in. */
-  #unread = "";
 
   private constructor(space: string, context: SessionContext, meta: ReplicaMeta) {
     this.space = space;
@@ -88,22 +70,19 @@ export class SpaceSession implements SyncedSpace {
     this.indexes = new RecordIndexes(this.replica);
     const written: Written = (events, refusal) => this.#written(events, refusal);
     this.#saver = new Saver(() => context.storage, written);
-    this.#digests = new DigestKeeper({
+    this.digests = new DigestKeeper({
       hash: context.hash,
       timers: context.timers,
       current: (domain, key) => this.replica.baseRow(domain, key),
     });
     this.repairs = new Repairs(context.timers, {
       mend: (domain) => mendDomain(this, domain),
-      fetchAgain: (domain) => {
-        this.refetch.add(domain);
-        if (!this.#staging) context.wake();
-      },
+      fetchAgain: (domain) => this.exchanges.fetchAgain(domain),
       report: (code, message) => context.report(code, `${space}: ${message}`),
       changed: () => context.changed(),
     });
     this.outdated = unreadable(meta.schema, context.schemaVersion);
-    this.replica.onBaseRows = (domain, rows, base) => this.#digests.note(domain, rows, base);
+    this.replica.onBaseRows = (domain, rows, base) => this.digests.note(domain, rows, base);
   }
 
   /** Opens a space from the storage; offline it is as it was left. */
@@ -247,162 +226,6 @@ export class SpaceSession implements SyncedSpace {
     return made;
   }
 
-  // --- the loop's side ----------------------------------------------------------------------------------
-
-  /** What was written on a history that was lost waits until the rows that are offered back can go before it. */
-  get #holds(): boolean {
-    return this.aside?.until !== undefined;
-  }
-
-  get sendable(): number {
-    return this.stopped || this.#holds ? 0 : this.outbox.sendable(this.#staging?.outcomeCount ?? 0);
-  }
-
-  request(budget: Budget & { readonly first: boolean }): Promise<SpacePart | undefined> {
-    return this.#serial.run(async () => {
-      if (this.stopped) return undefined;
-      this.askedAs = this.context.device();
-      const staging = (this.#staging ??= this.#stage());
-      const { generation, cursors, scan } = staging;
-      const events = this.#holds ? 0 : budget.events;
-      this.#isBlind = this.outdated !== undefined;
-      return this.#requests.next(
-        { ...budget, events },
-        { generation, cursors, scan, isBlind: this.#isBlind, hasOutcome: (id) => staging.hasOutcome(id) },
-      );
-    });
-  }
-
-  ahead(budget: Budget): Promise<SpacePart | undefined> {
-    return this.#serial.run(async () => {
-      const staging = this.#staging;
-      // Only a replica that is whole and in step can say where its writes will bring it.
-      if (this.stopped || this.#holds || this.#isBlind || !staging?.isFresh || this.refetch.size > 0)
-        return undefined;
-      const cursor = staging.cursors[this.domains[0] ?? ""] ?? 0;
-      if (this.domains.some((domain) => staging.cursors[domain] !== cursor)) return undefined;
-      return this.#requests.ahead(budget, cursor);
-    });
-  }
-
-  adopt(): Promise<boolean> {
-    return this.#serial.run(async () => {
-      if (this.#staging || this.stopped || this.#holds || this.refetch.size > 0) return false;
-      if (!this.#requests.adopt()) return false;
-      this.#staging = this.#stage();
-      return true;
-    });
-  }
-
-  #stage(): Staging {
-    return new Staging({
-      cursors: this.meta.cursors,
-      reset: this.refetch,
-      baseRow: (domain, key) => this.replica.baseRow(domain, key),
-      rules: this.context.rules,
-    });
-  }
-
-  begin(head: AnswerHead): void {
-    const { schemaVersion } = this.context;
-    this.outdated =
-      unreadable(asKnown(rowsSchema(head), this.meta.schema), schemaVersion) ??
-      unreadable(this.meta.schema, schemaVersion);
-    // Nothing is taken in of rows that cannot be read, nor of what counts as in them (DESIGN rule 5).
-    if (this.outdated === undefined && !this.#isBlind) this.#staging?.begin(head, this.#requests.sent);
-    else {
-      this.#staging = undefined;
-      this.#unread = head.generation;
-    }
-  }
-
-  rows(rows: readonly Row[]): void {
-    this.#staging?.rows(rows);
-    this.observe(rows);
-  }
-
-  checkpoint(checkpoint: AnswerCheckpoint): void {
-    this.#staging?.checkpoint(checkpoint);
-  }
-
-  async end(end: AnswerEnd): Promise<Landing> {
-    const staging = this.#staging;
-    if (!staging) {
-      if (this.meta.generation === undefined) await this.#meet(this.#unread);
-      return { moreToFetch: this.#isBlind, outdated: this.outdated };
-    }
-    staging.end(end);
-    const retryAfterMs = staging.deferredForMs;
-    if (!end.more) await this.#land(staging);
-    return { moreToFetch: end.more, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
-  }
-
-  failed(error: SpaceError): Promise<Recovery> {
-    return this.#serial.run(async () => {
-      this.#staging = undefined;
-      return recover(this, error);
-    });
-  }
-
-  isBehind(heads: { readonly [domain: string]: number }): boolean {
-    if (this.refetch.size > 0) return true;
-    const { cursors } = this.meta;
-    return this.domains.some((domain) => (heads[domain] ?? 0) > (cursors[domain] ?? 0));
-  }
-
-  /** Forgets what answers have brought so far: it was staged for a base that is to be fetched anew. */
-  abandonStaging(): void {
-    this.#staging = undefined;
-  }
-
-  delta(message: DeltaMessage): Promise<boolean> {
-    return this.#serial.run(async () => {
-      const { generation } = this.meta;
-      if (this.stopped || this.#staging || this.aside || message.generation !== generation) return false;
-      if (this.outdated !== undefined) return false;
-      const cut = deltaCut(message, this.domains, this.meta, (domain, key) =>
-        this.replica.baseRow(domain, key),
-      );
-      if (cut === undefined || cut === "known") return cut === "known";
-      this.observe(message.rows);
-      await this.apply(cut);
-      return true;
-    });
-  }
-
-  /**
-   * Takes in the history that the space is of, where nothing else of its answer can be: what was sent to it must not be sent
-   * to one that follows on a wipe (DESIGN rule 12).
-   */
-  #meet(generation: string): Promise<void> {
-    return this.#serial.run(async () => {
-      const { create: _create, ...meta } = this.meta;
-      const met: ReplicaMeta = { ...meta, generation };
-      await this.commit([putMeta(this.space, met)]);
-      this.meta = met;
-    });
-  }
-
-  #land(staging: Staging): Promise<void> {
-    return this.#serial.run(async () => {
-      if (this.#staging !== staging) return;
-      const cut = staging.toCut();
-      await this.apply(cut);
-      this.#staging = undefined;
-      for (const domain of cut.reset) this.refetch.delete(domain);
-      this.#digests.compare(
-        cut.digests,
-        (domain, index) => !this.stopped && this.meta.cursors[domain] === index,
-        (domain, agrees) => (agrees ? this.repairs.agrees(domain) : this.repairs.differs(domain)),
-      );
-    });
-  }
-
-  /** Counts a domain's digest anew: it may be what is wrong. */
-  recount(domain: string): void {
-    this.#digests.recount(domain, this.replica.baseRows(domain).keys());
-  }
-
   // --- one step of base ---------------------------------------------------------------------------------
 
   /** Stores changes under the leader's term. */
@@ -534,7 +357,7 @@ export class SpaceSession implements SyncedSpace {
   /** Takes no more steps; resolves when what was written is stored. */
   async close(): Promise<void> {
     this.stopped = true;
-    this.#digests.stop();
+    this.digests.stop();
     this.repairs.stop();
     await this.#serial.run(() => this.saved());
   }

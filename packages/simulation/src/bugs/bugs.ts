@@ -16,6 +16,7 @@ export interface Bug {
 
 const installation = "packages/client/src/installation.ts";
 const session = "packages/client/src/space/space-session.ts";
+const exchanges = "packages/client/src/space/exchanges.ts";
 const handleEvents = "packages/server/src/exchange/handle-events.ts";
 const readSpace = "packages/server/src/exchange/read-space.ts";
 const relations = "packages/server/src/apply/relations.ts";
@@ -116,10 +117,10 @@ export const bugs: readonly Bug[] = [
   {
     name: "page-of-a-stream-shown",
     rule: "rule 5",
-    file: session,
+    file: exchanges,
     find: "this.#staging?.checkpoint(checkpoint);",
     replace:
-      "const staging = this.#staging; staging?.checkpoint(checkpoint); if (staging) void this.#serial.run(() => this.apply(staging.toCut())).catch(() => undefined);",
+      "const staging = this.#staging; staging?.checkpoint(checkpoint); if (staging) void this.#session.exclusively(() => this.#session.apply(staging.toCut())).catch(() => undefined);",
     why: "An app sees the first page of a change, and later the rest.",
   },
   {
