@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { transformSync } from "esbuild";
 import { describe, expect, it } from "vitest";
 import { occurrences, planted } from "./fault.js";
 import { faults } from "./faults.js";
@@ -11,7 +12,10 @@ describe("planted faults", () => {
   });
 
   it.each(faults)("$name has its place in the source, and a test", (fault) => {
-    expect(planted(fault, read(fault.file))).not.toBe(read(fault.file));
+    const source = planted(fault, read(fault.file));
+    expect(source).not.toBe(read(fault.file));
+    // What is no program any more makes its test fail to load, and shows nothing.
+    expect(transformSync(source, { loader: "ts", logLevel: "silent" }).code).not.toBe("");
     expect(read(fault.test.file)).toContain(fault.test.title);
     expect(fault.rule).toMatch(/^(rule \d+|§[\d.]+)$/);
     expect(fault.why).toMatch(/^[A-Z].{15,}\.$/);

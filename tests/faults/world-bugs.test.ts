@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { transformSync } from "esbuild";
 import { describe, expect, it } from "vitest";
 import { bugs, caughtAt, caughtByTheWorld, caughtWith } from "@landfall/simulation/bugs/bugs";
 import { planted } from "./fault.js";
@@ -20,7 +21,9 @@ describe("mistakes that the world must catch", () => {
   });
 
   it.each(bugs)("$name has its place in the source", (bug) => {
-    expect(planted(bug, read(bug.file))).not.toBe(read(bug.file));
+    const source = planted(bug, read(bug.file));
+    expect(source).not.toBe(read(bug.file));
+    expect(transformSync(source, { loader: "ts", logLevel: "silent" }).code).not.toBe("");
     expect(bug.rule).toMatch(/^(rule \d+|§[\d.]+)$/);
     expect(bug.why).toMatch(/^[A-Z].{15,}\.$/);
   });
