@@ -40,6 +40,19 @@ export const deviceFaults: readonly Fault[] = [
     why: "After a crash what was written first comes last, and its outcome is acknowledged unheard.",
   },
   {
+    name: "cut-counts-what-had-no-room",
+    rule: "rule 3",
+    file: "packages/client/src/space/space-session.ts",
+    find: "nextSeq: this.outbox.storedSeq(settled),",
+    replace: "nextSeq: this.outbox.nextSeq,",
+    test: {
+      file: "tests/faults/installation.test.ts",
+      title:
+        "a number that it did not take is given again after a crash, although a cut was stored meanwhile",
+    },
+    why: "After a crash the device takes a server that never had its write for one that has lost it.",
+  },
+  {
     name: "seq-without-room-is-forgotten-by-the-next-leader",
     rule: "rule 3",
     file: "packages/client/src/space/outbox.ts",

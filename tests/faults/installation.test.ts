@@ -2,7 +2,7 @@ import { raiseTerm } from "@landfall/client/client-storage";
 import { noRules, type ReplicaRules } from "@landfall/client/replica/rules";
 import { Staging } from "@landfall/client/replica/staging";
 import { memoryStorage } from "@landfall/client/storage/memory";
-import { type ClientStorage, FencedError, storageTables } from "@landfall/client/storage/port";
+import { type ClientStorage, FencedError, StorageError, storageTables } from "@landfall/client/storage/port";
 import type { RecordRow, Row } from "@landfall/protocol";
 import { describe, expect, it } from "vitest";
 import { Device } from "./device.js";
@@ -174,6 +174,38 @@ describe("a storage that is slow", () => {
     expect(device.session.exchanges.sendable).toBe(1);
     await sync(device);
     expect(await counted(ask, "k")).toBe(0);
+  });
+});
+
+describe("a storage without room", () => {
+  it("rule 3: a number that it did not take is given again after a crash, although a cut was stored meanwhile", async () => {
+    const { make, server, sync, ask } = await installations();
+    const storage = await memoryStorage().open("full");
+    let isFull = false;
+    const device = await make("d1", 1, {
+      ...storage,
+      commit: async (changes, fence) => {
+        if (isFull) throw new StorageError("full", "No room is left on this device.");
+        return storage.commit(changes, fence);
+      },
+    });
+    await device.write([create("k")]);
+    await sync(device);
+    await device.write([count("k", 1)]);
+    isFull = true;
+    // The number is given, and its request gets lost.
+    await device.session.exchanges.request({ events: 10, bytes: 1_000_000, first: true });
+    isFull = false;
+    // Other spaces use up what the next one may send.
+    await device.ask(server, { events: 0, limit: 100, stream: true });
+    await device.deliver("all");
+    await device.restart();
+    await sync(device);
+    await device.write([count("k", 10)]);
+    await sync(device);
+    expect(await counted(ask, "k")).toBe(11);
+    expect(device.reports).toEqual([]);
+    expect(device.session.outbox.count).toBe(0);
   });
 });
 

@@ -19,7 +19,9 @@ const modulus = 1n << 128n;
 /** Items whose digests are summed up together, so that no sum of a range reads more than two of these item by item. */
 const blockSize = 64;
 
-const isBefore = (a: Bound, b: Bound): boolean => a.order < b.order || (a.order === b.order && a.id < b.id);
+/** Whether one place lies before another, or before the end. */
+export const isBefore = (a: Bound, b: Bound | undefined): boolean =>
+  b === undefined || a.order < b.order || (a.order === b.order && a.id < b.id);
 
 /**
  * Items in order, with sums over any range of them in about the time of two blocks. Built once and never

@@ -1,7 +1,7 @@
 import type { Sha256 } from "./digest.js";
 import * as limits from "./limits.js";
 import { type FrameRange, decodeFrame, encodeFrame, maxBytesOf } from "./reconcile-frame.js";
-import type { Bound, ReconcileItem, ReconcileItems } from "./reconcile-items.js";
+import { type Bound, type ReconcileItem, type ReconcileItems, isBefore } from "./reconcile-items.js";
 
 /** Into so many parts a range that differs is split; with 16, two rounds narrow 100,000 items to a leaf. */
 const reconcileBuckets = 16;
@@ -138,9 +138,6 @@ interface Need {
 }
 
 const beginning: Bound = { order: 0, id: "" };
-
-const isBefore = (a: Bound, b: Bound | undefined): boolean =>
-  b === undefined || a.order < b.order || (a.order === b.order && a.id < b.id);
 
 /** The ranges with skips for what lies between them; those that begin before the end of another are left out. */
 function contiguous<T extends { readonly from: Bound; readonly to: Bound | undefined }>(

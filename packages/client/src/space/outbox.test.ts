@@ -50,6 +50,18 @@ test("rule 3: a number that another tab gave, and had no room to store, is not g
   expect([chosen.map(({ id, seq }) => `${id}${seq}`), nextSeq]).toEqual([["a3", "b4", "c5"], 6]);
 });
 
+test("rule 3: a cut stores the counter up to the first number that no storage has, whichever tab gave it", () => {
+  const outbox = new Outbox();
+  for (const id of ["a", "b"]) outbox.add(event(id), true);
+  const choice = outbox.choose({ events: 10, bytes: 10_000, first: true }, () => false);
+  outbox.number(choice, false);
+  outbox.add(event("c", { seq: 3 }), false);
+  outbox.markReady("c", false);
+  outbox.nextSeq = 4;
+  const after = (...settled: string[]) => outbox.storedSeq(new Map(settled.map((id) => [id, undefined])));
+  expect([after(), after("a"), after("a", "b"), after("a", "b", "c")]).toEqual([1, 2, 3, 4]);
+});
+
 test("rule 3: what was settled elsewhere is known, until that is so much that it is forgotten and said so", () => {
   const outbox = new Outbox();
   outbox.add(event("a"), false);

@@ -287,6 +287,18 @@ export class Outbox {
     this.nextSeq = nextSeq;
   }
 
+  /**
+   * The counter as a cut stores it: a number that the storage had no room for is given again after a crash, or the device
+   * would say that it knows what became of it. @param settled what leaves with the cut.
+   */
+  storedSeq(settled: ReadonlyMap<string, unknown>): number {
+    const first = this.sent.find(({ id }) => {
+      const entry = this.#entries.get(id);
+      return (entry?.loose || !entry?.stored) && !settled.has(id);
+    });
+    return first?.seq ?? this.nextSeq;
+  }
+
   toWire(events: readonly PendingEvent[]): WireEvent[] {
     const seqOf = (id: string): number | undefined => this.#entries.get(id)?.event.seq;
     return events.map((event) => toWire(event, seqOf));

@@ -104,7 +104,7 @@ export class Requests {
             return false;
           },
         );
-      session.meta = { ...session.meta, nextSeq };
+      if (isStored) session.meta = { ...session.meta, nextSeq };
       session.outbox.number(choice, isStored);
       for (const event of numbered) session.replica.update(event);
       session.context.publish(session.space, { type: "sent", events: numbered });

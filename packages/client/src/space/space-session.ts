@@ -272,7 +272,7 @@ export class SpaceSession {
       generation: cut.generation,
       schema,
       cursors: cut.cursors,
-      nextSeq: this.outbox.nextSeq,
+      nextSeq: this.outbox.storedSeq(settled),
       revision: this.meta.revision + 1,
       syncedAt: this.context.wall.now(),
     };
