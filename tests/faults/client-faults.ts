@@ -542,6 +542,18 @@ export const clientFaults: readonly Fault[] = [
     why: "No server takes a restore that says nothing of the delete that it takes back.",
   },
   {
+    name: "restore-of-what-was-read-last",
+    rule: "rule 7",
+    file: "packages/client/src/replica/event-list.ts",
+    find: ".findLast(({ effects }) => effects.writes.has(id));",
+    replace: ".at(-1);",
+    test: {
+      file: "tests/sync/inbox.test.ts",
+      title: "a restore expects the tombstone, whatever own write came after it that",
+    },
+    why: "What was deleted by mistake does not come back, because something has looked at it since.",
+  },
+  {
     name: "restore-refuses-newer-fields",
     rule: "§5.2",
     file: "packages/client/src/space/domain-writes.ts",

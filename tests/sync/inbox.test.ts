@@ -59,6 +59,27 @@ it("rule 7: a restore that came too late is retried on the tombstone that stands
   expect(site.note.get("n1")?.text).toBe("mine");
 });
 
+it.each([
+  ["only read it", ({ actions }: NoteSpace) => actions.quote({ key: "n2", of: "n1" })],
+  ["cannot stand", ({ actions }: NoteSpace) => actions.rewrite({ key: "n1", text: "late" })],
+])(
+  "rule 7: a restore expects the tombstone, whatever own write came after it that %s",
+  async (_which, after) => {
+    const ann = place.device();
+    const site = await ann.open();
+    site.note.create({ text: "first" }, { key: "n1" });
+    site.note.delete("n1");
+    await ann.client.sync();
+    ann.offline();
+    await after(site).shown;
+    const { settled } = site.note.restore("n1", { text: "back" });
+    ann.online();
+    await ann.client.sync();
+    expect(await settled).toMatchObject({ status: "applied" });
+    expect(site.note.get("n1")?.text).toBe("back");
+  },
+);
+
 it("rules 3 and 9: a write that something on the way finds too large is refused only if it never got through", async () => {
   const ann = place.device();
   const site = await ann.open();

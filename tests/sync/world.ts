@@ -33,6 +33,11 @@ const schema = defineSchema({
     rewrite: action(z.object({ key: z.string(), text: z.string() }), async (tx, { key, text }) => {
       tx.note.update(key, { text, body: `about ${text}` });
     }),
+    /** Makes a record that says what it has read of another. */
+    quote: action(z.object({ key: z.string(), of: z.string() }), async (tx, { key, of }) => {
+      const note = await tx.note.get(of);
+      tx.note.create({ text: note?.text ?? "nothing" }, { key });
+    }),
   }),
 });
 export type NoteSpace = SpaceHandle<typeof schema>;

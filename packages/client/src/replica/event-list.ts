@@ -1,4 +1,3 @@
-import type { MergeState } from "@landfall/protocol";
 import { type Effects, type RowId, lifeId, noEffects } from "./effects.js";
 import { type PendingEvent, comesBefore } from "./pending-event.js";
 
@@ -117,14 +116,9 @@ export class EventList {
     for (const domain of effects.scans) removeFrom(this.#scanning, domain, entry);
   }
 
-  /** The row as the last event that wrote it leaves it; undefined where none did. */
-  lastState(id: RowId): MergeState | undefined {
-    const entries = this.touching(id);
-    for (let i = entries.length - 1; i >= 0; i--) {
-      const state = (entries[i] as PendingEntry).effects.writes.get(id);
-      if (state) return state;
-    }
-    return undefined;
+  /** The last event that wrote a row; undefined where none did. */
+  lastWriter(id: RowId): PendingEntry | undefined {
+    return this.touching(id).findLast(({ effects }) => effects.writes.has(id));
   }
 }
 

@@ -129,6 +129,11 @@ export class Replica {
     return this.#events.touching(rowId(domain, key)).map((entry) => entry.event);
   }
 
+  /** The last pending event that wrote a record; undefined where the record shows as base has it. */
+  lastWriter(domain: string, key: string): PendingEvent | undefined {
+    return this.#events.lastWriter(rowId(domain, key))?.event;
+  }
+
   /** Why a pending event has no effect in the view as it is, if so. */
   failureOf(id: string): Effects["failure"] {
     return this.#events.byId(id)?.effects.failure;
@@ -322,7 +327,7 @@ export class Replica {
   #overlayRows(ids: Iterable<RowId>, changes: Map<string, Keys>): void {
     for (const id of ids) {
       const [domain, key] = splitRowId(id);
-      const state = this.#events.lastState(id);
+      const state = this.#events.lastWriter(id)?.effects.writes.get(id);
       if (this.#overlay.get(domain)?.get(key) === state) continue;
       const overlay = submap(this.#overlay, domain);
       if (state) overlay.set(key, state);

@@ -145,8 +145,8 @@ export function domainHandle(
   const fields = (key: string): Fields | undefined => replica.fields(name, key);
   /** What the record must be like when the server gets to the op. */
   const expected = ({ op, key }: RecordOp, { expect }: WriteOptions = {}): NewEvent["expect"] => {
-    // A tombstone that is restored is the server's already, or the last own event on the key makes it.
-    const last = op === "restore" ? replica.pendingOf(name, key).at(-1) : undefined;
+    // A tombstone that is restored is the server's already, or the last own event that writes the record makes it.
+    const last = op === "restore" ? replica.lastWriter(name, key) : undefined;
     if (last) return [[name, key, { event: last.id }]];
     const wanted = op === "restore" ? "current" : expect;
     if (wanted === undefined) return undefined;
