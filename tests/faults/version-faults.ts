@@ -245,6 +245,27 @@ export const versionFaults: readonly Fault[] = [
     why: "A tab that was left open says for ever that writes wait, and nobody can sign out in it.",
   },
   {
+    name: "settled-in-an-older-tab-shows-as-pending",
+    rule: "§5.2",
+    file: "packages/client/src/space/other-tabs.ts",
+    find: "session.replica.confirm(settled.keys());",
+    replace: "",
+    test: outdated(overAndLeads),
+    why: "A record that the server has is marked as waiting in a tab that was left open.",
+  },
+  {
+    name: "settled-unheard-in-an-older-tab-shows-as-pending",
+    rule: "§5.2",
+    file: session,
+    find: "this.replica.confirm(ids.filter(isOver));",
+    replace: "",
+    test: {
+      file: "tests/sync/outdated-refusals.test.ts",
+      title: "of one that was settled while it heard nothing it learns from the next cut",
+    },
+    why: "A record that the server has is marked as waiting in a tab that slept.",
+  },
+  {
     name: "rows-of-the-account-before-that-stay",
     rule: "rule 8",
     file: "packages/client/src/space/other-tabs.ts",

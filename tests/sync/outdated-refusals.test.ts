@@ -77,7 +77,7 @@ describe("§5.2: what becomes of the writes of an outdated tab", () => {
   });
 
   it("rule 9: of one that was settled while it heard nothing it learns from the next cut", async () => {
-    const { browser, newer, older, site } = await twoTabs();
+    const { browser, newer, older, site, old } = await twoTabs();
     const receipt = older.site.note.create({ text: "late" }, { key: "n2" });
     await receipt.saved;
     older.deafen();
@@ -88,6 +88,9 @@ describe("§5.2: what becomes of the writes of an outdated tab", () => {
     for (const tab of browser.tabs) await tab.time.advance(30_000);
     expect(older.device.client.status.pending.count).toBe(0);
     expect((await receipt.settled).status).toBe("duplicate");
+    expect(old.note.get("n2")).toMatchObject({ text: "late", $: { pending: false } });
+    await old.note.update("n2", { text: "later" }).saved;
+    expect(old.note.get("n2")).toMatchObject({ text: "later", $: { pending: true } });
   });
 });
 

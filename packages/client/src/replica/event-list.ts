@@ -116,6 +116,11 @@ export class EventList {
     for (const domain of effects.scans) removeFrom(this.#scanning, domain, entry);
   }
 
+  /** Whether an event wrote a row of which the server has not confirmed that it has. */
+  isOpen(id: RowId): boolean {
+    return this.touching(id).some(({ event, effects }) => !event.confirmed && effects.writes.has(id));
+  }
+
   /** The last event that wrote a row; undefined where none did. */
   lastWriter(id: RowId): PendingEntry | undefined {
     return this.touching(id).findLast(({ effects }) => effects.writes.has(id));

@@ -77,7 +77,8 @@ export class Replica {
     const state = pending ?? this.#present(row);
     if (!state || state.deleted) return undefined;
     const fields = this.#rules.domain(domain).complete(state.fields);
-    const record = presentRecord(key, fields, row, pending !== undefined);
+    const isPending = pending !== undefined && this.#events.isOpen(rowId(domain, key));
+    const record = presentRecord(key, fields, row, isPending);
     submap(this.#shown, domain).set(key, record);
     return record;
   }
@@ -143,6 +144,22 @@ export class Replica {
   update(event: PendingEvent): void {
     const entry = this.#events.byId(event.id);
     if (entry) entry.event = event;
+  }
+
+  /** Takes in that events are over which stay on show: what they wrote is not pending. */
+  confirm(ids: Iterable<string>): void {
+    const changes = new Map<string, Map<string, unknown>>();
+    for (const id of ids) {
+      const { event, effects } = this.#events.byId(id) ?? {};
+      if (!event || event.confirmed) continue;
+      this.update({ ...event, confirmed: true });
+      effects?.writes.forEach((state, row) => {
+        const [domain, key] = splitRowId(row);
+        submap(changes, domain).set(key, state);
+        this.#shown.get(domain)?.delete(key);
+      });
+    }
+    this.#tell(changes);
   }
 
   /**

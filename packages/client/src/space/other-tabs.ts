@@ -105,6 +105,7 @@ export class OtherTabs {
     session.outbox.removeAll(settled);
     const refused = [...settled].filter(([, outcome]) => endOf(outcome) === "rejected");
     await session.replica.step({ remove: new Set(refused.map(([id]) => id)) });
+    session.replica.confirm(settled.keys());
     for (const [id, outcome] of settled) session.receipts.settle(id, outcome);
     if (isAfterGap) return this.#reload();
     session.meta = { ...session.meta, revision };

@@ -121,10 +121,10 @@ export class SpaceSession {
    */
   rejoin(patch: BasePatch = new Map(), refused: ReadonlySet<string> = new Set()): void | Promise<void> {
     const isOlder = this.outdated !== undefined && patch.size === 0;
-    const { pending } = this.replica;
-    const remove = new Set(
-      pending.flatMap(({ id }) => (isOlder && !this.outbox.get(id) && !refused.has(id) ? [] : [id])),
-    );
+    const isOver = (id: string): boolean => isOlder && !this.outbox.get(id) && !refused.has(id);
+    const ids = this.replica.pending.map(({ id }) => id);
+    this.replica.confirm(ids.filter(isOver));
+    const remove = new Set(ids.filter((id) => !isOver(id)));
     // What is confirmed may be in the base that is here, unless it shows over it or there is none.
     const isBaseless = this.domains.every((domain) => this.replica.baseRows(domain).size === 0);
     const add = this.outbox.events.filter(
