@@ -141,7 +141,7 @@ export class Device {
       migrate: (event) => event,
       fieldNow: (_event, _domain, field) => field,
       migrateItem: (item) => item,
-      migrateLocal: (shown) => ({ shown, brought: [], newer: [], failed: [] }),
+      migrateLocal: (shown) => ({ shown, newer: [], failed: [] }),
       presenter: () => asIs,
       domains: this.domains,
       localDomains: [],

@@ -111,11 +111,22 @@ export const versionFaults: readonly Fault[] = [
   {
     name: "local-records-migrated-again",
     rule: "§5.2",
-    file: "packages/client/src/space/local-records.ts",
-    find: "{ ...record, ...migrated.value, schema: schema.version }",
-    replace: "{ ...record, ...migrated.value }",
-    test: sync("are brought over once, on the disk too; an older app leaves them alone and says so"),
+    file: "packages/client/src/space/domain-handle.ts",
+    find: "schema: context.schemaVersion ?? 1,",
+    replace: "schema: 1,",
+    test: sync(
+      "show in each version as it has them; what a newer app has written an older one leaves alone, and says so",
+    ),
     why: "Drafts and settings of the device are spoilt a little more at every start.",
+  },
+  {
+    name: "news-of-a-space-that-is-being-opened",
+    rule: "rule 8",
+    file: "packages/client/src/client.ts",
+    find: "this.#sessions.get(space) ?? (await opening);",
+    replace: "this.#sessions.get(space) ?? (this.#tabs.term === undefined ? undefined : await opening);",
+    test: sync("neither writes over what the other has written of the device's own"),
+    why: "A tab shows a draft as it was before another one changed it, and writes that over it.",
   },
   {
     name: "inbox-in-the-old-shape",

@@ -5,7 +5,7 @@ import { memoryStorage } from "@landfall/client/storage/memory";
 import { startRestoredGenerations } from "@landfall/server/operations";
 import { sqlite } from "@landfall/server/storage/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openBrowser } from "./browser.js";
+import { type Tab, openBrowser } from "./browser.js";
 import { memoryStorageWith } from "./storages.js";
 import { type Upgradable, type Version, app, fieldsOf, openUpgradable, siteIn, siteOf } from "./versions.js";
 import { type Device, settle, space } from "./world.js";
@@ -326,21 +326,56 @@ describe("§5.2: a server that is brought back to before its upgrade", () => {
 });
 
 describe("§5.2: records of the device's own", () => {
-  it("are brought over once, on the disk too; an older app leaves them alone and says so", async () => {
+  it("show in each version as it has them; what a newer app has written an older one leaves alone, and says so", async () => {
     await filled();
-    for (let opening = 0; opening < 2; opening++) {
-      const device = deviceOf(2, false);
+    for (const [version, draft] of [
+      [2, { title: "mine!" }],
+      [1, { text: "mine" }],
+      [2, { title: "mine!" }],
+    ] as const) {
+      const device = deviceOf(version, false);
       const site = await siteOf(device);
-      expect(fieldsOf(site.draft.get("d1"))).toEqual({ title: "mine!" });
+      expect(fieldsOf(site.draft.get("d1"))).toEqual(draft);
+      if (version === 2) await site.draft.put("d2", { title: "newer" }).saved;
       await device.client.close();
     }
     const older = deviceOf(1, false);
     const site = await siteOf(older);
-    expect(site.draft.get("d1")).toBeUndefined();
-    expect(older.reports).toContain("newer_records");
-    expect(() => site.draft.put("d1", { text: "over it" })).toThrow("newer version");
+    expect(site.draft.query({}).map(fieldsOf)).toEqual([{ text: "mine" }]);
+    expect(older.reports).toEqual(["newer_records"]);
+    expect(() => site.draft.put("d2", { text: "over it" })).toThrow("newer version");
     await older.client.close();
-    expect(fieldsOf((await siteOf(deviceOf(2, false))).draft.get("d1"))).toEqual({ title: "mine!" });
+    expect(fieldsOf((await siteOf(deviceOf(2, false))).draft.get("d2"))).toEqual({ title: "newer" });
+  });
+});
+
+describe("§5.2: two tabs of an updated app that open at the same moment", () => {
+  it("rule 8: neither writes over what the other has written of the device's own", async () => {
+    await filled();
+    const readings: (() => void)[] = [];
+    const slow = memoryStorageWith(
+      (handle) => ({
+        snapshot: async (tables, id) => {
+          const read = await handle.snapshot(tables, id);
+          if (id === space && readings.length < 2) await new Promise<void>((go) => void readings.push(go));
+          return read;
+        },
+      }),
+      storage,
+    );
+    const browser = openBrowser(place, slow);
+    const opening = [browser.open(space, app(2)), browser.open(space, app(2))] as const;
+    await expect.poll(() => readings.length).toBe(2);
+    readings[0]?.();
+    const [first] = await Promise.race(opening.map(async (tab) => [await tab]));
+    const site = siteIn(first as Tab);
+    await site.draft.update("d1", { title: "by the first" }).saved;
+    readings[1]?.();
+    for (const tab of await Promise.all(opening)) {
+      await browser.until(() => siteIn(tab).draft.get("d1")?.["title"] === "by the first");
+      await tab.device.client.close();
+    }
+    expect(fieldsOf((await siteOf(deviceOf(2, false))).draft.get("d1"))).toEqual({ title: "by the first" });
   });
 });
 

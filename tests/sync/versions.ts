@@ -77,7 +77,7 @@ interface AnyDomain {
   get(key: string): Values | undefined;
   query(query: Values): readonly Values[];
   create(fields: Values, options: { readonly key: string }): { readonly saved: Promise<void> };
-  put(key: string, fields: Values): unknown;
+  put(key: string, fields: Values): { readonly saved: Promise<void> };
   update(key: string, patch: Values): { readonly saved: Promise<void> };
 }
 

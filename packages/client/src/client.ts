@@ -242,9 +242,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
   }
 
   async #hear(space: string, news: SpaceNews): Promise<void> {
-    const session =
-      this.#sessions.get(space) ??
-      (this.#tabs.term === undefined ? undefined : await this.#openSession(space, {}));
+    // What a space that is being opened here does not find stored yet it hears of when it is open.
+    const opening = this.#tabs.term === undefined ? this.#opening.get(space) : this.#openSession(space, {});
+    const session = this.#sessions.get(space) ?? (await opening);
     if (!session) return;
     await session.otherTabs.hear(news);
     this.#status.changed();

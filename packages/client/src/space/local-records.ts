@@ -3,7 +3,6 @@ import { type Schema, migrateRecord } from "@landfall/schema";
 import { type RowId, rowId } from "../replica/effects.js";
 import { WriteError } from "./domain-writes.js";
 import type { SpaceSession } from "./space-session.js";
-import { putLocal } from "./space-store.js";
 
 /** A record of a local domain, which says the schema version that it is in: tabs of several versions write side by side. */
 export type LocalRecord = RecordRow & { readonly schema: number };
@@ -11,21 +10,18 @@ export type LocalRecord = RecordRow & { readonly schema: number };
 /** A record of a local domain as it is now; without a version it is gone. */
 export type LocalRow = LocalRecord | { readonly domain: string; readonly key: string };
 
-/** Records of local domains as they are brought to the app's schema. */
+/** Records of local domains as they are under the app's schema. */
 export interface MigratedLocal {
   readonly shown: readonly LocalRecord[];
-  /** Those of `shown` that are to be stored, since they are others now. */
-  readonly brought: readonly LocalRecord[];
   /** What an app of a newer version wrote; it stays as it is, and does not show. */
   readonly newer: readonly LocalRecord[];
   /** What could not be brought over shows and stays as it is. */
   readonly failed: readonly { readonly record: LocalRecord; readonly message: string }[];
 }
 
-/** Brings records to the schema's version, each once: no server ever does (DESIGN rule 1). Pure. */
+/** Brings records to the schema's version: no server ever does (DESIGN rule 1). Pure. */
 export function migrateLocal(schema: Schema, records: readonly LocalRecord[]): MigratedLocal {
   const shown: LocalRecord[] = [];
-  const brought: LocalRecord[] = [];
   const newer: LocalRecord[] = [];
   const failed: { record: LocalRecord; message: string }[] = [];
   for (const record of records) {
@@ -33,16 +29,18 @@ export function migrateLocal(schema: Schema, records: readonly LocalRecord[]): M
     else if (record.schema === schema.version) shown.push(record);
     else {
       const migrated = migrateRecord(schema, record.schema, record.domain, record);
-      const now = migrated.ok ? { ...record, ...migrated.value, schema: schema.version } : record;
-      if (migrated.ok) brought.push(now);
-      else failed.push({ record, message: migrated.message });
-      shown.push(now);
+      if (!migrated.ok) failed.push({ record, message: migrated.message });
+      shown.push(migrated.ok ? { ...record, ...migrated.value } : record);
     }
   }
-  return { shown, brought, newer, failed };
+  return { shown, newer, failed };
 }
 
-/** The records of the local domains of an open space, whose keys an older app leaves alone where a newer one has written. */
+/**
+ * The records of the local domains of an open space. One of an older version stays stored as it is until it is written,
+ * as confirmed rows do: tabs that open at once would otherwise write over what the others write meanwhile. Keys under which
+ * a newer app has written an older one leaves alone.
+ */
 export class LocalRecords {
   readonly #session: SpaceSession;
   readonly #newer = new Set<RowId>();
@@ -51,19 +49,8 @@ export class LocalRecords {
     this.#session = session;
   }
 
-  /** Shows what is stored, and stores what of it was of an older version in one transaction. */
-  open(stored: Iterable<LocalRecord>): void {
-    const { space, context } = this.#session;
-    const { brought } = this.#show([...stored]);
-    if (brought.length === 0) return;
-    // What cannot be stored now is brought over again at the next opening.
-    this.#session.save(...brought.map((record) => putLocal(space, record))).catch((error: unknown) => {
-      context.unstored(error);
-    });
-  }
-
   /** Shows what another account has in place of what is shown: nothing of one may be seen by the next. */
-  replace(stored: Iterable<LocalRecord>): void {
+  replace(stored: readonly LocalRecord[]): void {
     const { context, replica } = this.#session;
     replica.patchLocal(
       context.localDomains.flatMap((domain) =>
@@ -71,15 +58,15 @@ export class LocalRecords {
       ),
     );
     this.#newer.clear();
-    this.open(stored);
+    this.show(stored);
   }
 
-  /** Shows what another tab has written; one of an older version may go on with it, so it stays stored as it is. */
+  /** Shows what another tab has written. */
   hear(rows: readonly LocalRow[]): void {
     const gone = rows.filter((row) => !("version" in row));
     for (const { domain, key } of gone) this.#newer.delete(rowId(domain, key));
     this.#session.replica.patchLocal(gone);
-    this.#show(rows.filter((row) => "version" in row));
+    this.show(rows.filter((row) => "version" in row));
   }
 
   /** @throws WriteError where an app of a newer version has written the record. */
@@ -91,10 +78,10 @@ export class LocalRecords {
       );
   }
 
-  #show(records: readonly LocalRecord[]): MigratedLocal {
+  /** Shows what is stored. */
+  show(records: readonly LocalRecord[]): void {
     const { space, context, replica } = this.#session;
-    const migrated = context.migrateLocal(records);
-    const { shown, newer, failed } = migrated;
+    const { shown, newer, failed } = context.migrateLocal(records);
     for (const { domain, key } of shown) this.#newer.delete(rowId(domain, key));
     for (const { domain, key } of newer) this.#newer.add(rowId(domain, key));
     for (const { record, message } of failed)
@@ -105,6 +92,5 @@ export class LocalRecords {
         `${space}: ${newer.length} records of this device were written by a newer version of the app, and do not show in this one. They are kept; update the app.`,
       );
     replica.patchLocal([...newer.map(({ domain, key }) => ({ domain, key })), ...shown]);
-    return migrated;
   }
 }
