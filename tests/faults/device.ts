@@ -223,10 +223,10 @@ export class Device {
             sink.failure(space.space, space.error);
             continue;
           }
-          const { reset = [], scan = {}, digests = {} } = space;
+          const { reset = [], scan = {}, digests = {}, horizons = {} } = space;
           sink.space({ ...space, reset });
           sink.rows(space.rows);
-          sink.end({ ...space, scan, digests });
+          sink.end({ ...space, scan, digests, horizons });
         }
         await Promise.all(work);
         return false;

@@ -257,7 +257,7 @@ describe("what is staged", () => {
       baseRow: (_domain, key) => base.find((each) => each.key === key),
     });
   const head = { space, generation: "g1", head: 9, lastSeq: 0, outcomes: [], reset: [] };
-  const end = { head: 9, lastSeq: 0, more: false, scan: {}, digests: {} };
+  const end = { head: 9, lastSeq: 0, more: false, scan: {}, digests: {}, horizons: {} };
 
   it("rule 5: a row never replaces one of a higher version, in what is staged or in base", () => {
     const part = staging([row("k", 7), row("l", 2)], 2);

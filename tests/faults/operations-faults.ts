@@ -19,6 +19,8 @@ const upgraded = (title: string): Fault["test"] => ({
   file: "packages/server/src/apply/upgrade.test.ts",
   title,
 });
+const forgottenDeletes = "packages/client/src/replica/forgotten-deletes.ts";
+const forgotten = (title: string): Fault["test"] => ({ file: "tests/sync/retention.test.ts", title });
 const seen =
   "whoever has seen the newest delete that went is not reset, whoever has not is, and is reset once";
 
@@ -64,6 +66,33 @@ export const operationsFaults: readonly Fault[] = [
     replace: "const restore = undefined as Op | undefined;",
     test: kept(broughtBack),
     why: "Who was there all the time sees a deleted record that can never be had back.",
+  },
+  {
+    name: "horizons-not-said",
+    rule: "rule 7",
+    file: "packages/server/src/exchange/read-space.ts",
+    find: "if (horizon > 0) horizons",
+    replace: "if (horizon < 0) horizons",
+    test: forgotten("in memory and as stored; a later one stays"),
+    why: "A device keeps every delete that it ever heard of.",
+  },
+  {
+    name: "newer-deletes-forgotten",
+    rule: "rule 7",
+    file: forgottenDeletes,
+    find: "version > horizon",
+    replace: "version < 0",
+    test: forgotten("in memory and as stored; a later one stays"),
+    why: "A delete that was a minute ago cannot be undone.",
+  },
+  {
+    name: "forgotten-under-a-pending-event",
+    rule: "rule 7",
+    file: forgottenDeletes,
+    find: "if (replica.pendingOf(domain, key).length === 0) keys",
+    replace: "keys",
+    test: forgotten("one that a pending event stands on stays"),
+    why: "A record that was brought back vanishes again until the server has said so.",
   },
   {
     name: "restore-of-any-version",

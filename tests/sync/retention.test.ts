@@ -1,5 +1,6 @@
+import { memoryStorage } from "@landfall/client/storage/memory";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Device, type NoteSpace, type Place, bytesOf, openPlace, settle } from "./world.js";
+import { type Device, type NoteSpace, type Place, bytesOf, openPlace, settle, space } from "./world.js";
 
 const dayMs = 86_400_000;
 let place: Place;
@@ -100,33 +101,32 @@ describe("a device that was away for longer than deletes are remembered", () => 
   });
 });
 
-it("rule 7: who was there all the time brings a key back though the server has forgotten that it was deleted", async () => {
+it("rule 7: who has not heard of it brings a key back though the server has forgotten that it was deleted", async () => {
   sites[0].note.delete("n2");
   sites[0].note.delete("n3");
   await settle(seer, away);
-  await clearAway();
+  seer.offline();
   away.offline();
+  await clearAway();
   const back = sites[0].note.restore("n2", { text: "back" });
   const late = sites[1].note.restore("n2", { text: "too late" });
-  await settle(seer);
-  away.online();
-  await settle(away, seer);
-  expect(await back.settled).toMatchObject({ status: "applied" });
-  expect(await late.settled).toMatchObject({ status: "rejected", code: "expectation_failed" });
-  for (const site of sites) expect(site.note.get("n2")?.text).toBe("back");
-  expect(bytesOf(sites[0])).toBe(bytesOf(sites[1]));
-
-  // One whose copy is replaced while such a restore waits: nothing in its base tells of the delete any more.
-  away.offline();
+  // The copy is replaced while this restore waits: nothing in base tells of the delete any more.
   const reset = sites[1].note.restore("n3", { text: "pending while it is read anew" });
-  await reset.saved;
+  await Promise.all([late.saved, reset.saved]);
+  seer.online();
+  await settle(seer);
   for (const key of ["n4", "n5"]) sites[0].note.delete(key);
   await seer.client.sync();
   await clearAway();
   away.online();
   await settle(away, seer, away);
+  expect(await back.settled).toMatchObject({ status: "applied" });
+  expect(await late.settled).toMatchObject({ status: "rejected", code: "expectation_failed" });
   expect(await reset.settled).toMatchObject({ status: "applied" });
-  for (const site of sites) expect(site.note.get("n3")?.text).toBe("pending while it is read anew");
+  for (const site of sites) {
+    expect(site.note.get("n2")?.text).toBe("back");
+    expect(site.note.get("n3")?.text).toBe("pending while it is read anew");
+  }
   expect(bytesOf(sites[0])).toBe(bytesOf(sites[1]));
   expect([...seer.reports, ...away.reports]).toEqual([]);
 });
@@ -149,4 +149,80 @@ it("rules 3 and 7: a server that has cleared away all that it may still knows ev
   expect(keys(read)).toEqual(["n100", "n99"]);
   for (const site of sites) expect(bytesOf(site)).toBe(bytesOf(read));
   expect(place.clashes).toEqual([]);
+});
+
+/** The deletes that a device remembers of these keys. */
+const remembered = (site: NoteSpace, ...of: string[]): string[] =>
+  of.filter((key) => site.explain("note", key).base?.deleted);
+
+describe("a device that is there all the time forgets deletes as the server does", () => {
+  it("§6: those at and before the horizon, in memory and as stored; a later one stays", async () => {
+    const stored = memoryStorage();
+    const kept = place.device({ storage: stored });
+    const site = await kept.open();
+    for (const key of ["n2", "n3"]) sites[0].note.delete(key);
+    await settle(seer, kept);
+    place.time.pass(80 * dayMs);
+    sites[0].note.delete("n4");
+    await settle(seer, kept);
+    expect(remembered(site, "n2", "n3", "n4")).toEqual(["n2", "n3", "n4"]);
+    place.time.pass(11 * dayMs);
+    await place.server.sweep();
+    await settle(seer, kept);
+    expect(place.server.stats().retention.tombstones).toBe(2);
+    expect(remembered(site, "n2", "n3", "n4")).toEqual(["n4"]);
+    expect(remembered(sites[0], "n2", "n3", "n4")).toEqual(["n4"]);
+    expect(bytesOf(site)).toBe(bytesOf(sites[0]));
+
+    await kept.client.close();
+    const again = place.device({ storage: stored, online: false });
+    const reopened = await again.open();
+    expect(remembered(reopened, "n2", "n3", "n4")).toEqual(["n4"]);
+    expect(bytesOf(reopened)).toBe(bytesOf(sites[0]));
+    expect([...seer.reports, ...kept.reports, ...again.reports]).toEqual([]);
+  });
+
+  it("rule 7: one that a pending event stands on stays", async () => {
+    const full = openPlace({ server: { limits: { maxRowsPerSpace: 2 } } });
+    try {
+      const device = full.device();
+      const site = await device.open();
+      for (const key of ["n1", "n2"]) site.note.create({ text: key }, { key });
+      await settle(device);
+      for (const key of ["n1", "n2"]) site.note.delete(key);
+      for (const key of ["n3", "n4"]) site.note.create({ text: key }, { key });
+      await settle(device);
+      // The space holds all that it may: what brings a record back waits, and what has changed is read meanwhile.
+      await site.note.restore("n1", { text: "back" }).saved;
+      full.time.pass(91 * dayMs);
+      await full.server.sweep();
+      await expect(device.client.sync()).rejects.toThrow("The server asked to send some writes later");
+      expect(remembered(site, "n1", "n2")).toEqual(["n1"]);
+      expect(site.note.get("n1")?.text).toBe("back");
+      expect(device.client.status.pending.count).toBe(1);
+    } finally {
+      await full.close();
+    }
+  });
+
+  it("§6: base that was let go of deletes is mended and compared as ever, and a key that was forgotten can be made anew", async () => {
+    sites[0].note.delete("n2");
+    await settle(seer, away);
+    await clearAway();
+    await settle(seer, away);
+    expect(remembered(sites[0], "n2")).toEqual([]);
+    const made = sites[0].note.create({ text: "anew" }, { key: "n2" });
+    expect(sites[0].note.get("n2")?.text).toBe("anew");
+    await settle(seer, away);
+    expect(await made.settled).toMatchObject({ status: "applied" });
+    expect(sites[1].note.get("n2")?.text).toBe("anew");
+    sites[1].note.delete("n2");
+    await settle(away, seer);
+    expect(remembered(sites[0], "n2")).toEqual(["n2"]);
+    place.time.pass(60_000);
+    await settle(seer, away);
+    expect(seer.client.status.spaces[space]).toMatchObject({ state: "live", repairing: [], repairedRows: 0 });
+    expect(bytesOf(sites[0])).toBe(bytesOf(sites[1]));
+    expect([...seer.reports, ...away.reports]).toEqual([]);
+  });
 });

@@ -166,10 +166,15 @@ const pageEnd = {
   /** For each domain whose scan from 0 goes on: the head when it began. */
   scan: optional(cursors),
 };
-const digests = optional(map(identifier, digestDecoder, limits.maxDomains));
+/** What a space's last page says besides. */
+const lastPage = {
+  digests: optional(map(identifier, digestDecoder, limits.maxDomains)),
+  /** For each domain that tombstones have been removed of: the index of the newest that was (DESIGN §6). */
+  horizons: optional(cursors),
+};
 
 /** What an answer is made of, whole or streamed. */
-export const answerParts = { spaceError, settledSpace, rowsSchema, pageEnd, digests };
+export const answerParts = { spaceError, settledSpace, rowsSchema, pageEnd, lastPage };
 
 /**
  * The answer of an exchange streamed, one JSON object a line (`application/x-ndjson`): `time` once; then for each
@@ -181,7 +186,13 @@ export const streamTime = openObject({ type: literal("time"), time: uint });
 export const streamSpace = openObject({ type: literal("space"), ...settledSpace });
 export const streamCheckpoint = openObject({ type: literal("checkpoint"), ...pageEnd });
 /** `lastSeq` and `head` are those of the last page's snapshot. */
-export const streamEnd = openObject({ type: literal("end"), head: uint, lastSeq: uint, ...pageEnd, digests });
+export const streamEnd = openObject({
+  type: literal("end"),
+  head: uint,
+  lastSeq: uint,
+  ...pageEnd,
+  ...lastPage,
+});
 export const streamFailure = openObject({ type: literal("failure"), space: identifier, error: spaceError });
 export const streamDone = openObject({ type: literal("done") });
 const streamLines = {

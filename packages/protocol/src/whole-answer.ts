@@ -14,14 +14,14 @@ import * as limits from "./limits.js";
 
 // Answers as one JSON text, for those who read no stream.
 
-const { spaceError, settledSpace, rowsSchema, pageEnd, digests } = answerParts;
+const { spaceError, settledSpace, rowsSchema, pageEnd, lastPage } = answerParts;
 
 const spaceSuccess = openObject({
   ...settledSpace,
   rows: array(rowDecoder, limits.maxAnswerRows),
   ...pageEnd,
   more: boolean,
-  digests,
+  ...lastPage,
 });
 const spaceFailure = openObject({ space: identifier, error: spaceError });
 export type SpaceSuccess = Infer<typeof spaceSuccess>;

@@ -196,7 +196,7 @@ async function answerSpace(
     sink.rows([{ domain: "note", key: "k", version: cursor, modifiedAt: 1, deleted: true }]);
     sink.checkpoint({ cursors: { note: cursor }, scan: {} });
   }
-  sink.end({ head, lastSeq, cursors: { note: head }, scan: {}, more: false, digests: {} });
+  sink.end({ head, lastSeq, cursors: { note: head }, scan: {}, more: false, digests: {}, horizons: {} });
 }
 
 function fakeExchange(server: FakeServer, time: VirtualTime): Remote["exchange"] {

@@ -57,7 +57,7 @@ function lineReader(sink: AnswerSink): LineReader {
     if (line.type === "time") sink.time(line.time);
     else if (line.type === "space") sink.space({ reset: [], ...line });
     else if (line.type === "checkpoint") sink.checkpoint({ scan: {}, ...line });
-    else if (line.type === "end") sink.end({ more: false, scan: {}, digests: {}, ...line });
+    else if (line.type === "end") sink.end({ more: false, scan: {}, digests: {}, horizons: {}, ...line });
     else if (line.type === "failure") sink.failure(line.space, line.error);
   };
   const end = (): void => {

@@ -37,6 +37,8 @@ export interface AnswerEnd extends AnswerCheckpoint {
   /** Whether rows are left for another request. */
   readonly more: boolean;
   readonly digests: { readonly [domain: string]: WireDigest };
+  /** For each domain that the server has removed tombstones of: the version of the newest that it removed. */
+  readonly horizons: { readonly [domain: string]: number };
 }
 
 /** What an exchange brings, in order; the same for a whole answer and for a streamed one. What it throws ends the exchange, and is thrown by it. */

@@ -30,7 +30,7 @@ export interface Cut {
   readonly reset: readonly string[];
   /** Rows newer than what base holds. */
   readonly rows: ReadonlyMap<string, ReadonlyMap<string, Row>>;
-  /** Rows that base had and the server never: keys by domain. */
+  /** Rows that leave base, by domain: the server never had them, or has removed these tombstones. */
   readonly gone?: ReadonlyMap<string, readonly string[]>;
   /** By event id. */
   readonly outcomes: ReadonlyMap<string, FinalOutcome>;

@@ -1,6 +1,7 @@
 import type { DeltaMessage, Row, SpaceError } from "@landfall/protocol";
 import type { Budget, Landing, Recovery, SpacePart, SyncedSpace } from "../loop/port.js";
 import type { AnswerCheckpoint, AnswerEnd, AnswerHead } from "../remote/port.js";
+import { type Horizons, forgottenDeletes } from "../replica/forgotten-deletes.js";
 import { asKnown, rowsSchema, unreadable } from "../replica/rows-schema.js";
 import { Staging } from "../replica/staging.js";
 import { deltaCut } from "./delta-cut.js";
@@ -18,6 +19,8 @@ export class Exchanges implements SyncedSpace {
   askedAs = "";
   /** The request under way asks for no rows, since none could be read. */
   #isBlind = false;
+  /** The horizons up to which base holds no tombstones any more. */
+  #horizons: Horizons = {};
   /** The history that an answer is of which is not taken in. */
   #unread = "";
 
@@ -120,7 +123,7 @@ export class Exchanges implements SyncedSpace {
     }
     staging.end(end);
     const retryAfterMs = staging.deferredForMs;
-    if (!end.more) await this.#land(staging);
+    if (!end.more) await this.#land(staging, end.horizons);
     return { moreToFetch: end.more, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
 
@@ -177,13 +180,16 @@ export class Exchanges implements SyncedSpace {
     });
   }
 
-  #land(staging: Staging): Promise<void> {
+  #land(staging: Staging, horizons: Horizons): Promise<void> {
     const session = this.#session;
     return session.exclusively(async () => {
       if (this.#staging !== staging) return;
-      const cut = staging.toCut();
+      const brought = staging.toCut();
+      const gone = forgottenDeletes(horizons, this.#horizons, brought, session.replica);
+      const cut = gone ? { ...brought, gone } : brought;
       await session.apply(cut);
       this.#staging = undefined;
+      this.#horizons = horizons;
       for (const domain of cut.reset) session.refetch.delete(domain);
       const { digests, repairs } = session;
       digests.compare(

@@ -80,10 +80,9 @@ export class Exchange {
     if ("code" in handled) return failed(handled);
     const result = await this.#read(toRead(user, request, space, handled, this.core), handled.left);
     if ("code" in result) return failed(result);
-    const { rows, next, more, digests } = result;
+    const { rows, next, more, lastPage } = result;
     const scan = Object.keys(next.scan).length === 0 ? "" : `,"scan":${JSON.stringify(next.scan)}`;
-    const sums = digests === undefined ? "" : `,"digests":${digests}`;
-    return `{${headText(this.core, space.space, result, handled)},"rows":[${rows.map(({ text }) => text).join(",")}],"cursors":${JSON.stringify(next.cursors)}${scan},"more":${more}${sums}}`;
+    return `{${headText(this.core, space.space, result, handled)},"rows":[${rows.map(({ text }) => text).join(",")}],"cursors":${JSON.stringify(next.cursors)}${scan},"more":${more}${lastPage}}`;
   }
 
   async *#streamSpace(
@@ -276,6 +275,6 @@ function positionText({ cursors, scan }: Position): string {
   return `"cursors":${JSON.stringify(cursors)}${Object.keys(scan).length === 0 ? "" : `,"scan":${JSON.stringify(scan)}`}`;
 }
 
-function endText({ state, lastSeq, next, digests }: SpaceReading): string {
-  return `{"type":"end","head":${state.head},"lastSeq":${lastSeq},${positionText(next)}${digests === undefined ? "" : `,"digests":${digests}`}}\n`;
+function endText({ state, lastSeq, next, lastPage }: SpaceReading): string {
+  return `{"type":"end","head":${state.head},"lastSeq":${lastSeq},${positionText(next)}${lastPage}}\n`;
 }

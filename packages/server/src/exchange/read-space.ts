@@ -33,8 +33,8 @@ export interface SpaceReading {
   readonly omitted: Pick<ReadonlySet<string>, "has">;
   readonly next: Position;
   readonly more: boolean;
-  /** Digests as JSON, where the page is the last. */
-  readonly digests: string | undefined;
+  /** What the last page says besides, as JSON members: the digests, and the horizons; empty for the others. */
+  readonly lastPage: string;
 }
 
 export type ReadResult =
@@ -188,6 +188,7 @@ function startReading({ position, own }: ReadRequest, { state, domains }: FoundS
   return { cursors, scan, reset, byName, wanted, isAllOwn: allOwn, isKnown };
 }
 
+const noDomain = { count: 0, sum: "0".repeat(32), horizon: 0 };
 const noRows: Page = { rows: [], more: false };
 const allRows = { has: () => true };
 
@@ -209,7 +210,7 @@ function finishReading(
       omitted,
       next: advance(start, page, state.head),
       more: page.more,
-      digests: page.more ? undefined : digestsText(Object.keys(start.cursors), start.byName, state.head),
+      lastPage: page.more ? "" : lastPageText(Object.keys(start.cursors), start.byName, state.head),
     },
   };
 }
@@ -286,14 +287,17 @@ function leaveOut(
   return { rows, omitted };
 }
 
-function digestsText(
+function lastPageText(
   names: readonly string[],
   domains: ReadonlyMap<string, DomainState>,
   head: number,
 ): string {
+  const horizons: string[] = [];
   const digests = names.map((name) => {
-    const { count, sum } = domains.get(name) ?? { count: 0, sum: "0".repeat(32) };
+    const { count, sum, horizon } = domains.get(name) ?? noDomain;
+    if (horizon > 0) horizons.push(`"${name}":${horizon}`);
     return `"${name}":{"index":${head},"count":${count},"sum":"${sum}"}`;
   });
-  return `{${digests.join(",")}}`;
+  const removed = horizons.length === 0 ? "" : `,"horizons":{${horizons.join(",")}}`;
+  return `,"digests":{${digests.join(",")}}${removed}`;
 }
