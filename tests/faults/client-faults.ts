@@ -557,13 +557,25 @@ export const clientFaults: readonly Fault[] = [
     name: "restore-refuses-newer-fields",
     rule: "§5.2",
     file: "packages/client/src/space/domain-writes.ts",
-    find: "valid(key, domain.validateReturned(input)).value",
-    replace: "valid(key, domain.validate(input)).value",
+    find: "isOlder() ? domain.validateReturned(input) : domain.validate(input)",
+    replace: "domain.validate(input)",
     test: {
       file: "tests/sync/newer-fields.test.ts",
       title: "an older version of the app brings back what it deleted, with what a newer one had put there",
     },
     why: "What an older app deleted by mistake it cannot bring back, because it does not know all of it.",
+  },
+  {
+    name: "misspelt-field-of-a-restore",
+    rule: "rule 9",
+    file: "packages/client/src/space/domain-writes.ts",
+    find: "isOlder() ? domain.validateReturned(input) : domain.validate(input)",
+    replace: "domain.validateReturned(input)",
+    test: {
+      file: "tests/sync/refused-writes.test.ts",
+      title: "with a field that the domain does not have is refused at once, whichever write it is",
+    },
+    why: "What is brought back offline shows with a field that the server then refuses, and all of it goes away again.",
   },
   {
     name: "misspelt-option-passed-over",

@@ -59,6 +59,26 @@ describe("a write that no server would take", () => {
     expect(site.note.all()).toHaveLength(3);
   });
 
+  it("rule 9: with a field that the domain does not have is refused at once, whichever write it is", async () => {
+    const device = place.device();
+    const site = await device.open();
+    const { note } = site;
+    note.create({ text: "a" }, { key: "n1" });
+    note.create({ text: "b" }, { key: "n2" });
+    note.delete("n2");
+    await device.client.sync();
+    const misspelt = { text: "c", bodi: "d" } as { text: string };
+    for (const write of [
+      () => note.create(misspelt),
+      () => note.put("n1", misspelt),
+      () => note.update("n1", misspelt),
+      () => note.restore("n2", misspelt),
+      () => site.write((tx) => tx.note.restore("n2", misspelt)),
+    ])
+      expect(write).toThrow("bodi: The domain has no such field.");
+    expect(device.client.status.pending.count).toBe(0);
+  });
+
   it("rule 9: everything that is taken here the server takes", async () => {
     const device = place.device();
     const { note } = await device.open();

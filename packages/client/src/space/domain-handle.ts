@@ -152,10 +152,14 @@ export function domainHandle(
     if (wanted === undefined) return undefined;
     return [[name, key, wanted === "current" ? (replica.baseRow(name, key)?.version ?? 0) : wanted]];
   };
-  const writes = domainWrites(domain, fields, (op, options?: WriteOptions) => ({
-    ...submit(op, expected(op, options)),
-    key: op.key,
-  }));
+  const { schemaVersion = 0 } = session.context;
+  const writes = domainWrites(
+    domain,
+    fields,
+    (op, options?: WriteOptions) => ({ ...submit(op, expected(op, options)), key: op.key }),
+    // A server that has no schema says of no row which version of the app made it.
+    () => (session.meta.schema?.version ?? Number.POSITIVE_INFINITY) > schemaVersion,
+  );
   const live = (query: Query<AnyRecord> = {}): LiveQuery<AnyRecord> =>
     liveQuery(replica, name, query, () => session.indexes.candidates(domain, query.where));
 

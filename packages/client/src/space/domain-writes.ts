@@ -50,11 +50,13 @@ const given = (values: Given): Given =>
  *
  * @param fields the record's fields as they show now; undefined where there is none.
  * @param write gets the options of the call too.
+ * @param isOlder whether a newer version of the app may have put fields into records that this one does not know.
  */
 export function domainWrites<R, O extends object>(
   domain: Domain,
   fields: (key: string) => Fields | undefined,
   write: (op: RecordOp, options?: O) => R,
+  isOlder = () => true,
 ) {
   const { name, fieldKind } = domain;
   const submit = (op: RecordOp, options?: O): R => {
@@ -97,7 +99,12 @@ export function domainWrites<R, O extends object>(
     remove: (key: string, changes: Members) => members("remove", key, changes),
     delete: (key: string, options?: O) => submit({ op: "delete", domain: name, key }, options),
     restore: (key: string, input: unknown) =>
-      submit({ op: "restore", domain: name, key, set: valid(key, domain.validateReturned(input)).value }),
+      submit({
+        op: "restore",
+        domain: name,
+        key,
+        set: valid(key, isOlder() ? domain.validateReturned(input) : domain.validate(input)).value,
+      }),
   };
 }
 
