@@ -53,6 +53,19 @@ export const deviceFaults: readonly Fault[] = [
     why: "After a crash the device takes a server that never had its write for one that has lost it.",
   },
   {
+    name: "request-counts-what-had-no-room",
+    rule: "rule 3",
+    file: "packages/client/src/space/requests.ts",
+    find: "nextSeq: session.outbox.storedSeq(isNumbered, nextSeq) };",
+    replace: "nextSeq }; void isNumbered;",
+    test: {
+      file: "tests/faults/installation.test.ts",
+      title:
+        "a number that it did not take is given again after a crash, although the one before was stored meanwhile",
+    },
+    why: "After a crash the device takes a server that never had its write for one that has lost it.",
+  },
+  {
     name: "seq-without-room-is-forgotten-by-the-next-leader",
     rule: "rule 3",
     file: "packages/client/src/space/outbox.ts",

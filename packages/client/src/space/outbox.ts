@@ -288,15 +288,17 @@ export class Outbox {
   }
 
   /**
-   * The counter as a cut stores it: a number that the storage had no room for is given again after a crash, or the device
-   * would say that it knows what became of it. @param settled what leaves with the cut.
+   * The counter as it is stored: a number that the storage had no room for is given again after a crash, or the device
+   * would say that it knows what became of it.
+   *
+   * @param safe events that leave, or are stored with their numbers, in the same commit.
    */
-  storedSeq(settled: ReadonlyMap<string, unknown>): number {
+  storedSeq(safe: Pick<ReadonlySet<string>, "has">, nextSeq = this.nextSeq): number {
     const first = this.sent.find(({ id }) => {
       const entry = this.#entries.get(id);
-      return (entry?.loose || !entry?.stored) && !settled.has(id);
+      return (entry?.loose || !entry?.stored) && !safe.has(id);
     });
-    return first?.seq ?? this.nextSeq;
+    return first?.seq ?? nextSeq;
   }
 
   toWire(events: readonly PendingEvent[]): WireEvent[] {

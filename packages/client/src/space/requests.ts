@@ -90,11 +90,10 @@ export class Requests {
     const choice = session.outbox.choose(budget, isAsked);
     const { numbered, nextSeq } = choice;
     if (numbered.length > 0) {
+      const isNumbered = { has: (id: string) => numbered.some((event) => event.id === id) };
+      const meta = { ...session.meta, nextSeq: session.outbox.storedSeq(isNumbered, nextSeq) };
       const isStored = await session
-        .commit([
-          ...numbered.map((event) => putEvent(session.space, event)),
-          putMeta(session.space, { ...session.meta, nextSeq }),
-        ])
+        .commit([...numbered.map((event) => putEvent(session.space, event)), putMeta(session.space, meta)])
         .then(
           () => true,
           (error: unknown) => {
@@ -104,7 +103,7 @@ export class Requests {
             return false;
           },
         );
-      if (isStored) session.meta = { ...session.meta, nextSeq };
+      if (isStored) session.meta = meta;
       session.outbox.number(choice, isStored);
       for (const event of numbered) session.replica.update(event);
       session.context.publish(session.space, { type: "sent", events: numbered });

@@ -227,7 +227,7 @@ function doubtful(candidates: readonly Candidate[]): (readonly Candidate[])[] {
 
 /**
  * What may be left out, most of it first: what need not be there is not taken to have been heard of. Of as much as that
- * the newest first: what was told first was heard first.
+ * the newest first: what was told first was heard first, but for one that went with its tab before that could tell of it.
  */
 function* leavings(doubtful: readonly number[]): Generator<readonly number[]> {
   if (doubtful.length <= 6) {
@@ -243,6 +243,8 @@ function* leavings(doubtful: readonly number[]): Generator<readonly number[]> {
     yield doubtful.slice(kept);
     yield doubtful.slice(0, -kept);
   }
+  for (let kept = 3; kept <= doubtful.length; kept++)
+    for (const untold of doubtful.slice(0, kept - 1)) yield [...doubtful.slice(kept), untold];
   for (const one of doubtful) yield [one];
   yield [];
 }
