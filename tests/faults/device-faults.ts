@@ -164,4 +164,16 @@ export const deviceFaults: readonly Fault[] = [
     },
     why: "What is written in a second tab while the first signs in is lost.",
   },
+  {
+    name: "space-of-any-name",
+    rule: "§8",
+    file: "packages/client/src/client.ts",
+    find: 'if (typeof id !== "string" || !isIdentifier(id))',
+    replace: 'if (typeof id !== "string")',
+    test: {
+      file: "tests/sync/beginner-mistakes.test.ts",
+      title: "in the id of a space is refused at once, and keeps no other space from syncing",
+    },
+    why: "The server refuses every request with that name in it, and nothing of the device syncs any more.",
+  },
 ];

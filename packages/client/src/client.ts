@@ -1,4 +1,11 @@
-import { HybridClock, type Stamp, makeTail, portableSha256, randomUuid } from "@landfall/protocol";
+import {
+  HybridClock,
+  type Stamp,
+  isIdentifier,
+  makeTail,
+  portableSha256,
+  randomUuid,
+} from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
 import { accountOf, guestAccount } from "./account.js";
 import { adoptGuest } from "./adopt.js";
@@ -49,7 +56,10 @@ export interface Client<S extends Schema = Schema> {
   readonly status: ClientStatus;
   /** Calls when `status` has changed. Returns what ends it. */
   subscribe(listener: () => void): () => void;
-  /** A space to open; `create` makes it at the first contact if there is none. */
+  /**
+   * A space to open; `create` makes it at the first contact if there is none. `open` rejects with a TypeError where no
+   * space can have that id.
+   */
   space(id: string, options?: { readonly create?: boolean }): { open(): Promise<SpaceHandle<S>> };
   /** Tries now. Resolves when everything known at the call has landed. @throws SyncError saying why it has not. */
   sync(): Promise<void>;
@@ -373,6 +383,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
   space(id: string, options: { readonly create?: boolean } = {}): { open(): Promise<SpaceHandle<S>> } {
     return {
       open: async () => {
+        // The server refuses a whole request for one such name in it: nothing at all would sync from then on.
+        if (typeof id !== "string" || !isIdentifier(id))
+          throw new TypeError(
+            `${JSON.stringify(id)} cannot be the id of a space: 1–128 characters of A–Z a–z 0–9 . _ ~ : -.`,
+          );
         await this.#ready;
         if (this.#closed) throw new SyncError("stopped", "The client was closed.");
         const session = await this.#openSession(id, options);

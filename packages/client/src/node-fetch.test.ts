@@ -139,6 +139,25 @@ describe("Node's HTTP client as a client's network", () => {
     expect(sockets()).toBe(1);
   });
 
+  it("takes a new connection where the server has closed the one that was kept", async () => {
+    const seen: string[] = [];
+    let kept: unknown;
+    const { url, sockets } = await serving((request, response, body) => {
+      seen.push(body);
+      if (request.socket === kept) return void request.socket.destroy();
+      kept = request.socket;
+      response.end("all");
+    });
+    for (const body of ["one", "two"]) {
+      expect(await whole(await nodeFetch(url, { method: "POST", body }))).toBe("all");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect([seen, sockets()]).toEqual([["one", "two", "two"], 2]);
+    const broken = await serving(({ socket }) => void socket.destroy());
+    await expect(nodeFetch(broken.url, {})).rejects.toThrow("hang up");
+    expect(broken.sockets()).toBe(1);
+  });
+
   it("begins a request when the one before it has left, and no later because that breaks off", async () => {
     const begun: string[] = [];
     const beside: string[] = [];

@@ -34,11 +34,15 @@ export function createNodeFetch(): (url: string, init: RequestInit) => Promise<N
   };
 }
 
-/** @param left called when all of it is handed over. */
+/**
+ * Sends a request, and once more where the connection that was kept for it turns out to be closed: whatever a client of
+ * ours asks for may be asked twice. @param left called when all of it is handed over.
+ */
 function send(url: string, init: RequestInit, left: () => void = () => undefined): Promise<NetAnswer> {
   const { method = "GET", headers, body, signal } = init;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
+    let isAnswered = false;
     const request = (url.startsWith("https:") ? httpsRequest : httpRequest)(
       url,
       {
@@ -46,14 +50,23 @@ function send(url: string, init: RequestInit, left: () => void = () => undefined
         // A proxy may compress for the road; a server of ours does not.
         headers: { ...(headers as { readonly [name: string]: string }), "accept-encoding": "gzip" },
       },
-      (message) => resolve(toAnswer(message)),
+      (message) => {
+        isAnswered = true;
+        resolve(toAnswer(message));
+      },
     );
     const giveUp = (): void => {
       reject(signal?.reason);
       request.destroy();
     };
     signal?.addEventListener("abort", giveUp);
-    request.once("finish", left).on("error", reject);
+    const failed = (error: NodeJS.ErrnoException): void => {
+      // A server that has started anew since knows nothing of the connection that was kept.
+      const isStale = request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
+      if (isStale && !isAnswered && !signal?.aborted) resolve(send(url, init, left));
+      else reject(error);
+    };
+    request.once("finish", left).on("error", failed);
     request.once("close", () => signal?.removeEventListener("abort", giveUp));
     request.end(body);
   });

@@ -195,7 +195,10 @@ function copyFields(
     if (!isFieldName(field))
       return invalid([field], "A field name has 1–128 characters of A–Z a–z 0–9 . _ ~ : -.");
     if (field === "key")
-      return invalid([field], "A record shows its own key under this name; give the field another.");
+      return invalid(
+        [field],
+        "A record shows its own key under this name. Write one back without it: const { key, $, ...fields } = record. Give a field of yours another name.",
+      );
     // Most values are plain text, which needs no copy.
     if (typeof value === "string" && value.isWellFormed()) {
       fields[field] = value;

@@ -39,6 +39,17 @@ describe("the session", () => {
     expect(await session.ask()).toBe("token");
   });
 
+  test.each([
+    [undefined, "credentials() gave undefined."],
+    [{ token: "t" }, "credentials() gave object."],
+    [7, "credentials() gave number."],
+    ["", "credentials() gave an empty text."],
+  ])("what is neither a token nor null is refused in words: %o", async (given, words) => {
+    const session = createSession(() => given as string, clock);
+    await expect(session.ask()).rejects.toThrow(`${words} It is to give a token as a text, or null`);
+    expect(session.token).toBeUndefined();
+  });
+
   test("renews a minute before a JWT ends, a short one after four fifths; other tokens never", async () => {
     for (const [token, renewAtMs] of [
       [jwt(nowMs / 1_000 + 3_600), nowMs + 3_540_000],

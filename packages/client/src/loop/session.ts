@@ -43,7 +43,12 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
   let refused = false;
   let asking: Promise<string | null> | undefined;
   const give = async (): Promise<string | null> => {
-    const given = await credentials(refused ? "refused" : token === undefined ? "start" : "renew");
+    const given: unknown = await credentials(refused ? "refused" : token === undefined ? "start" : "renew");
+    // Anything else is no answer, and an app that forgot to give one would be asked for ever.
+    if (given !== null && (typeof given !== "string" || given === ""))
+      throw new TypeError(
+        `credentials() gave ${given === "" ? "an empty text" : typeof given}. It is to give a token as a text, or null while nobody is signed in.`,
+      );
     refused = false;
     token = given ?? undefined;
     const expiry = given === null ? undefined : expiryMs(given);

@@ -175,6 +175,9 @@ export function domainHandle(
         typeof queryOrListener === "function"
           ? [{}, queryOrListener]
           : [queryOrListener, listener as (records: readonly AnyRecord[]) => void];
+      // Refused before it is subscribed: what would fail at every change later on would name no caller.
+      if (typeof tell !== "function")
+        throw new TypeError("watch takes a query and the function to call with its answer, or that alone.");
       const answer = live(asked);
       const stop = answer.subscribe(() => tell(answer.current));
       tell(answer.current);

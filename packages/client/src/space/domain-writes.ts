@@ -70,6 +70,7 @@ export function domainWrites<R, O extends object>(
     const values = given(changes) as { [field: string]: readonly SetMember[] };
     for (const field of Object.keys(values))
       if (fieldKind(field) !== "set") refused(key, `${field} is no set.`);
+      else if (!Array.isArray(values[field])) refused(key, `${field}: ${op} takes a list of members.`);
     return submit({ op, domain: name, key, values });
   };
   return {
@@ -90,8 +91,8 @@ export function domainWrites<R, O extends object>(
     increment(key: string, by: Given): R {
       const amounts = given(by) as { [field: string]: number };
       for (const [field, amount] of Object.entries(amounts)) {
-        if (fieldKind(field) !== "counter" || !Number.isFinite(amount))
-          refused(key, `${field} is no counter, or ${amount} no number.`);
+        if (fieldKind(field) !== "counter") refused(key, `${field} is no counter.`);
+        else if (!Number.isFinite(amount)) refused(key, `${field}: ${amount} is no number to count up by.`);
       }
       return submit({ op: "increment", domain: name, key, by: amounts });
     },
