@@ -4,6 +4,7 @@ const session = "packages/client/src/space/space-session.ts";
 const otherTabs = "packages/client/src/space/other-tabs.ts";
 const test = (title: string): Fault["test"] => ({ file: "tests/sync/tabs.test.ts", title });
 const full = (title: string): Fault["test"] => ({ file: "tests/sync/tabs-full-disk.test.ts", title });
+const local = (title: string): Fault["test"] => ({ file: "tests/sync/local-records.test.ts", title });
 const toldLate = test("a write that its tab tells of only when it was settled is shown once by all");
 
 /** Mistakes of what tabs tell each other, and of when it is heard. */
@@ -24,14 +25,41 @@ export const tabFaults: readonly Fault[] = [
   {
     name: "local-records-of-the-account-before",
     rule: "rule 8",
-    file: otherTabs,
-    find: "if (isOtherAccount) session.local.replace(stored.local);",
-    replace: "",
+    file: "packages/client/src/space/local-records.ts",
+    find: "[...differingRows(replica.baseRows(domain), rows.get(domain))]",
+    replace: "[...(rows.get(domain) ?? [])]",
     test: {
       file: "tests/sync/account.test.ts",
       title: "rule 8: are those of who is signed in, and are there again when they come back",
     },
     why: "Who signs in on a shared device sees what somebody else wrote for themselves alone.",
+  },
+  {
+    name: "local-records-are-not-read-again",
+    rule: "§8",
+    file: otherTabs,
+    find: "session.local.replace(stored.local, isOtherAccount);",
+    replace: "if (isOtherAccount) session.local.replace(stored.local, isOtherAccount);",
+    test: local("shows what others have written of the device's own, and tells only of what differs"),
+    why: "A tab that slept shows a draft as it was, and writes over what another tab has made of it.",
+  },
+  {
+    name: "local-write-undone-by-a-reading",
+    rule: "rule 8",
+    file: "packages/client/src/space/local-records.ts",
+    find: "await this.#reading;",
+    replace: "",
+    test: local("keeps what is written in it while it reads the storage"),
+    why: "What somebody types into a tab that wakes vanishes from under the cursor.",
+  },
+  {
+    name: "local-stamps-of-other-tabs-not-observed",
+    rule: "rule 6",
+    file: "packages/client/src/space/local-records.ts",
+    find: "this.#session.observe(records);",
+    replace: "",
+    test: local("what a tab writes over a record of the device's own wins over what it has heard of it"),
+    why: "In a tab whose clock is behind the leader's, nothing that is written over a draft comes of it.",
   },
   {
     name: "late-news-judged-by-the-storage",

@@ -371,10 +371,9 @@ describe("§5.2: two tabs of an updated app that open at the same moment", () =>
     const site = siteIn(first as Tab);
     await site.draft.update("d1", { title: "by the first" }).saved;
     readings[1]?.();
-    for (const tab of await Promise.all(opening)) {
-      await browser.until(() => siteIn(tab).draft.get("d1")?.["title"] === "by the first");
-      await tab.device.client.close();
-    }
+    const tabs = await Promise.all(opening);
+    await browser.until(() => tabs.every((tab) => siteIn(tab).draft.get("d1")?.["title"] === "by the first"));
+    for (const tab of tabs) await tab.device.client.close();
     expect(fieldsOf((await siteOf(deviceOf(2, false))).draft.get("d1"))).toEqual({ title: "by the first" });
   });
 });

@@ -84,7 +84,7 @@ interface AnyDomain {
 /** A space as an app of any version has it. */
 export interface AnySite extends Omit<NoteSpace, "note" | "actions"> {
   readonly note: AnyDomain & Pick<NoteSpace["note"], "increment" | "delete" | "watchRecord">;
-  readonly draft: AnyDomain;
+  readonly draft: AnyDomain & Pick<NoteSpace["note"], "watchRecord">;
   readonly actions: { shout(args: { readonly key: string }): { readonly shown: Promise<void> } };
 }
 export const siteOf = async (device: Device): Promise<AnySite> => (await device.open()) as unknown as AnySite;

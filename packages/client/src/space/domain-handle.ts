@@ -25,7 +25,6 @@ import { type NewEvent, type Receipt, shownAtOnce } from "./receipt.js";
 import type { SettledOutcome } from "./settlement.js";
 import type { LocalRow } from "./local-records.js";
 import type { SpaceSession } from "./space-session.js";
-import { dropLocal, putLocal } from "./space-store.js";
 
 /** A record as the app sees it: its fields, `key`, and `$` with what Landfall knows of it. */
 export type RecordOf<D extends Typed> = FieldsOf<D> & { readonly key: string; readonly $: RecordMeta };
@@ -84,7 +83,7 @@ const localOutcome: SettledOutcome = { status: "duplicate", of: "expired", id: "
 
 /** Writes to a local domain go straight to the device's own records (DESIGN rule 1). */
 function submitLocal(session: SpaceSession, op: Op): Receipt {
-  const { context, replica, space } = session;
+  const { context, replica } = session;
   const id = context.stamps.next();
   const shown: LocalRow[] = [];
   const keys = op.op === "deleteMany" ? (op.keys ?? [...replica.keys(op.domain)]) : [op.key];
@@ -112,20 +111,11 @@ function submitLocal(session: SpaceSession, op: Op): Receipt {
           },
     );
   }
-  replica.patchLocal(shown);
-  const stored = session.save(
-    ...shown.map((row) => ("version" in row ? putLocal(space, row) : dropLocal(space, row.domain, row.key))),
-  );
-  void stored.then(
-    () => context.publish(space, { type: "local", rows: shown }),
-    () => undefined,
-  );
-  return {
-    id,
-    saved: session.safe(stored),
-    settled: stored.then(() => localOutcome),
-    shown: shownAtOnce,
-  };
+  const stored = session.local.write(shown);
+  const settled = stored.then(() => localOutcome);
+  // `saved` tells it too, and the status; an app need not ask twice.
+  settled.catch(() => undefined);
+  return { id, saved: session.safe(stored), settled, shown: shownAtOnce };
 }
 
 /** How writes of a domain reach the replica when they stand alone. */

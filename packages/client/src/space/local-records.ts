@@ -1,14 +1,19 @@
-import type { RecordRow } from "@landfall/protocol";
+import type { RecordRow, Row } from "@landfall/protocol";
 import { type Schema, migrateRecord } from "@landfall/schema";
 import { type RowId, rowId } from "../replica/effects.js";
+import { submap } from "../submap.js";
+import { differingRows } from "./base-patch.js";
 import { WriteError } from "./domain-writes.js";
 import type { SpaceSession } from "./space-session.js";
+import { dropLocal, putLocal } from "./space-store.js";
 
 /** A record of a local domain, which says the schema version that it is in: tabs of several versions write side by side. */
 export type LocalRecord = RecordRow & { readonly schema: number };
 
 /** A record of a local domain as it is now; without a version it is gone. */
 export type LocalRow = LocalRecord | { readonly domain: string; readonly key: string };
+
+const idOf = ({ domain, key }: LocalRow): RowId => rowId(domain, key);
 
 /** Records of local domains as they are under the app's schema. */
 export interface MigratedLocal {
@@ -36,6 +41,9 @@ export function migrateLocal(schema: Schema, records: readonly LocalRecord[]): M
   return { shown, newer, failed };
 }
 
+/** Of a write that the storage has refused: it goes on showing until somebody stores another. */
+const unstored = Promise.resolve();
+
 /**
  * The records of the local domains of an open space. One of an older version stays stored as it is until it is written,
  * as confirmed rows do: tabs that open at once would otherwise write over what the others write meanwhile. Keys under which
@@ -43,30 +51,68 @@ export function migrateLocal(schema: Schema, records: readonly LocalRecord[]): M
  */
 export class LocalRecords {
   readonly #session: SpaceSession;
-  readonly #newer = new Set<RowId>();
+  #newer = new Set<RowId>();
+  /** Records of which was said already that they do not show as they should. */
+  readonly #told = new Set<RowId>();
+  /** Own writes that the storage has not, or had not when the reading began that is under way. */
+  readonly #own = new Map<RowId, Promise<void>>();
+  #reading: Promise<unknown> | undefined;
 
   constructor(session: SpaceSession) {
     this.#session = session;
   }
 
-  /** Shows what another account has in place of what is shown: nothing of one may be seen by the next. */
-  replace(stored: readonly LocalRecord[]): void {
+  /** Writes records as they are to be. Resolves when they are stored. @throws StorageError */
+  write(rows: readonly LocalRow[]): Promise<void> {
+    const { space, context, replica } = this.#session;
+    replica.patchLocal(rows);
+    const stored = this.#session.save(
+      ...rows.map((row) => ("version" in row ? putLocal(space, row) : dropLocal(space, row.domain, row.key))),
+    );
+    const mine = rows.map(idOf);
+    const isNewest = (id: RowId): boolean => this.#own.get(id) === stored;
+    for (const id of mine) this.#own.set(id, stored);
+    stored.then(
+      async () => {
+        context.publish(space, { type: "local", rows });
+        await this.#reading;
+        for (const id of mine.filter(isNewest)) this.#own.delete(id);
+      },
+      () => mine.filter(isNewest).forEach((id) => this.#own.set(id, unstored)),
+    );
+    return stored;
+  }
+
+  /** Takes note of a reading of the storage, which may lack what is written meanwhile. */
+  read<T>(reading: Promise<T>): Promise<T> {
+    this.#reading = reading.catch(() => undefined);
+    return reading;
+  }
+
+  /** Shows what was read in place of what is shown. @param isOtherAccount nothing of one may be seen by the next. */
+  replace(stored: readonly LocalRecord[], isOtherAccount = false): void {
     const { context, replica } = this.#session;
+    if (isOtherAccount) this.#own.clear();
+    this.#newer = new Set();
+    const rows = new Map<string, Map<string, Row>>();
+    for (const row of this.#readable(stored)) submap(rows, row.domain).set(row.key, row);
     replica.patchLocal(
       context.localDomains.flatMap((domain) =>
-        [...replica.baseRows(domain).keys()].map((key) => ({ domain, key })),
+        [...differingRows(replica.baseRows(domain), rows.get(domain))].flatMap(([key, row]) =>
+          this.#own.has(rowId(domain, key)) ? [] : [row ?? { domain, key }],
+        ),
       ),
     );
-    this.#newer.clear();
-    this.show(stored);
   }
 
   /** Shows what another tab has written. */
   hear(rows: readonly LocalRow[]): void {
-    const gone = rows.filter((row) => !("version" in row));
-    for (const { domain, key } of gone) this.#newer.delete(rowId(domain, key));
-    this.#session.replica.patchLocal(gone);
-    this.show(rows.filter((row) => "version" in row));
+    for (const id of rows.map(idOf)) {
+      this.#newer.delete(id);
+      if (this.#own.get(id) === unstored) this.#own.delete(id);
+    }
+    const readable = this.#readable(rows.filter((row) => "version" in row));
+    this.#session.replica.patchLocal([...rows.map(({ domain, key }) => ({ domain, key })), ...readable]);
   }
 
   /** @throws WriteError where an app of a newer version has written the record. */
@@ -78,19 +124,26 @@ export class LocalRecords {
       );
   }
 
-  /** Shows what is stored. */
-  show(records: readonly LocalRecord[]): void {
-    const { space, context, replica } = this.#session;
+  /** Those of what is stored that this app can show, as it does. */
+  #readable(records: readonly LocalRecord[]): readonly LocalRecord[] {
+    const { space, context } = this.#session;
+    this.#session.observe(records);
     const { shown, newer, failed } = context.migrateLocal(records);
-    for (const { domain, key } of shown) this.#newer.delete(rowId(domain, key));
-    for (const { domain, key } of newer) this.#newer.add(rowId(domain, key));
+    const isNews = (record: LocalRecord): boolean => {
+      const isTold = this.#told.has(idOf(record));
+      this.#told.add(idOf(record));
+      return !isTold;
+    };
     for (const { record, message } of failed)
-      context.report("not_migrated", `${space}: ${record.domain} ${record.key} stays as it is. ${message}`);
-    if (newer.length > 0)
+      if (isNews(record))
+        context.report("not_migrated", `${space}: ${record.domain} ${record.key} stays as it is. ${message}`);
+    for (const record of newer) this.#newer.add(idOf(record));
+    const count = newer.filter(isNews).length;
+    if (count > 0)
       context.report(
         "newer_records",
-        `${space}: ${newer.length} records of this device were written by a newer version of the app, and do not show in this one. They are kept; update the app.`,
+        `${space}: ${count} records of this device were written by a newer version of the app, and do not show in this one. They are kept; update the app.`,
       );
-    replica.patchLocal([...newer.map(({ domain, key }) => ({ domain, key })), ...shown]);
+    return shown;
   }
 }

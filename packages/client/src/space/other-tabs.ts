@@ -179,7 +179,8 @@ export class OtherTabs {
     const gone = outbox.stored;
     // Every step of base counts the revision up: where it is ours, we hold its rows, and reading them costs most of an opening.
     const hasBase = leads && (await loadMeta(storage, space))?.revision === session.meta.revision;
-    const stored = await loadSpace(storage, space, hasBase);
+    const stored = await session.local.read(loadSpace(storage, space, hasBase));
+    session.local.replace(stored.local, isOtherAccount);
     // A write that the storage had refused was sent by the leader from memory: only its word of it tells that it is over.
     for (const id of this.#over.keys()) gone.add(id);
     session.exchanges.abandon();
@@ -214,7 +215,6 @@ export class OtherTabs {
     session.aside = undefined;
     session.refetch.clear();
     if (stored.meta.recovering) keepAside(session, stored.meta.recovering);
-    if (isOtherAccount) session.local.replace(stored.local);
     session.inbox.clear();
     session.changeInbox(stored.inbox, []);
     for (const id of gone) {

@@ -107,7 +107,7 @@ export class SpaceSession {
     session.changeInbox(stored.inbox, []);
     session.outbox.nextSeq = meta.nextSeq;
     for (const event of stored.outbox) session.join(event);
-    session.local.show(stored.local);
+    session.local.replace(stored.local);
     // Rows that this app cannot read are left where they are.
     await session.rejoin(session.outdated === undefined ? stored.rows : new Map());
     for (const rows of stored.rows.values()) session.observe(rows.values());
