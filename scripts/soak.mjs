@@ -17,6 +17,7 @@ ${parts.map(({ name, takes, what }) => `  --${`${name} ${takes}`.padEnd(13)} ${w
 
 Examples:
   npm run soak -- --kills 200
+  npm run soak -- --browsers 200
   npm run soak -- --seeds 1..100000
   npm run soak -- --bugs 1..49
   npm run soak -- --kills 200 --fuzz 1000000 --seeds 1..100000 --json soak.json

@@ -176,5 +176,29 @@ const bugs = {
   },
 };
 
+/** @type {Part} */
+const browsers = {
+  name: "browsers",
+  takes: "N",
+  what: "lets tabs crash, freeze and lose their storage, and kills browsers and their server, while they write",
+  pieceSize: 40,
+  units: (value) => ({ first: 1, count: wholeNumber(value, "browsers") }),
+  async run(from, count) {
+    const { code, output } = await runNode(
+      "node_modules/vitest/vitest.mjs",
+      ["run", "tests/crash/browsers.browser.test.ts"],
+      {
+        env: {
+          ...process.env,
+          LANDFALL_REQUIRE: "chromium",
+          LANDFALL_BROWSER_ROUNDS: `${count}`,
+          NO_COLOR: "1",
+        },
+      },
+    );
+    return code === 0 ? [] : [{ piece: `browsers ${from}..${from + count - 1}`, problems: [output.trim()] }];
+  },
+};
+
 /** All parts, in the order in which they run. @type {readonly Part[]} */
-export const parts = [kills, fuzz, bugs, seeds];
+export const parts = [kills, browsers, fuzz, bugs, seeds];

@@ -18,7 +18,7 @@ export interface Pages {
 
 /** @param entry the page's script */
 export async function openPages(entry: URL): Promise<Pages> {
-  const server = await serve(await bundle(fileURLToPath(entry)));
+  const server = await serve(await bundlePage(entry));
   const profile = await makeProfile();
   const browser = await launchChromium(profile);
   const errors: string[] = [];
@@ -51,9 +51,10 @@ async function serve(script: string): Promise<Server> {
   return server;
 }
 
-async function bundle(entry: string): Promise<string> {
+/** The script of a page, with the sources of the packages. */
+export async function bundlePage(entry: URL): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [entry],
+    entryPoints: [fileURLToPath(entry)],
     bundle: true,
     write: false,
     format: "esm",
