@@ -156,8 +156,8 @@ export const deviceFaults: readonly Fault[] = [
     name: "guest-is-destroyed-unseen",
     rule: "rule 8",
     file: "packages/client/src/adopt.ts",
-    find: "outbox.every(isAdopted)",
-    replace: "outbox.every(isAdopted) || true",
+    find: "outbox.every(isTaken)",
+    replace: "outbox.every(isTaken) || true",
     test: {
       file: "tests/sync/signing-out.test.ts",
       title: "what another tab writes as a guest while this one signs in is adopted too",
@@ -175,5 +175,41 @@ export const deviceFaults: readonly Fault[] = [
       title: "in the id of a space is refused at once, and keeps no other space from syncing",
     },
     why: "The server refuses every request with that name in it, and nothing of the device syncs any more.",
+  },
+  {
+    name: "signed-out-and-still-in-view",
+    rule: "rule 8",
+    file: "packages/client/src/client.ts",
+    find: 'for (const session of this.#sessions.values()) await session.otherTabs.leaveAccount("the account was signed out");',
+    replace: "",
+    test: {
+      file: "tests/sync/signing-out.test.ts",
+      title: "no other tab shows anything of the account from then on",
+    },
+    why: "Who signs in next, in a tab that was left open, looks at the data of the person before.",
+  },
+  {
+    name: "adopted-is-not-told",
+    rule: "rule 8",
+    file: "packages/client/src/client.ts",
+    find: "tellAdopted(this.#ports, guest.name);",
+    replace: "",
+    test: {
+      file: "tests/sync/signing-out.test.ts",
+      title: "when a guest signs in, the other tabs go on as who signed in",
+    },
+    why: "The guest's other tabs write to a storage that is gone.",
+  },
+  {
+    name: "refused-writes-not-told-after-signing-in",
+    rule: "rule 8",
+    file: "packages/client/src/client.ts",
+    find: "session.tellWrites(session.outbox.refused, false);",
+    replace: "void session;",
+    test: {
+      file: "tests/sync/signing-out.test.ts",
+      title: "what a tab wrote that had not heard of the signing in reaches the server by the tab that leads",
+    },
+    why: "A write stays pending in its tab for as long as that is open, and is gone with it.",
   },
 ];

@@ -117,6 +117,34 @@ describe("data made before signing in", () => {
   );
 });
 
+describe("a guest's storage", () => {
+  it("rule 8: that was adopted is not taken for lost, then or at the next start", async () => {
+    const storage = memoryStorageWith(() => ({ persistent: true }));
+    const notes = notebook();
+    const who: { user: string | null } = { user: null };
+    const start = (): Device =>
+      place.device({
+        storage,
+        ports: { notes },
+        client: { credentials: () => who.user && `dev:${who.user}` },
+      });
+    const device = start();
+    const site = await device.open();
+    await site.note.create({ text: "the guest's" }, { key: "n1" }).saved;
+    // What is unsynced is noted once a moment has gone by.
+    await expect
+      .poll(() => notes.read("landfall:landfall.guest"), { timeout: 5_000 })
+      .toContain('"pending":1');
+    who.user = "ann";
+    await device.client.signIn();
+    await device.client.sync();
+    await device.client.close();
+    const next = start();
+    expect((await next.open()).note.get("n1")?.text).toBe("the guest's");
+    expect([...device.reports, ...next.reports]).toEqual([]);
+  });
+});
+
 describe("two accounts on one device", () => {
   it("rules 1 and 8: neither sees the other's data, and each finds its own again", async () => {
     const { who, start } = phone("ann");
@@ -399,6 +427,59 @@ describe("signing out", () => {
       expect(place.clashes).toEqual([]);
     },
   );
+});
+
+describe("after signing out", () => {
+  it("rule 8: nothing of the account is in view, and who signs in next goes on in the same client", async () => {
+    const { who, start } = phone("ann");
+    const device = start();
+    const site = await device.open();
+    site.note.create({ text: "ann's" }, { key: "n1" });
+    await device.client.sync();
+    const seen: number[] = [];
+    site.note.watch((notes) => void seen.push(notes.length));
+    expect(await device.client.signOut()).toEqual([]);
+    expect([site.note.all(), seen]).toEqual([[], [1, 0]]);
+    expect(device.client.status).toMatchObject({ state: "signed-out", reason: "Nobody is signed in." });
+    expect(() => site.note.create({ text: "whose?" })).toThrow("signed out");
+    await expect(device.client.sync()).rejects.toMatchObject({ code: "stopped" });
+
+    who.user = "ben";
+    await device.client.signIn();
+    const bens = await device.open("of-ben");
+    const receipt = bens.note.create({ text: "ben's" }, { key: "n1" });
+    expect(await receipt.settled).toMatchObject({ status: "applied" });
+    expect(site.note.all()).toEqual([]);
+
+    who.user = "ann";
+    await device.client.signOut();
+    await device.client.signIn();
+    await device.client.sync().catch(() => undefined);
+    expect(site.note.get("n1")?.text).toBe("ann's");
+    expect(bens.note.all()).toEqual([]);
+    expect(device.reports).toEqual([]);
+  });
+
+  it("rule 8: what was given back is neither shown nor sent any more", async () => {
+    const { who, start } = phone("ann");
+    const device = start();
+    const site = await device.open();
+    await device.client.sync();
+    device.offline();
+    const receipt = site.note.create({ text: "unsynced" }, { key: "n1" });
+    let outcome: unknown;
+    void receipt.settled.then((told) => (outcome = told));
+    expect(await device.client.signOut({ unsynced: "export" })).toHaveLength(1);
+    expect(device.client.status).toMatchObject({ state: "signed-out", pending: { count: 0 } });
+    device.online();
+    who.user = null;
+    await device.client.signIn();
+    expect(device.client.status.state).toBe("signed-out");
+    who.user = "ann";
+    await device.client.signIn();
+    await device.client.sync();
+    expect([site.note.all(), device.client.status.state, outcome]).toEqual([[], "live", undefined]);
+  });
 });
 
 describe("records of local domains", () => {

@@ -99,6 +99,20 @@ describe("signing out with several tabs", () => {
     expect(notes.read("landfall:landfall.account.ann")).toBe(null);
   });
 
+  it("rule 8: no other tab shows anything of the account from then on", async () => {
+    const { open } = openBrowser();
+    const [leaving, other] = [await open(), await open()];
+    leaving.site.note.create({ text: "ann's" });
+    await leaving.device.client.sync();
+    expect(other.site.note.all()).toHaveLength(1);
+    await leaving.device.client.signOut();
+    await expect.poll(() => other.site.note.all(), { timeout: 5_000 }).toEqual([]);
+    expect(other.device.client.status).toMatchObject({ state: "signed-out", pending: { count: 0 } });
+    await other.device.client.signIn();
+    await other.device.client.sync();
+    expect(other.site.note.all()).toHaveLength(1);
+  });
+
   it("rule 8: a tab that was left behind does not keep one from syncing that signs in again, and can sign in too", async () => {
     const { open } = openBrowser();
     // The first of them leads.
@@ -130,8 +144,55 @@ describe("signing out with several tabs", () => {
     await tab.device.client.signIn();
     await tab.device.client.sync();
     expect(tab.site.note.all().map(({ text }) => text)).toEqual(["first", "late"]);
-    await expect(other.site.note.create({ text: "too late" }).saved).rejects.toMatchObject({ code: "lost" });
     await other.device.client.signIn();
     expect(other.site.note.get("n2")?.text).toBe("late");
+  });
+
+  it("rule 8: when a guest signs in, the other tabs go on as who signed in", async () => {
+    const { open, who } = openBrowser();
+    who.user = null;
+    const [tab, other] = [await open(), await open()];
+    await tab.site.note.create({ text: "first" }, { key: "n1" }).saved;
+    who.user = "ann";
+    await tab.device.client.signIn();
+    await expect.poll(() => other.device.client.status.state, { timeout: 5_000 }).toBe("live");
+    const receipt = other.site.note.create({ text: "second" }, { key: "n2" });
+    await receipt.saved;
+    expect(await receipt.settled).toMatchObject({ status: "applied" });
+    expect(tab.site.note.all().map(({ text }) => text)).toEqual(["first", "second"]);
+    expect([...tab.device.reports, ...other.device.reports]).toEqual([]);
+  });
+
+  it("rule 8: a guest's tab that has nobody to go on as says so, and takes no write", async () => {
+    const { open, late, who } = openBrowser();
+    who.user = null;
+    const [tab, other] = [await open(), await open()];
+    await tab.site.note.create({ text: "first" }, { key: "n1" }).saved;
+    who.user = "ann";
+    // The app keeps the token in the tab that signs in.
+    late.write = async () => void (who.user = null);
+    await tab.device.client.signIn();
+    await expect.poll(() => other.site.note.all(), { timeout: 5_000 }).toEqual([]);
+    expect(other.device.client.status.state).toBe("signed-out");
+    expect(() => other.site.note.create({ text: "whose?" })).toThrow("signed out");
+    who.user = "ann";
+    await other.device.client.signIn();
+    await other.device.client.sync();
+    expect(other.site.note.get("n1")?.text).toBe("first");
+  });
+
+  it("rule 8: what a tab wrote that had not heard of the signing in reaches the server by the tab that leads", async () => {
+    const { open, who } = openBrowser();
+    who.user = null;
+    const [tab, deaf] = [await open(), await open()];
+    deaf.deafen();
+    who.user = "ann";
+    await tab.device.client.signIn();
+    const receipt = deaf.site.note.create({ text: "late" }, { key: "n1" });
+    await expect(receipt.saved).rejects.toMatchObject({ code: "lost" });
+    await deaf.device.client.signIn();
+    await expect.poll(() => tab.site.note.get("n1")?.text, { timeout: 5_000 }).toBe("late");
+    await tab.device.client.sync();
+    expect(tab.site.note.get("n1")?.$.pending).toBe(false);
   });
 });

@@ -14,24 +14,30 @@ export type FirstSync = "merge" | "server" | "local";
 /** The `a` of the `meta` entries that say which stamp each of a guest's events is adopted under. */
 const adoptedAs = "adoptedAs";
 
-/** Moves a guest's unsynced data into an account's storage; nothing is lost whatever the choice. */
+/**
+ * Moves a guest's unsynced data into an account's storage; nothing is lost whatever the choice.
+ * @returns whether there was anything, so that the guest's storage is gone.
+ */
 export async function adoptGuest(
   guest: ClientStorage,
   account: ClientStorage,
   how: FirstSync,
   nextStamp: () => Stamp,
-): Promise<void> {
+): Promise<boolean> {
+  let isAdopted = false;
   try {
     let adopted: ReadonlySet<string> | undefined;
-    const isAdopted = ({ space, a }: StorageEntry): boolean => space === "" || adopted?.has(a) === true;
+    const isTaken = ({ space, a }: StorageEntry): boolean => space === "" || adopted?.has(a) === true;
     // What another tab writes meanwhile, as a guest still, is taken over too.
     do adopted = await takeOver(guest, account, how, nextStamp);
-    while (adopted && !(await guest.destroy((outbox) => outbox.every(isAdopted))));
+    while (adopted && !(await guest.destroy((outbox) => outbox.every(isTaken))));
+    isAdopted = adopted !== undefined;
   } catch (error) {
     // Another tab has adopted it.
     if (!isLost(error)) throw error;
   }
   await guest.close();
+  return isAdopted;
 }
 
 /** Copies what a guest has, in one transaction there. @returns the events; undefined where there is nothing at all. */

@@ -49,7 +49,8 @@ import {
   StorageError,
   isLost,
 } from "./storage/port.js";
-import { TabGroup } from "./tabs/tab-group.js";
+import { Serial } from "./space/serial.js";
+import { TabGroup, tellAdopted } from "./tabs/tab-group.js";
 import { type UnsyncedWrite, unsyncedWrites } from "./unsynced.js";
 
 export interface Client<S extends Schema = Schema> {
@@ -67,7 +68,7 @@ export interface Client<S extends Schema = Schema> {
   /** Asks `credentials` again: somebody has signed in, perhaps as another account. */
   signIn(): Promise<void>;
   /**
-   * Forgets the account's data on this device. `block` (the default) refuses while something is unsynced,
+   * Forgets the account's data on this device, in this tab and all others; they go on after a `signIn`. `block` (the default) refuses while something is unsynced,
    * `export` gives it back, `discard` drops it.
    * @throws SyncError `unsynced`.
    */
@@ -112,6 +113,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #closed = false;
   /** Somebody signs out, or has in another tab: what was written now would be forgotten with the rest. */
   #leaving = false;
+  /** Signing in and out, one after the other. */
+  readonly #turns = new Serial();
 
   constructor(options: ClientOptions<S>) {
     checkOptions(options);
@@ -148,10 +151,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
           void this.#hear(space, news).catch((error: unknown) =>
             this.#report("storage", `The work of another tab could not be shown: ${String(error)}`),
           ),
-        signedOut: () => {
-          this.#leaving = true;
-          void this.#tabs.leave();
-        },
+        signedOut: () => void this.#part(),
+        adopted: () => void this.#follow(),
       },
       options.schema.version,
     );
@@ -207,7 +208,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (opened.problem && !opened.unsyncedLost) this.#report("storage", opened.problem);
     const isOther = before !== undefined && before.account !== guestAccount;
     for (const session of this.#sessions.values())
-      await (isOther ? session.otherTabs.leaveAccount() : session.otherTabs.reload(false, true));
+      await (isOther
+        ? session.otherTabs.leaveAccount("another account has signed in")
+        : session.otherTabs.reload(false, true));
     // Only tabs that share a storage are tabs of one account; elsewhere, and on memory that stands in, this one stands alone.
     const isShared = opened.storage.kind === "indexeddb" || (!!this.#options.ports && !opened.refusal);
     this.#tabs.join(opened, isShared);
@@ -226,9 +229,15 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   /** Data made before signing in goes into the account's (DESIGN §8). */
   async #adopt(guest: AccountStorage, into: AccountStorage): Promise<void> {
-    await adoptGuest(guest.storage, into.storage, this.#options.firstSync ?? "merge", (): Stamp =>
-      this.#stamps.next(),
+    const isAdopted = await adoptGuest(
+      guest.storage,
+      into.storage,
+      this.#options.firstSync ?? "merge",
+      (): Stamp => this.#stamps.next(),
     );
+    if (!isAdopted) return;
+    forgetStorage(this.#ports.notes, guest.name);
+    tellAdopted(this.#ports, guest.name);
   }
 
   // --- tabs ---------------------------------------------------------------------------------------------
@@ -418,8 +427,13 @@ class LandfallClient<S extends Schema> implements Client<S> {
     return this.#tabs.sync();
   }
 
-  async signIn(): Promise<void> {
+  signIn(): Promise<void> {
+    return this.#turns.run(() => this.#signIn());
+  }
+
+  async #signIn(): Promise<void> {
     await this.#ready;
+    if (this.#closed) throw new SyncError("stopped", "The client was closed.");
     const account = this.#accountFor(await this.#session.ask());
     if (account !== undefined && (account !== this.#opened.account || this.#leaving)) {
       const before = this.#opened;
@@ -429,13 +443,55 @@ class LandfallClient<S extends Schema> implements Client<S> {
       await this.#openAccount(account);
       this.#leaving = false;
       if (before.account !== guestAccount) await before.storage.close();
+      // The tab that leads may never have heard of what this one could not store meanwhile.
+      for (const session of this.#sessions.values()) session.tellWrites(session.outbox.refused, false);
     }
     this.#loop.signIn();
   }
 
-  async signOut({ unsynced = "block" }: { readonly unsynced?: "block" | "export" | "discard" } = {}): Promise<
+  /** A guest has signed in in another tab, and what this one shows is an account's by now. */
+  #follow(): Promise<void> {
+    return this.#turns.run(async () => {
+      if (this.#closed || this.#opened.account !== guestAccount) return;
+      await this.#signIn().catch(() => undefined);
+      if (this.#opened.account === guestAccount) await this.#leaveAccount();
+    });
+  }
+
+  /** The account was signed out in another tab. */
+  #part(): Promise<void> {
+    this.#leaving = true;
+    return this.#turns.run(() => this.#leaveAccount());
+  }
+
+  /** The storage is gone: nothing that was in it stays in view, and nothing is written until somebody signs in. */
+  async #leaveAccount(): Promise<void> {
+    this.#leaving = true;
+    if (this.#closed) return;
+    await this.#tabs.leave("The account was signed out.");
+    const { account, storage } = this.#opened;
+    this.#opened = await openAccount({
+      factory: memoryStorage(),
+      app: this.#app,
+      account,
+      random: this.#ports.random,
+      notes: undefined,
+    });
+    for (const session of this.#sessions.values())
+      await session.otherTabs.leaveAccount("the account was signed out");
+    await storage.close();
+    this.#status.signedOut();
+  }
+
+  signOut({ unsynced = "block" }: { readonly unsynced?: "block" | "export" | "discard" } = {}): Promise<
     readonly UnsyncedWrite[]
   > {
+    this.#leaving = true;
+    return this.#turns.run(() => this.#signOut(unsynced));
+  }
+
+  async #signOut(unsynced: "block" | "export" | "discard"): Promise<readonly UnsyncedWrite[]> {
+    if (this.#closed) throw new SyncError("stopped", "The client was closed.");
     this.#leaving = true;
     try {
       await this.#ready;
@@ -458,7 +514,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
         );
       }
       this.#tabs.tellSignedOut();
-      await this.close();
+      for (const { outbox } of this.#sessions.values())
+        for (const { id } of outbox.refused) outbox.markReady(id, true);
+      await this.#leaveAccount();
       forgetStorage(this.#ports.notes, name);
       writeLastAccount(this.#ports.notes, this.#app, null);
       return unsynced === "discard" ? [] : writes;
@@ -478,7 +536,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     this.#closed = true;
     await this.#ready.catch(() => undefined);
     for (const session of this.#sessions.values()) await session.close();
-    await this.#tabs.close();
+    await this.#tabs.leave("The client was closed.");
     this.#status.close();
     await this.#opened?.storage.close();
   }

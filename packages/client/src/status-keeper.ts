@@ -50,6 +50,11 @@ export class StatusKeeper {
     this.changed();
   }
 
+  /** Nobody's data is open, and nothing syncs. */
+  signedOut(): void {
+    this.loop({ ...idle, state: "signed-out", reason: "Nobody is signed in." });
+  }
+
   storage(status: StorageStatus, onPending: (count: number) => unknown): void {
     this.#storage = status;
     this.#onPending = onPending;

@@ -40,6 +40,8 @@ export class Tab {
   /** Its process on the disk. */
   readonly process: ClientProcess;
   crash: PlannedCrash | undefined;
+  /** Somebody signs out in it: what it shows is written down no more. */
+  leaving = false;
   /** The spaces that are open. */
   readonly spaces = new Map<string, WorldSpace>();
   /** What was written down last of each space, domain by domain. */
@@ -169,7 +171,7 @@ export class Tab {
   }
 
   #view(name: string, why: "opened" | "listener" | "final"): void {
-    if (!this.program.alive) return;
+    if (!this.program.alive || this.leaving) return;
     const space = this.spaces.get(name) as WorldSpace;
     const shown = domainNames.map((domain) => space[domain].all() as unknown as readonly Seen[]);
     const before = this.#shown.get(name);
@@ -181,7 +183,7 @@ export class Tab {
   }
 
   #inbox(name: string): void {
-    if (!this.program.alive) return;
+    if (!this.program.alive || this.leaving) return;
     const space = this.spaces.get(name) as WorldSpace;
     const items = space.inbox.current.map(
       ({ id, kind, event, domain, key, field, code, by }): InboxEntry => ({

@@ -133,6 +133,8 @@ function signOut(world: World, device: Device, trouble: Of<"signOut">): void {
     );
   if (writesMs === 0) write();
   else if (writesMs !== undefined) tab.program.after(writesMs, "writes late", write);
+  // From here on it may show nothing, which is no state that ever was.
+  tab.leaving = true;
   tab.client.signOut({ unsynced }).then(
     () => {
       count(world.counts, `signOut.${unsynced}`);
@@ -141,6 +143,7 @@ function signOut(world: World, device: Device, trouble: Of<"signOut">): void {
     },
     (error: unknown) => {
       if (!tab.program.alive) return;
+      tab.leaving = false;
       const isRefused = error instanceof SyncError && error.code === "unsynced" && unsynced === "block";
       if (isRefused) count(world.counts, "signOut.refused");
       else world.fault("somebody could not sign out", error);

@@ -156,17 +156,21 @@ export class OtherTabs {
     });
   }
 
-  /** Takes the replica from another account's storage; nothing that was only in memory may come along (DESIGN §8). */
-  leaveAccount(): Promise<void> {
+  /**
+   * Takes the replica from another account's storage; nothing that was only in memory may come along (DESIGN §8).
+   * @param why what has become of the account
+   */
+  leaveAccount(why: string): Promise<void> {
     const { space, context, outbox } = this.#session;
     return this.#session.exclusively(async () => {
       const { refused } = outbox;
       if (refused.length > 0)
         context.report(
           "unsynced_lost",
-          `${refused.length} writes to ${space} could not be stored on this device, and are lost: another account has signed in.`,
+          `${refused.length} writes to ${space} could not be stored on this device, and are lost: ${why}.`,
         );
       for (const { id } of refused) outbox.markReady(id, true);
+      this.#session.receipts.forget();
       if (!this.#session.stopped) await this.#reload(false, true);
     });
   }

@@ -37,6 +37,11 @@ export class Receipts {
     this.#waiting.delete(id);
   }
 
+  /** What was written is another account's, or nobody's: what becomes of it is not told here any more. */
+  forget(): void {
+    this.#waiting.clear();
+  }
+
   /** The outcome came while this tab was not listening: all that is known is that the event is settled. */
   lose(id: string): void {
     this.settle(id, { status: "duplicate", of: "expired", id, seq: 0 });

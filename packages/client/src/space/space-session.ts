@@ -187,7 +187,10 @@ export class SpaceSession {
     // Nothing would ever be stored or sent of it.
     if (this.stopped) throw new WriteError("stopped", "Nothing was written: the client was closed.");
     if (this.context.leaving())
-      throw new WriteError("unauthorized", "Nothing was written: the account is being signed out.");
+      throw new WriteError(
+        "unauthorized",
+        "Nothing was written: somebody signs out, or was signed out. Sign in first.",
+      );
     const event = this.newEvent(input, id);
     // It shows first: what the rest costs, nobody who looks has to wait for.
     if (tried) this.replica.append(event, tried);

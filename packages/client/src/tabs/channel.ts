@@ -24,6 +24,8 @@ export type TabMessage =
     }
   /** The account was signed out, and its storage is gone. */
   | { readonly type: "left" }
+  /** An account has taken over what a guest had, and the guest's storage is gone. */
+  | { readonly type: "adopted" }
   /** How the leader's loop is, and the version of the app's schema that it leads with. */
   | { readonly type: "status"; readonly payload: unknown; readonly schema: number };
 
@@ -44,6 +46,7 @@ function isTabMessage(value: unknown): value is TabMessage {
   switch (type) {
     case "hello":
     case "left":
+    case "adopted":
       return true;
     case "status":
       return typeof schema === "number";

@@ -26,6 +26,15 @@ export interface TabMember {
   hear(space: string, news: SpaceNews): void;
   /** The account was signed out in another tab, and its storage is gone. */
   signedOut(): void;
+  /** What was a guest's has become an account's, in another tab, and its storage is gone. */
+  adopted(): void;
+}
+
+/** Tells the tabs of a guest that an account has taken their data over. @param name of the guest's storage */
+export function tellAdopted(ports: Pick<ClientPorts, "channel">, name: string): void {
+  const channel = openTabChannel(ports, name, () => undefined);
+  channel.post({ type: "adopted" });
+  channel.close();
 }
 
 /**
@@ -103,19 +112,14 @@ export class TabGroup {
     this.#owed.clear();
   }
 
-  /** Leaves the tabs of the account; the lead is another one's to take. */
-  async leave(): Promise<void> {
+  /** Leaves the tabs of the account; the lead is another one's to take. @param why where no sync comes about any more. */
+  async leave(why?: string): Promise<void> {
     this.#watch?.heard();
     await this.#lead?.close();
     this.#channel?.close();
     this.#lead = undefined;
     this.#channel = undefined;
-  }
-
-  /** Leaves for good: no sync that was asked for in this tab comes about any more. */
-  async close(): Promise<void> {
-    await this.leave();
-    this.#settleAll("stopped", "The client was closed.");
+    if (why !== undefined) this.#settleAll("stopped", why);
   }
 
   /** The storage refused this tab's term: another one leads. */
@@ -168,6 +172,8 @@ export class TabGroup {
         return this.#settle(message.id, message.error);
       case "left":
         return this.#member.signedOut();
+      case "adopted":
+        return this.#member.adopted();
       default:
         return this.#member.hear(message.space, message.payload as SpaceNews);
     }
