@@ -50,6 +50,9 @@ class Doctor {
     try {
       const answer = await this.get("/healthz");
       if (answer.status === 200) return this.ok("reach", `${this.url} answers.`);
+      // An app that mounts the server may pass on nothing but /v1.
+      if (answer.status === 404 && (await this.get("/v1/info")).status === 401)
+        return this.ok("reach", `${this.url} answers under /v1, and not at /healthz.`);
       if (answer.status >= 300 && answer.status < 400)
         return this.wrong(
           "reach",
@@ -59,7 +62,7 @@ class Doctor {
       return this.wrong(
         "reach",
         `${this.url}/healthz answers ${answer.status}.`,
-        "Check that the address is a Landfall server's and that a proxy before it passes /healthz, /v1 and WebSockets.",
+        "Check that the address is a Landfall server's, without /v1, and that a proxy before it passes /healthz, /v1 and WebSockets.",
       );
     } catch (error) {
       const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).message;

@@ -1,7 +1,10 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createServer as createLandfall, devTokens, sqlite } from "@landfall/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { doctor } from "./doctor.js";
 import { describeInspection, inspect } from "./inspect.js";
@@ -124,5 +127,24 @@ describe("landfall doctor", () => {
       await expect(doctor({ url, token: "x", now: () => 0 })).rejects.toThrow("is not an address");
     const findings = await doctor({ url: "http://127.0.0.1:9", token: "x", now: () => 0 });
     expect(findings).toMatchObject([{ check: "reach", ok: false }]);
+  });
+
+  it("looks at a server that is mounted in an app, which passes on nothing but /v1", async () => {
+    const landfall = createLandfall({ storage: sqlite(":memory:"), auth: devTokens(), development: true });
+    const app = createHttpServer((request, response) => {
+      if (request.url?.startsWith("/v1/")) landfall.nodeHandler(request, response);
+      else response.writeHead(404).end("my app");
+    });
+    landfall.attachSockets(app);
+    app.listen(0, "127.0.0.1");
+    await once(app, "listening");
+    const url = `http://127.0.0.1:${(app.address() as AddressInfo).port}`;
+    const asked = { token: "dev:ann", now: () => Date.now() };
+    expect((await doctor({ url, ...asked })).filter(({ ok }) => !ok)).toEqual([]);
+    const [reach] = await doctor({ url: `${url}/v1`, ...asked });
+    expect(reach).toMatchObject({ check: "reach", ok: false });
+    expect(reach?.advice).toContain("without /v1");
+    await landfall.close();
+    app.close();
   });
 });

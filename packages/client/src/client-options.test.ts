@@ -45,6 +45,7 @@ describe("the options of a client", () => {
     [{ url: undefined }, "url to be an address such as https://"],
     [{ url: "sync.example.org" }, 'and was given "sync.example.org"'],
     [{ url: "ws://sync.example.org" }, "url to be an address such as https://"],
+    [{ url: "https://sync.example.org/v1/" }, 'without /v1, and was given "https://sync.example.org/v1/"'],
     [{ url: new URL("http://a.example") }, "url to be"],
     [{ credentials: "dev:ann" }, "credentials to be a function, and was given string."],
     [{ credentials: undefined }, "credentials to be a function"],

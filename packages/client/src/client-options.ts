@@ -41,8 +41,8 @@ const having = (member: string, what: string): Kind => [
 const kinds: { readonly [name in keyof ClientOptions<Schema>]-?: Kind } = {
   schema: having("domain", "what defineSchema gives"),
   url: [
-    (value) => typeof value === "string" && /^https?:\/\/[^/]/i.test(value),
-    "an address such as https://sync.example.org",
+    (value) => typeof value === "string" && /^https?:\/\/[^/](?!.*\/v1\/?$)/i.test(value),
+    "an address such as https://sync.example.org, without /v1",
   ],
   credentials: aFunction,
   account: aText,

@@ -228,6 +228,11 @@ test("an option that is not there, or is missing, is refused with words: nobody 
   );
   expect(made({ storage })).toThrow("createServer needs auth");
   expect(made({ auth })).toThrow("createServer needs a storage");
+  expect(made({ auth, storage: "landfall.db" })).toThrow("and was given string");
+  const schema = defineSchema({ version: 1, domains: {} });
+  expect(made({ storage, auth, schema, actions: { finsh: () => undefined } })).toThrow(
+    'The schema has no action "finsh"',
+  );
 });
 
 test("the hooks are typed by the schema", async () => {
@@ -259,8 +264,10 @@ test("the hooks are typed by the schema", async () => {
     });
     await server.close();
   }
-  // @ts-expect-error: the action is called `rename`
-  await createServer({ ...options, storage: sqlite(":memory:"), actions: { remane: async () => 1 } }).close();
+  expect(() =>
+    // @ts-expect-error: the action is called `rename`
+    createServer({ ...options, storage: sqlite(":memory:"), actions: { remane: async () => 1 } }),
+  ).toThrow('no action "remane"');
 });
 
 test("an app's files are served beside the server, on one port", async () => {

@@ -78,12 +78,19 @@ export function checkOptions(options: object): void {
     throw new Error(
       `createServer has no option ${unknown.map((name) => JSON.stringify(name)).join(", ")}. Known are: ${Object.keys(known).join(", ")}.`,
     );
-  const { storage, auth } = options as Partial<ServerOptions>;
-  if (storage === undefined)
-    throw new Error('createServer needs a storage, such as sqlite("landfall.db"), and was given none.');
+  const { storage, auth, schema, actions } = options as Partial<ServerOptions<Schema>>;
+  if (typeof storage?.onCommit !== "function")
+    throw new Error(
+      `createServer needs a storage, such as sqlite("landfall.db"), and was given ${storage === undefined ? "none" : typeof storage}.`,
+    );
   if (typeof auth !== "function")
     throw new Error(
       "createServer needs auth, the function that says whom a token stands for, and was given none: jwt({ secret }), " +
         "jwks({ url, issuer, audience }), a function of your own, or for development devTokens().",
+    );
+  const strange = Object.keys(actions ?? {}).filter((name) => !Object.hasOwn(schema?.actions ?? {}, name));
+  if (strange.length > 0)
+    throw new Error(
+      `The schema has no action ${strange.map((name) => JSON.stringify(name)).join(", ")} for the server to run in its place.`,
     );
 }

@@ -428,7 +428,7 @@ describe("the loop", () => {
   });
 
   test("a deferred event holds sending, not fetching", async () => {
-    const { server, time, write, space, others } = createWorld();
+    const { server, time, write, space, others, loop } = createWorld();
     await time.advance(200);
     space("a").deferMs = 30_000;
     server.received.set("a", 5);
@@ -441,9 +441,14 @@ describe("the loop", () => {
     others("a");
     await time.advance(100);
     expect(server.requests.at(-1)).toMatchObject({ events: 0 });
+    expect(loop.status).toMatchObject({
+      state: "live",
+      reason: "The server asked to send some writes later.",
+    });
     space("a").deferMs = undefined;
     await time.advance(40_000);
     expect(space("a").sendable).toBe(0);
+    expect(loop.status).toMatchObject({ state: "live", reason: "" });
   });
 
   test("a long first sync is broken off at a checkpoint for writes, and goes on from there", async () => {

@@ -14,7 +14,7 @@ import {
   SyncError,
   type SyncedSpace,
 } from "./port.js";
-import { TrackedSpace, type TrackingPorts } from "./tracked-space.js";
+import { TrackedSpace, type TrackingPorts, deferredReason } from "./tracked-space.js";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -386,8 +386,7 @@ class Synchronizer implements Loop {
     const { state, reason, error } = this.status;
     for (const { resolve, reject } of this.#waiters) {
       if (state === "live" && !this.#waits) resolve();
-      else
-        reject(new SyncError(error?.code ?? state, reason || "The server asked to send some writes later."));
+      else reject(new SyncError(error?.code ?? state, reason || deferredReason));
     }
     this.#waiters = [];
   }

@@ -40,6 +40,9 @@ export interface TrackingPorts {
   idleMs(tracked: TrackedSpace): number;
 }
 
+/** Why writes wait though everything has been fetched. */
+export const deferredReason = "The server asked to send some writes later.";
+
 /** A space as the loop knows it: its state, and when it is to be asked next. Times are uptime in milliseconds. */
 export class TrackedSpace {
   readonly space: SyncedSpace;
@@ -227,7 +230,8 @@ export class TrackedSpace {
       this.#pass("partial", {});
     } else {
       this.#from = undefined;
-      this.#pass("landed", { progress: null, lastSyncedAt: serverMs() });
+      const reason = retryAfterMs === undefined ? "" : deferredReason;
+      this.#pass("landed", { progress: null, lastSyncedAt: serverMs(), reason });
     }
     this.#again(this.#mark !== before || this.#wantedAtMs > now());
   }
