@@ -151,4 +151,16 @@ export const recoveryFaults: readonly Fault[] = [
     },
     why: "A fault of one server makes every client ask without end.",
   },
+  {
+    name: "history-of-heads-not-looked-at",
+    rule: "rule 12",
+    file: "packages/client/src/loop/tracked-space.ts",
+    find: "if (parts) this.look();",
+    replace: "",
+    test: {
+      file: "packages/client/src/loop/loop-socket.test.ts",
+      title: "heads of another history than base's are asked about at once, however low they are",
+    },
+    why: "A server that came back from a backup gets back what it lost only after ten minutes, and takes new writes before that.",
+  },
 ];

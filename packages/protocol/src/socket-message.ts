@@ -50,6 +50,8 @@ const heads = openObject({
   type: literal("heads"),
   time: uint,
   spaces: map(identifier, map(identifier, uint, limits.maxDomains), limits.maxWatchedSpaces),
+  /** The history that the indexes of a space count in: in another one they say nothing of how far a device is. */
+  generations: optional(map(identifier, identifier, limits.maxWatchedSpaces)),
 });
 const revoked = openObject({ type: literal("revoked"), space: identifier });
 /**

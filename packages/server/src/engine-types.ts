@@ -82,12 +82,18 @@ export interface SpaceCommit {
   readonly events: readonly CommittedEvent[];
 }
 
-/** Where a space and one device in it stand, all of one snapshot; what the hub needs before it may send a delta. */
-export interface SpacePosition {
+/** The newest indexes of domains, and the history that they count in. */
+export interface SpaceHeads {
   readonly generation: string;
-  readonly head: number;
-  /** The newest index of every domain that was ever written. */
   readonly heads: { readonly [domain: string]: number };
+}
+
+/**
+ * Where a space and one device in it stand, all of one snapshot; what the hub needs before it may send a delta. The heads
+ * are of every domain that was ever written.
+ */
+export interface SpacePosition extends SpaceHeads {
+  readonly head: number;
   /** The device's newest handled seq; 0 for a device that has not written here. */
   readonly lastSeq: number;
 }
@@ -201,11 +207,7 @@ export interface Engine {
   /** Owners may remove anyone, members themselves. @throws last_owner */
   removeMember(user: User, space: string, member: string): Promise<void>;
   /** The newest index of each domain asked for; 0 where nothing was written. @throws not_found */
-  heads(
-    user: User,
-    space: string,
-    domains: readonly string[],
-  ): Promise<{ readonly [domain: string]: number }>;
+  heads(user: User, space: string, domains: readonly string[]): Promise<SpaceHeads>;
   /**
    * Heads and the device's seq in one snapshot: without it a delta cannot say which `lastSeq` belongs to its
    * index (DESIGN rule 5). It includes every commit that `onCommit` told before the call. @throws not_found

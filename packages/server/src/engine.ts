@@ -11,6 +11,7 @@ import type {
   RowsPage,
   RowsQuery,
   SpaceCommit,
+  SpaceHeads,
   SpacePosition,
   User,
 } from "./engine-types.js";
@@ -115,16 +116,14 @@ function position(core: Core, user: User, space: string, device: string): Promis
   );
 }
 
-function heads(
-  core: Core,
-  user: User,
-  space: string,
-  domains: readonly string[],
-): Promise<{ readonly [domain: string]: number }> {
+function heads(core: Core, user: User, space: string, domains: readonly string[]): Promise<SpaceHeads> {
   return core.storage.read((snapshot) =>
-    chain(readableSpace(snapshot, user, space), (found) => {
-      const byName = new Map(found.domains.map(({ domain, head }) => [domain, head]));
-      return Object.fromEntries(domains.map((domain) => [domain, byName.get(domain) ?? 0]));
+    chain(readableSpace(snapshot, user, space), ({ state, domains: written }) => {
+      const byName = new Map(written.map(({ domain, head }) => [domain, head]));
+      return {
+        generation: state.generation,
+        heads: Object.fromEntries(domains.map((domain) => [domain, byName.get(domain) ?? 0])),
+      };
     }),
   );
 }

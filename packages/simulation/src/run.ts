@@ -43,10 +43,10 @@ const never = Number.POSITIVE_INFINITY;
 /** How long after a look at whether everything is quiet the next one follows: longer and longer. */
 const firstLookMs = 500;
 /**
- * And the first one, where a server has gone back: devices with a socket ask every ten minutes of themselves, and until then
- * all of them are at rest with what it has lost.
+ * And the first one, where a server has gone back: devices hear of it when their sockets are open again, and those that have
+ * none ask every minute; until then all of them are at rest with what it has lost.
  */
-const firstLookAfterRestoreMs = 700_000;
+const firstLookAfterRestoreMs = 120_000;
 const longestLookMs = 30_000;
 
 /** Runs a plan to its end. */

@@ -244,6 +244,9 @@ const ofSockets = (owner: string): readonly KitFault[] => [
         for (const name of Object.keys(heads)) heads[name] = 0;
     },
   })),
+  fault("heads say nothing of their generation", ["socket/heads"], () => ({
+    down: (message) => void delete message["generations"],
+  })),
   fault("an exchange over the socket is not answered", ["socket/exchange", "socket/exchange-token"], () => ({
     down: (message) => message["type"] !== "answer",
   })),

@@ -46,6 +46,7 @@ interface FakeServer {
 /** A space as small as a space can be: how many own writes wait, and how far it has read. */
 class FakeSpace implements SyncedSpace {
   readonly domains = ["note"];
+  generation: string | undefined = "g1";
   cursor = 0;
   seq = 0;
   acked = 0;
@@ -109,7 +110,8 @@ class FakeSpace implements SyncedSpace {
   }
 
   delta(message: DeltaMessage): Promise<boolean> {
-    const fits = this.cursor >= message.from && this.cursor < message.index;
+    const fits =
+      message.generation === this.generation && this.cursor >= message.from && this.cursor < message.index;
     if (fits) this.cursor = message.index;
     return Promise.resolve(fits);
   }

@@ -289,7 +289,7 @@ class Synchronizer implements Loop {
         if (!tracked) continue;
         const hear = (): void => {
           for (const [domain, index] of Object.entries(heads)) tracked.hear(domain, index);
-          tracked.confirm();
+          if (!tracked.part(message.generations?.[space])) tracked.confirm();
         };
         // What the deltas before it bring is not asked for.
         if (tracked.delta) void tracked.delta.then(hear).then(() => this.#again());
@@ -312,6 +312,7 @@ class Synchronizer implements Loop {
     const taken = (applied: boolean): void => {
       if (tracked.delta === taking) tracked.delta = undefined;
       if (applied) return void (tracked.confirm() && this.#report());
+      tracked.part(message.generation);
       for (const domain of message.domains) tracked.hear(domain, message.index);
       this.#again();
     };

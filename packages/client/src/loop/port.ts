@@ -44,6 +44,8 @@ export interface SyncedSpace {
   readonly space: string;
   /** Domains to follow over the socket. */
   readonly domains: readonly string[];
+  /** The history that what it has is of; undefined while it has nothing. */
+  readonly generation: string | undefined;
   /**
    * The space's part of the next request. Seqs that it gives to events are durable before it resolves
    * (DESIGN rule 3). With a budget of no events it only fetches. A first event that is larger than

@@ -118,6 +118,17 @@ export class TrackedSpace {
     return Math.max(this.#wantedAtMs, this.#notBeforeMs);
   }
 
+  /**
+   * Has it asked where the server is in another history: what was lost of its own lies below indexes that a device has seen
+   * (DESIGN rule 12). @returns whether it is.
+   */
+  part(generation: string | undefined): boolean {
+    const { generation: own } = this.space;
+    const parts = generation !== undefined && own !== undefined && generation !== own;
+    if (parts) this.look();
+    return parts;
+  }
+
   /** Has it asked soon, after what is under way, if it goes on at all. */
   look(): void {
     this.#looks += 1;

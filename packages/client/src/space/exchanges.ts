@@ -37,6 +37,10 @@ export class Exchanges implements SyncedSpace {
     return this.#session.domains;
   }
 
+  get generation(): string | undefined {
+    return this.#session.meta.generation;
+  }
+
   /** What was written on a history that was lost waits until the rows that are offered back can go before it. */
   get #holds(): boolean {
     return this.#session.aside?.until !== undefined;

@@ -156,9 +156,10 @@ class Model {
           lastSeq: this.seqs.get(device) ?? 0,
         })),
       heads: (user, _space, asked) =>
-        this.#read(calls++ % 2 === 0, user.id, () =>
-          Object.fromEntries(asked.map((domain) => [domain, this.headOf(domain)])),
-        ),
+        this.#read(calls++ % 2 === 0, user.id, () => ({
+          generation: `g${this.generation}`,
+          heads: Object.fromEntries(asked.map((domain) => [domain, this.headOf(domain)])),
+        })),
       mayRead: (user) => this.members.has(user.id),
     };
     return engine as Engine;
@@ -209,7 +210,11 @@ class Socket implements Wire {
     if (this.model.strangers.has(this.user)) expect(spaces, "what a removed member hears of").toEqual([]);
     if (message.type === "poke") for (const domain of message.domains) this.hear(domain, message.index);
     if (message.type === "heads") {
-      for (const [domain, head] of Object.entries(message.spaces["s"] ?? {})) this.hear(domain, head);
+      const counted = this.model.logs.get(Number(message.generations?.["s"]?.slice(1)));
+      for (const [domain, head] of Object.entries(message.spaces["s"] ?? {})) {
+        this.hear(domain, head);
+        expect(head, "an index of another history").toBeLessThanOrEqual(counted?.length ?? -1);
+      }
     }
     if (message.type !== "delta") return;
     const generation = Number(message.generation.slice(1));

@@ -11,14 +11,14 @@ import {
   socketWatch,
 } from "@landfall/protocol";
 import type { Authenticated } from "../auth/authenticator.js";
-import type { Engine, MembershipChange, User } from "../engine-types.js";
+import type { Engine, MembershipChange, SpaceHeads, User } from "../engine-types.js";
 import { LandfallError } from "../landfall-error.js";
 import type { Logger } from "../logger.js";
 import type { ServerMetrics } from "../metrics/server-metrics.js";
 import { Connection } from "./connection.js";
 import { Delivery } from "./delivery.js";
 import { answerOverSocket } from "./socket-exchange.js";
-import { type Heads, Watching, headsText } from "./watching.js";
+import { Watching, headsText } from "./watching.js";
 import type { Wire } from "./wire.js";
 
 export interface HubLimits {
@@ -242,7 +242,7 @@ export class Hub {
       if (wanted.get(space)?.join() === watch.group.domains.join()) wanted.delete(space);
       else this.#watching.end(watch);
     }
-    const heads: { [space: string]: Heads } = {};
+    const heads: { [space: string]: SpaceHeads } = {};
     for (const [space, domains] of wanted) {
       const found = await this.#begin(connection, space, domains);
       if (connection.closed) return;
@@ -255,7 +255,7 @@ export class Hub {
     connection: Connection,
     space: string,
     domains: readonly string[],
-  ): Promise<Heads | undefined> {
+  ): Promise<SpaceHeads | undefined> {
     // A socket that closed while its messages were handled must leave nothing behind.
     return connection.closed ? undefined : this.#watching.begin(connection, space, domains);
   }
@@ -306,7 +306,7 @@ export class Hub {
     );
   }
 
-  #sendHeads(connection: Connection, heads: { readonly [space: string]: Heads }): void {
+  #sendHeads(connection: Connection, heads: { readonly [space: string]: SpaceHeads }): void {
     this.#send(connection, headsText(heads, this.options.clock.now()));
     this.options.metrics.heads.add();
   }

@@ -191,6 +191,7 @@ describe("hello, auth and the end (DESIGN §6.1)", () => {
     const ear = await hello(server, "ann", { [space]: ["project"] });
     expect(ear.heard.map((message) => message.type)).toEqual(["welcome", "heads"]);
     expect(ear.of("heads")[0]?.spaces).toEqual({ [space]: { project: 0 } });
+    expect(Object.keys(ear.of("heads")[0]?.generations ?? {})).toEqual([space]);
   });
 
   test.each<[string, string | Buffer, number]>([
@@ -401,9 +402,14 @@ describe("who hears what", () => {
     });
     expect(await bob.next("delta")).toMatchObject({ by: "server", index: 1, rows: [{ key: "p1" }] });
     passPeriod();
-    expect((await bob.next("heads", 2)).spaces).toEqual({ [space]: { project: 1 } });
-    await ask(server, "ann", "DELETE", `/v1/spaces/${space}`);
+    const before = await bob.next("heads", 2);
+    expect(before.spaces).toEqual({ [space]: { project: 1 } });
+    const { generation } = await ask(server, "ann", "DELETE", `/v1/spaces/${space}`);
     expect(await bob.next("poke")).toMatchObject({ space, domains: ["project"], index: 2 });
+    passPeriod();
+    const after = await bob.next("heads", 3);
+    expect(after.generations).toEqual({ [space]: generation });
+    expect(before.generations).not.toEqual(after.generations);
   });
 });
 

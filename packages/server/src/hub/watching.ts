@@ -1,5 +1,5 @@
 import type { ClockPort } from "@landfall/protocol";
-import type { Engine, MembershipChange, SpaceCommit } from "../engine-types.js";
+import type { Engine, MembershipChange, SpaceCommit, SpaceHeads } from "../engine-types.js";
 import { LandfallError } from "../landfall-error.js";
 import type { Logger } from "../logger.js";
 import type { Connection } from "./connection.js";
@@ -15,8 +15,6 @@ export interface WatchingOptions {
   readonly logger: Logger;
 }
 
-export type Heads = { [domain: string]: number };
-
 /** How often a snapshot is read again when commits or members changed beneath it, before it waits for the next tick. */
 const maxAttempts = 3;
 
@@ -29,7 +27,11 @@ export class Watching {
   constructor(readonly options: WatchingOptions) {}
 
   /** Begins a watch; resolves with the heads of its domains, or with undefined where the user has no access. */
-  async begin(connection: Connection, space: string, domains: readonly string[]): Promise<Heads | undefined> {
+  async begin(
+    connection: Connection,
+    space: string,
+    domains: readonly string[],
+  ): Promise<SpaceHeads | undefined> {
     let state = this.#spaces.get(space);
     if (state === undefined) {
       state = new SpaceState(space);
@@ -89,8 +91,8 @@ export class Watching {
    * The heads of all that a connection watches, and with them its access, as the database has them now. Watches
    * whose user is no member any more are revoked; those that became possible begin.
    */
-  async heads(connection: Connection): Promise<{ [space: string]: Heads }> {
-    const spaces: { [space: string]: Heads } = {};
+  async heads(connection: Connection): Promise<{ [space: string]: SpaceHeads }> {
+    const spaces: { [space: string]: SpaceHeads } = {};
     for (const [space, watch] of [...(connection.watches ?? [])]) {
       const { user } = connection;
       if (user === undefined || watch.dropped) continue;
@@ -100,7 +102,7 @@ export class Watching {
     return spaces;
   }
 
-  async #readHeads(watch: Watch, user: string): Promise<Heads | undefined> {
+  async #readHeads(watch: Watch, user: string): Promise<SpaceHeads | undefined> {
     const { state, domains } = watch.group;
     try {
       return await this.options.engine.heads({ id: user }, state.space, domains);
@@ -132,7 +134,7 @@ export class Watching {
   }
 
   /** Reads where the space and the device stand, in one snapshot; deltas go out from then on. */
-  async #attach(watch: Watch): Promise<Heads | undefined> {
+  async #attach(watch: Watch): Promise<SpaceHeads | undefined> {
     const { connection, group } = watch;
     const { state } = group;
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
@@ -155,7 +157,8 @@ export class Watching {
         // Commits told since the snapshot went past this watch, so their indexes belong to what it is told now.
         const headOf = (domain: string): number =>
           Math.max(position.heads[domain] ?? 0, state.headOf(domain));
-        return Object.fromEntries(group.domains.map((domain) => [domain, headOf(domain)]));
+        const heads = Object.fromEntries(group.domains.map((domain) => [domain, headOf(domain)]));
+        return { generation: position.generation, heads };
       } catch (error) {
         if (!isNotFound(error)) throw error;
         this.#revoke(watch);
@@ -171,8 +174,14 @@ export class Watching {
 }
 
 /** The message that heals lost pokes. */
-export function headsText(spaces: { readonly [space: string]: Heads }, timeMs: number): string {
-  return JSON.stringify({ type: "heads", time: timeMs, spaces });
+export function headsText(found: { readonly [space: string]: SpaceHeads }, timeMs: number): string {
+  const spaces: { [space: string]: SpaceHeads["heads"] } = {};
+  const generations: { [space: string]: string } = {};
+  for (const [space, { generation, heads }] of Object.entries(found)) {
+    spaces[space] = heads;
+    generations[space] = generation;
+  }
+  return JSON.stringify({ type: "heads", time: timeMs, spaces, generations });
 }
 
 function isNotFound(error: unknown): boolean {

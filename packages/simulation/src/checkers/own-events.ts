@@ -98,7 +98,7 @@ export class OwnEvents {
       else if (
         standing === "pending" &&
         certain &&
-        this.#stories.passesForKnown(story, view.device, position)
+        (this.#stories.passesForKnown(story, view.device, position) || wasDecided(open, branch, position))
       )
         candidates.push({ story, sure: true, inTurn: true });
       else if (standing === "pending" && !certain && story.isOffer)
@@ -241,6 +241,13 @@ export class OwnEvents {
 /** Whether an event that is over may lie in the outbox still, for all that the process was told. */
 const mayReturn = ({ isShared, settledAt, boxedAt }: Open, position: number): boolean =>
   isShared && settledAt >= position && boxedAt >= position;
+
+/**
+ * Whether a process may know what became of an event in a history that was lost, though a copy of its device brings it to the
+ * restored one again.
+ */
+const wasDecided = ({ isShared, story }: Open, branch: Branch, position: number): boolean =>
+  isShared && branch.reason === "restored" && story.decidedAt < position;
 
 function standingOf(
   { branch, wipes }: Line,

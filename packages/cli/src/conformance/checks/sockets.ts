@@ -20,17 +20,21 @@ async function watching(
   return socket;
 }
 
+/** The heads of a device's space, and the generation that they count in. */
 async function heads(
   bench: Bench,
   socket: SocketEnd,
   device: Device,
-): Promise<{ readonly [domain: string]: number }> {
-  const told = await socket.next(
+): Promise<{
+  readonly indexes: { readonly [domain: string]: number } | undefined;
+  readonly generation: string | undefined;
+}> {
+  const { spaces, generations } = await socket.next(
     "heads",
-    ({ spaces }) => Object.hasOwn(spaces, device.space),
+    (told) => Object.hasOwn(told.spaces, device.space),
     bench.patience.headsMs,
   );
-  return told.spaces[device.space] as { readonly [domain: string]: number };
+  return { indexes: spaces[device.space], generation: generations?.[device.space] };
 }
 
 /** The first news of a space: a poke or a delta. */
@@ -239,7 +243,7 @@ export const socketChecks: readonly Check[] = [
   {
     id: "socket/heads",
     rule,
-    asks: "`heads` comes at least every 30 seconds, with the newest index of each watched domain.",
+    asks: "`heads` comes at least every 30 seconds, with the newest index of each watched domain and the generation that it counts in.",
     async run(bench) {
       const device = await bench.device();
       await device.apply(create("a"));
@@ -247,7 +251,9 @@ export const socketChecks: readonly Check[] = [
       await device.apply(create("c", {}, "conformance-third"));
       const socket = await bench.welcomed(device.caller, "watcher");
       socket.send({ type: "watch", spaces: { [device.space]: [domain, otherDomain] } });
-      same("the heads", { ...(await heads(bench, socket, device)) }, { [domain]: 1, [otherDomain]: 2 });
+      const { indexes, generation } = await heads(bench, socket, device);
+      same("the heads", { ...indexes }, { [domain]: 1, [otherDomain]: 2 });
+      same("their generation", generation, device.generation);
     },
   },
   {
