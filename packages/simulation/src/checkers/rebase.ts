@@ -20,6 +20,8 @@ import type { EventStory } from "./stories.js";
 /** So many ways of what may be pending are tried, at so many indexes of each history, before a view is called wrong. */
 const maxWays = 250;
 const maxCuts = 40;
+/** So many deletes that the server has forgotten may be held or not, each by itself. */
+const mostApart = 6;
 /** A view that is wrong costs all of these ways, and what follows is mostly wrong with it. */
 const enough = 3;
 
@@ -134,14 +136,17 @@ function* bases(
   const versions = new Set<number>();
   const forgotten = new Map<string, Set<ModelRow>>();
   for (const { story } of candidates) {
-    for (const [domain, key] of namedBy(story)) {
+    for (const [domain, key] of namedBy(replay.run, story)) {
       const lost = branch.forgottenAt(index, domain, key);
       if (lost) forgotten.set(domain, (forgotten.get(domain) ?? new Set()).add(lost));
       const row = lost ?? rowIn(state, domain, key);
       if (row?.deleted) versions.add(row.version);
     }
   }
-  for (const held of choices([...forgotten.values()])) {
+  const rows = [...forgotten.values()].flatMap((each) => [...each]);
+  // A device lets go of each but those that a pending write stands on.
+  const apart = rows.length <= mostApart ? rows.map((row) => [row]) : [...forgotten.values()];
+  for (const held of choices<Iterable<ModelRow>>(apart)) {
     const all = withRows(state, new Set(held.flatMap((rows) => [...rows])));
     if (all !== state) yield all;
     for (const upTo of [...versions].toSorted((a, b) => a - b))
@@ -155,12 +160,17 @@ function* choices<T>(things: readonly T[]): Generator<readonly T[]> {
     yield things.filter((_, place) => (bits & (1 << place)) !== 0);
 }
 
-/** The records that a pending write may touch by name; an action names them in its arguments. */
-function* namedBy({
-  issue: { ops, action, args },
-}: EventStory): Generator<readonly [domain: string, key: string]> {
-  for (const op of ops ?? [])
+/** The records that a pending write may touch by name, and those that it names as parents; an action names them in its arguments. */
+function* namedBy(
+  { history: { schema } }: Run,
+  { issue: { ops, action, args } }: EventStory,
+): Generator<readonly [domain: string, key: string]> {
+  for (const op of ops ?? []) {
     for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) yield [op.domain, key];
+    const parent = schema.domains[op.domain]?.parent;
+    const named = parent && "set" in op ? op.set?.[parent.field] : undefined;
+    if (parent && typeof named === "string") yield [parent.domain, named];
+  }
   const { key, from, to } = (args ?? {}) as Readonly<Record<string, string | undefined>>;
   if (action === "revive" && key !== undefined) yield ["note", key];
   for (const purse of [from, to]) if (purse !== undefined) yield ["purse", purse];

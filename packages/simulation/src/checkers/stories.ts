@@ -56,6 +56,8 @@ export class Stories {
   readonly #stories = new Map<Stamp, EventStory>();
   /** By tab, run and space. */
   readonly #begun = new Map<string, { readonly position: number; readonly events: readonly Stamp[] }>();
+  /** Where each process began, by tab and run, and where it ended. */
+  readonly #started = new Map<string, number>();
   readonly #ended = new Map<string, number>();
   /** Events that were sent under one seq, each from where in the entries on. */
   readonly #sentAs = new Map<string, Map<Stamp, number>>();
@@ -82,7 +84,9 @@ export class Stories {
   }
 
   begun(tab: string, space: string): Begun {
-    const { position, events } = this.#begun.get(`${tab} ${space}`) ?? { position: 0, events: [] };
+    // One that could not open the disk has found nothing.
+    const nothing = { position: this.#started.get(tab) ?? 0, events: [] };
+    const { position, events } = this.#begun.get(`${tab} ${space}`) ?? nothing;
     return { position, events: events.flatMap((event) => this.#stories.get(event) ?? []) };
   }
 
@@ -164,6 +168,7 @@ export class Stories {
             }
         return;
       case "started":
+        this.#started.set(tabOf(entry), position);
         for (const [space, events] of Object.entries(entry.outbox))
           this.#begun.set(`${tabOf(entry)} ${space}`, { position, events });
         this.#restarted(entry);
