@@ -339,4 +339,13 @@ export const versionFaults: readonly Fault[] = [
     ),
     why: "Rows of two versions are read as if all were of the newer one.",
   },
+  {
+    name: "older-server-that-keeps-it-to-itself",
+    rule: "§5.2",
+    file: "packages/server/src/exchange/exchange.ts",
+    find: "this.core.logger.warn(message, { space });",
+    replace: "",
+    test: upgraded("a server that is older than the space's rows takes no writes, and still reads"),
+    why: "Nobody can write, and whoever has put the older server there does not learn of it.",
+  },
 ];

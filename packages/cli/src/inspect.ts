@@ -40,6 +40,7 @@ function describeSpace({
   space,
   generation,
   head,
+  schema,
   began,
   domains,
   devices,
@@ -47,7 +48,7 @@ function describeSpace({
 }: SpaceInspection): string {
   const when = began.startedAt > 0 ? ` on ${timeText(began.startedAt)}` : "";
   return [
-    `${space}  head ${head}  generation ${generation} (${began.reason} at ${began.at}${when})  ${members.length} member(s)`,
+    `${space}  head ${head}  schema ${schema || "none"}  generation ${generation} (${began.reason} at ${began.at}${when})  ${members.length} member(s)`,
     ...domains.map(
       (each) =>
         `  ${each.domain.padEnd(20)} ${String(each.live).padStart(8)} live  head ${each.head}  digest ${each.digest.slice(0, 12)}  deletes known from ${each.horizon}`,

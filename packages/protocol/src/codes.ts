@@ -114,7 +114,7 @@ export const codes = {
   schema_unsupported: entry(
     "space",
     false,
-    "The server's schema is older than the client's. Update the server.",
+    "The server's schema is older than the client's, or than the space's records. What is written is kept on the device; update the server.",
   ),
   quota_exceeded: entry("space", false, "The space is full. Delete something, or raise the quota."),
   invalid_space: entry(

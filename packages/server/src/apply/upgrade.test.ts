@@ -51,22 +51,22 @@ async function begin(schema: Schema | undefined): Promise<{ here: World; device:
 }
 
 /** Starts a server with another schema on the same file. */
-async function restart(here: World, file: string, schema: Schema | undefined): Promise<World> {
+async function restart(
+  here: World,
+  file: string,
+  schema: Schema | undefined,
+  warn: (message: string, fields?: object) => void = () => undefined,
+): Promise<World> {
   await here.engine.close();
   const storage = sqlite(file);
-  const silent = {
-    debug: () => undefined,
-    info: () => undefined,
-    warn: () => undefined,
-    error: () => undefined,
-  };
+  const logger = { debug: () => undefined, info: () => undefined, warn, error: () => undefined };
   return {
     ...here,
     storage,
     engine: createEngine({
       storage,
       clock: { now: () => here.clock.nowMs },
-      logger: silent,
+      logger,
       ...(schema ? { schema } : {}),
     }),
   };
@@ -180,7 +180,11 @@ describe("a server with a newer schema", () => {
       device.event({ ops: [create("o1", { a: 1 }, "other")], schema: 1 }),
       device.event({ ops: [create("o2", { a: 1 }, "other")], schema: 2 }),
     ];
-    expect(await device.fails(events)).toMatchObject({ code: "schema_unsupported" });
+    expect(await device.fails(events)).toMatchObject({
+      code: "schema_unsupported",
+      message:
+        "The app writes under schema version 2, and the server has 1. What is written is kept on the device: update the server.",
+    });
     expect((await device.send(events.slice(0, 1))).outcomes).toMatchObject([{ status: "applied" }]);
     await here.engine.close();
   });
@@ -188,13 +192,20 @@ describe("a server with a newer schema", () => {
   test("§6: a server that is older than the space's rows takes no writes, and still reads", async () => {
     const { here, device, file } = await begin(second);
     await device.write({ ops: [create("ann", { fullName: "Ann" }, "person")], schema: 2 });
-    const older = again(await restart(here, file, first), device);
-    expect(
-      await older.fails([older.event({ ops: [create("o1", { a: 1 }, "other")], schema: 1 })]),
-    ).toMatchObject({ code: "schema_unsupported" });
+    const log: unknown[] = [];
+    const logged = (...line: unknown[]): void => void log.push(line);
+    const older = again(await restart(here, file, first, logged), device);
+    const refusal = {
+      code: "schema_unsupported",
+      message:
+        "Nothing is written to this space: its records are of schema version 2, to which a newer server has brought them, and this server has 1. What apps write is kept on their devices. Run the newer server again, or restore the backup from before the upgrade.",
+    };
+    const events = [1, 2].map((schema) => older.event({ ops: [create("o1", { a: 1 }, "other")], schema }));
+    for (let attempt = 0; attempt < 2; attempt++) expect(await older.fails(events)).toMatchObject(refusal);
     await expect(
       older.world.engine.space("site-7").write((tx) => (tx["other"] as AnyTxDomain).create({ a: 1 })),
-    ).rejects.toMatchObject({ code: "schema_unsupported" });
+    ).rejects.toMatchObject(refusal);
+    expect(log).toEqual([[refusal.message, { space: "site-7" }]]);
     expect(await older.rows("person")).toMatchObject([{ fields: { fullName: "Ann" } }]);
     // It does not know what led to the newer version: none but its apps are sure to read it.
     expect(await older.send([])).toMatchObject({ schema: 2 });

@@ -33,6 +33,8 @@ const nothingHandled: Handled = { outcomes: [], own: noEcho, left: undefined };
 export class Exchange {
   readonly sightings = new Sightings();
   readonly counts: ExchangeCounts = { exchanges: 0, rowsSent: 0, events: new Map() };
+  /** Spaces of which the log has that an older server takes no writes to them: devices ask again and again. */
+  readonly #outdated = new Set<string>();
 
   constructor(private readonly core: Core) {}
 
@@ -152,6 +154,7 @@ export class Exchange {
       result = deferAll(events);
     }
     if ("outcomes" in result) this.#count(result.outcomes);
+    else this.#tell(space.space, result);
     return result;
   }
 
@@ -205,6 +208,13 @@ export class Exchange {
       cursor: state.head,
       acked: request.acked ?? 0,
     });
+  }
+
+  /** What keeps all apps from writing, whoever runs the server must know. */
+  #tell(space: string, { code, message }: SpaceFailureText): void {
+    if (code !== "schema_unsupported" || this.#outdated.has(space)) return;
+    this.#outdated.add(space);
+    this.core.logger.warn(message, { space });
   }
 
   #upgrade(space: string): Promise<void> {

@@ -32,7 +32,7 @@ import {
 import { type OwnEcho, noEcho, ownEcho } from "./own-echo.js";
 import { type Sender, namedKeys, runEvent } from "./run-event.js";
 import type { RecoveryWindow } from "./recovery-window.js";
-import { betweenVersions } from "./rows-schema.js";
+import { betweenVersions, olderThanSpace } from "./rows-schema.js";
 import type { SpaceFailureText } from "./space-failure.js";
 
 /** Outcomes below `acked` whose bodies are kept all the same: for a copy of the device that comes late. */
@@ -185,11 +185,13 @@ function refuseSequence(
     previous = event;
   }
   if (!core.schema) return upgradeUnderWay(state) && betweenVersions(state);
-  const newest = Math.max(state.schema, ...fresh.map(({ raw }) => schemaOf(raw)));
-  if (newest <= core.schema.version) return undefined;
+  const { version } = core.schema;
+  if (state.schema > version) return { code: "schema_unsupported", message: olderThanSpace(state, version) };
+  const newest = Math.max(...fresh.map(({ raw }) => schemaOf(raw)));
+  if (newest <= version) return undefined;
   return {
     code: "schema_unsupported",
-    message: `The server's schema is version ${core.schema.version}, and version ${newest} is needed here. Update the server.`,
+    message: `The app writes under schema version ${newest}, and the server has ${version}. What is written is kept on the device: update the server.`,
   };
 }
 

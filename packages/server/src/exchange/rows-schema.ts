@@ -12,6 +12,10 @@ export function schemaText(core: Core, { schema }: Pick<SpaceState, "schema">): 
   return `,"schema":${schema}${from === schema ? "" : `,"readableFrom":${from}`}`;
 }
 
+/** Why a server takes no writes to a space that a newer one has brought over; it was put back, or is one of several. */
+export const olderThanSpace = ({ schema }: SpaceState, own: number | undefined): string =>
+  `Nothing is written to this space: its records are of schema version ${schema}, to which a newer server has brought them, and this server has ${own ?? "none"}. What apps write is kept on their devices. Run the newer server again, or restore the backup from before the upgrade.`;
+
 /** Why a server that does not have the schema of an upgrade has nothing to do with its space. */
 export const betweenVersions = ({ schema }: SpaceState): SpaceFailureText => ({
   code: "schema_unsupported",

@@ -8,6 +8,7 @@ import type { AnyTx } from "../engine-types.js";
 import { LandfallError, spaceNotFound } from "../landfall-error.js";
 import { type SpaceTransaction, TransactionLostError } from "../storage/port.js";
 import { withinBudget } from "./budget.js";
+import { olderThanSpace } from "./rows-schema.js";
 
 export interface ServerWrite<R> {
   readonly index: number;
@@ -56,10 +57,7 @@ async function writeOnce<R>(
     ? opened.state.schema > core.schema.version
     : upgradeUnderWay(opened.state) !== undefined;
   if (isNewer) {
-    throw new RejectedError(
-      "schema_unsupported",
-      `The space's records are of schema version ${opened.state.schema}, and this server has ${core.schema?.version ?? "none"}. Update it.`,
-    );
+    throw new RejectedError("schema_unsupported", olderThanSpace(opened.state, core.schema?.version));
   }
   const batch = new SpaceBatch(core, transaction, opened);
   const scope = batch.beginOwn();
