@@ -348,4 +348,48 @@ export const versionFaults: readonly Fault[] = [
     test: upgraded("a server that is older than the space's rows takes no writes, and still reads"),
     why: "Nobody can write, and whoever has put the older server there does not learn of it.",
   },
+  {
+    name: "refused-with-nothing-left",
+    rule: "rule 9",
+    file: "packages/client/src/space/settlement.ts",
+    find: 'if (ops.length === 0) return [{ ...common, id, tried: {}, choices: ["dismiss"] }];',
+    replace: "",
+    test: {
+      file: "packages/client/src/space/settlement.test.ts",
+      title: "a refused write of which the app's newer version has left nothing is in the inbox all the same",
+    },
+    why: "What an older app wrote is refused, and nobody is told.",
+  },
+  {
+    name: "refused-call-in-its-old-words",
+    rule: "rule 9",
+    file: "packages/client/src/space/item-migration.ts",
+    find: "const told = event ? { ...item, event: migrateEvent(schema, event) } : item;",
+    replace: "const told = item;",
+    test: {
+      file: "packages/client/src/space/item-migration.test.ts",
+      title: "a refused call is in the inbox as this version of the app has it",
+    },
+    why: "The inbox names an action that the app does not have, with arguments that nothing can show.",
+  },
+  {
+    name: "own-words-left-to-a-newer-tab",
+    rule: "rule 1",
+    file: "packages/client/src/space/other-tabs.ts",
+    find: "if (!known?.schema || !event.schema || event.schema <= known.schema) return",
+    replace: "if (known !== null) return",
+    test: outdated(
+      "shows what was written in it as it was, also once the newer one has brought that over to send it",
+    ),
+    why: "What somebody has just written in a tab that was left open vanishes from it.",
+  },
+  {
+    name: "outdated-tab-said-to-be-in-step",
+    rule: "§5.2",
+    file: "packages/client/src/client.ts",
+    find: 'if (outdated !== undefined) throw new SyncError("outdated", outdated);',
+    replace: "void outdated;",
+    test: outdated("says so to one who syncs in it, also where the newer one leads and is in step"),
+    why: "Whoever works in a tab that was left open is told that it shows all there is.",
+  },
 ];

@@ -144,4 +144,32 @@ describe("§5.2: an older tab", () => {
     expect(old.note.get("n2")).toMatchObject({ $: { pending: false } });
     expect(await older.device.client.signOut()).toEqual([]);
   });
+
+  it("rule 1: shows what was written in it as it was, also once the newer one has brought that over to send it", async () => {
+    const browser = openBrowser(place);
+    const newer = await browser.open(space, app(2));
+    const older = await browser.open(space, app(1));
+    const old = siteIn(older);
+    await newer.device.client.sync();
+    await old.note.create({ text: "late", body: "long" }, { key: "n2" }).saved;
+    // The server is not updated yet: what the newer app has to send waits there, numbered.
+    await newer.device.client.sync().catch(() => undefined);
+    old.note.update("n2", { body: "longer" });
+    expect(fieldsOf(old.note.get("n2"))).toEqual({ text: "late", body: "longer" });
+    older.tell({ type: "changed", space, payload: { type: "reload" } });
+    for (const tab of browser.tabs) await tab.time.advance(1_000);
+    expect(fieldsOf(old.note.get("n2"))).toEqual({ text: "late", body: "longer" });
+    expect(fieldsOf(siteIn(newer).note.get("n2"))).toEqual({ title: "late!", mood: "calm" });
+  });
+
+  it("says so to one who syncs in it, also where the newer one leads and is in step", async () => {
+    const browser = openBrowser(place);
+    const newer = await browser.open(space, app(2));
+    const older = await browser.open(space, app(1));
+    await newer.device.client.sync();
+    await serve(2);
+    siteIn(newer).note.create({ title: "one", mood: "m" }, { key: "n1" });
+    await newer.device.client.sync();
+    await expect(older.device.client.sync()).rejects.toMatchObject({ code: "outdated" });
+  });
 });

@@ -424,7 +424,10 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   async sync(): Promise<void> {
     await this.#ready;
-    return this.#tabs.sync();
+    await this.#tabs.sync();
+    // What a newer tab has fetched, this one may be too old to read.
+    for (const { outdated } of this.#sessions.values())
+      if (outdated !== undefined) throw new SyncError("outdated", outdated);
   }
 
   signIn(): Promise<void> {

@@ -1,33 +1,36 @@
-import type { Fields, Json, Op } from "@landfall/protocol";
+import type { Fields, Json } from "@landfall/protocol";
 import { type Schema, migrateFieldName, migrateFields, migrateOps } from "@landfall/schema";
 import type { InboxItem } from "./inbox-item.js";
+import { migrateEvent } from "./schema-rules.js";
 import { triedFields } from "./settlement.js";
 
 /**
  * Brings what an item says of a record to the schema's version, so that it shows and is written again as that has it.
- * Its event is brought over when it is retried. What cannot be brought over stays, for people.
+ * What cannot be brought over stays, for people.
  */
 export function migrateItem(schema: Schema, item: InboxItem): InboxItem {
-  const { schema: from = schema.version } = item;
+  const { schema: from = schema.version, event } = item;
   if (from >= schema.version) return item;
-  return item.field === undefined ? migrateTried(schema, from, item) : migrateField(schema, from, item);
+  const told = event ? { ...item, event: migrateEvent(schema, event) } : item;
+  return item.field === undefined ? migrateTried(schema, from, told) : migrateField(schema, from, told);
 }
 
-/** What a whole record or an op was to write. */
+/** What a whole record, an op or a call was to write; of an op of which nothing is left, that. */
 function migrateTried(schema: Schema, from: number, item: InboxItem): InboxItem {
   const { domain = "", key = "", event, row, tried, before } = item;
   const whole = before && migrateFields(schema, from, domain, before);
-  const op =
-    event?.ops?.find((each) => each.domain === domain && each.op !== "deleteMany" && each.key === key) ??
-    ({ op: row ? "put" : "update", domain, key, set: tried as Fields } satisfies Op);
   const ops =
-    tried === undefined || domain === "" ? undefined : migrateOps(schema, event?.schema ?? from, [op]);
+    tried && !event
+      ? migrateOps(schema, from, [{ op: row ? "put" : "update", domain, key, set: tried as Fields }])
+      : undefined;
   if (whole?.ok === false || ops?.ok === false) return item;
-  const [migrated] = ops?.value ?? [];
+  const op = (event?.ops ?? ops?.value)?.find(
+    (each) => each.domain === domain && each.op !== "deleteMany" && each.key === key,
+  );
   return {
     ...item,
     schema: schema.version,
-    ...(ops && { tried: (migrated && triedFields(migrated)) ?? {} }),
+    ...(tried !== undefined && { tried: event?.args ?? (op && triedFields(op)) ?? {} }),
     ...(whole && { before: whole.value }),
   };
 }

@@ -54,7 +54,7 @@ export class OtherTabs {
       case "write":
         return this.#takeIn(heard.splice(0));
       case "sent":
-        return this.#takeSent(news.events.map((event) => session.context.migrate(event)));
+        return this.#takeSent(news.events.map(this.#inThisVersion));
       case "cut":
         // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
         const steps = news.revision - meta.revision;
@@ -70,7 +70,7 @@ export class OtherTabs {
           syncedAt: session.context.wall.now(),
         };
         for (const rows of news.cut.rows.values()) session.observe(rows.values());
-        return session.show(news.cut, this.#inThisVersion(news.settlement));
+        return session.show(news.cut, this.#brought(news.settlement));
       case "inbox":
         return session.changeInbox(news.put, news.drop);
       case "local":
@@ -113,11 +113,20 @@ export class OtherTabs {
     session.context.changed();
   }
 
-  /** The events of a cut of a tab of an older version. */
-  #inThisVersion({ changed, made, ...rest }: Settlement): Settlement {
-    const { migrate } = this.#session.context;
-    return { ...rest, changed: changed.map(migrate), ...(made && { made: made.map(migrate) }) };
+  /** The events of a cut of a tab of another version. */
+  #brought({ changed, made, ...rest }: Settlement): Settlement {
+    const bring = this.#inThisVersion;
+    return { ...rest, changed: changed.map(bring), ...(made && { made: made.map(bring) }) };
   }
+
+  /** An event that another tab has told or stored. What a newer one has brought over to send it shows here as it was written. */
+  readonly #inThisVersion = (event: PendingEvent): PendingEvent => {
+    const { context, outbox } = this.#session;
+    const known = outbox.get(event.id);
+    if (!known?.schema || !event.schema || event.schema <= known.schema) return context.migrate(event);
+    const { schema, ops, action, args } = known;
+    return { ...event, schema, ...(ops ? { ops } : { action, args }) };
+  };
 
   /**
    * Takes in writes of other tabs, as many as wait: a reading of the storage waits for what the other tab writes at
@@ -205,7 +214,7 @@ export class OtherTabs {
       );
     for (const event of stored.outbox) {
       gone.delete(event.id);
-      const migrated = context.migrate(event);
+      const migrated = this.#inThisVersion(event);
       outbox.reread(migrated, isAsKnown);
       session.join(migrated);
     }

@@ -44,3 +44,18 @@ test("rule 3: an event whose seq was taken back while its outcome was on its way
   const outbox = { sent: [], unsent: [waiting], hasOpenExpectations: false, get: () => waiting };
   expect([...settle(cutOf(1), outbox, none, none).settled.keys()]).toEqual([idOf(1)]);
 });
+
+test("rule 9: a refused write of which the app's newer version has left nothing is in the inbox all the same", () => {
+  const emptied: PendingEvent = { ...event(1, 1), ops: [] };
+  const outbox = { sent: [emptied], unsent: [], hasOpenExpectations: false, get: () => emptied };
+  const refused = {
+    id: idOf(1),
+    seq: 1,
+    status: "rejected",
+    code: "deleted",
+    message: "It is gone.",
+  } as const;
+  const cut = { ...cutOf(), outcomes: new Map([[idOf(1), refused]]) };
+  const { items } = settle(cut, outbox, none, none);
+  expect(items).toMatchObject([{ id: idOf(1), kind: "rejected", tried: {}, choices: ["dismiss"] }]);
+});

@@ -64,7 +64,7 @@ export function triedFields(op: Op): Json | undefined {
 }
 
 /**
- * The inbox items of a rejected event: one for each op, or one for an action.
+ * The inbox items of a rejected event: one for each op, or one for an action, and for what a migration has left nothing of.
  *
  * @param before rows as they were before it was refused, as far as they are known still: an update says only a
  * part of a record, so a copy of it needs the rest, and a person wants to know which record it was.
@@ -77,11 +77,12 @@ export function rejectedItems(
   before: (domain: string, key: string) => Row | undefined = () => undefined,
 ): InboxItem[] {
   const common = { kind, madeAt: event.madeAt, code, reason: message, event };
-  if (!event.ops)
-    return [{ ...common, id: event.id, tried: event.args ?? null, choices: ["retry", "dismiss"] }];
-  return event.ops.map((op, i) => {
-    if (op.op === "offer")
-      return refusedOfferItem(op, i === 0 ? event.id : `${event.id}~${i}`, event.madeAt, code, message);
+  const { id, ops } = event;
+  if (!ops) return [{ ...common, id, tried: event.args ?? null, choices: ["retry", "dismiss"] }];
+  if (ops.length === 0) return [{ ...common, id, tried: {}, choices: ["dismiss"] }];
+  return ops.map((op, i) => {
+    const itemId = i === 0 ? id : `${id}~${i}`;
+    if (op.op === "offer") return refusedOfferItem(op, itemId, event.madeAt, code, message);
     const row = op.op === "deleteMany" ? undefined : before(op.domain, op.key);
     const rest = row && !row.deleted ? row.fields : undefined;
     const canCopy =
@@ -92,7 +93,7 @@ export function rejectedItems(
     const tried = triedFields(op);
     return {
       ...common,
-      id: i === 0 ? event.id : `${event.id}~${i}`,
+      id: itemId,
       domain: op.domain,
       ...(op.op === "deleteMany" ? {} : { key: op.key }),
       ...(tried === undefined ? {} : { tried }),

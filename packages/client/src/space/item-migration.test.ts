@@ -1,0 +1,46 @@
+import { defineSchema, records } from "@landfall/schema";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { migrateItem } from "./item-migration.js";
+import { rejectedItems } from "./settlement.js";
+
+const id = "018f6c00-1c3d-7a52-9b6e-000000000001";
+const schema = defineSchema({
+  version: 2,
+  domains: { purse: records({ fields: z.object({ cents: z.number() }) }) },
+  actions: (action) => ({ transfer: action(z.object({ cents: z.number() }), async () => undefined) }),
+  migrations: {
+    2: {
+      domains: {
+        purse: {
+          rename: { coins: "cents" },
+          map: { cents: (coins) => Number(coins) * 100 },
+          drop: ["lining"],
+        },
+      },
+      actions: {
+        pay: (args) => ({ action: "transfer", args: { cents: (args as { coins: number }).coins * 100 } }),
+      },
+    },
+  },
+});
+const refused = (event: object) =>
+  rejectedItems({ id, madeAt: 0, schema: 1, ...event }, "missing", "There is none.").map((item) =>
+    migrateItem(schema, { ...item, schema: 1 }),
+  );
+
+test("rule 9: a refused call is in the inbox as this version of the app has it", () => {
+  expect(refused({ action: "pay", args: { coins: 3 } })).toMatchObject([
+    { tried: { cents: 300 }, event: { action: "transfer", args: { cents: 300 }, schema: 2 }, schema: 2 },
+  ]);
+});
+
+test("rule 9: so is an op, and its event; of one that only changed what is gone nothing is left", () => {
+  const op = { op: "update", domain: "purse", key: "p1" };
+  expect(refused({ ops: [{ ...op, set: { coins: 3 } }] })).toMatchObject([
+    { tried: { cents: 300 }, event: { ops: [{ set: { cents: 300 } }] }, schema: 2 },
+  ]);
+  expect(refused({ ops: [{ ...op, set: { lining: "red" } }] })).toMatchObject([
+    { tried: {}, event: { ops: [] }, schema: 2 },
+  ]);
+});
