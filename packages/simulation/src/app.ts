@@ -7,6 +7,7 @@ import type { Issue, SettledAs } from "./history.js";
 import type { Act } from "./plan.js";
 import type { DomainName } from "./schema.js";
 import type { Tab, WorldSpace } from "./tab.js";
+import { type LooseActions, type Words, wordsOf } from "./words.js";
 
 type Set = Readonly<Record<string, unknown>>;
 /** A domain whose fields the compiler does not know: acts come from a plan. */
@@ -33,6 +34,8 @@ interface Written {
   readonly at?: readonly [domain: string, key: string];
   readonly action?: string;
   readonly args?: Json;
+  /** The version that this is in, where it is not the tab's. */
+  readonly schema?: number;
   readonly fromItem?: string;
 }
 
@@ -46,14 +49,16 @@ export function act(tab: Tab, spaceName: string, what: Act): boolean {
   if (!space) return false;
   world.trace.note(tab.program.name, "acts", `${spaceName} ${JSON.stringify(what)}`);
   if (what.do === "sync") {
-    tab.client.sync().catch((error: unknown) => {
-      if (!(error instanceof SyncError)) world.fault(`sync of ${tab.program.name} failed`, error);
-    });
+    sync(tab);
     return false;
   }
   world.recorder.hold();
   try {
-    const written = write(tab, space, spaceName, withMood(tab, possible(space, what)));
+    if (what.do === "draft") {
+      keepDraft(tab, space, spaceName, what);
+      return false;
+    }
+    const written = write(tab, space, spaceName, possible(space, what));
     if (written) record(tab, space, spaceName, written);
     return written !== undefined;
   } catch (error) {
@@ -63,6 +68,19 @@ export function act(tab: Tab, spaceName: string, what: Act): boolean {
   } finally {
     world.recorder.release();
   }
+}
+
+function sync({ client, program, who, version, device: { world } }: Tab): void {
+  const { recorder } = world;
+  const asked = recorder.entries.length;
+  client.sync().then(
+    () => {
+      if (program.alive) recorder.add({ type: "synced", ...who, asked, schema: version });
+    },
+    (error: unknown) => {
+      if (!(error instanceof SyncError)) world.fault(`sync of ${program.name} failed`, error);
+    },
+  );
 }
 
 /** Now and then a person tries what cannot be; mostly they do what the screen offers. */
@@ -92,41 +110,32 @@ function possible(space: WorldSpace, what: Act): Act {
   }
 }
 
-/** Who has the newer version of the app says how they feel. */
-function withMood({ version }: Tab, what: Act): Act {
-  if (version === 1 || what.do !== "edit" || what.domain !== "note") return what;
-  return { ...what, set: { ...what.set, mood: `mood of ${JSON.stringify(what.set)}` } };
-}
-
 function write(tab: Tab, space: WorldSpace, spaceName: string, what: Act): Written | undefined {
+  const words = wordsOf[tab.version];
   switch (what.do) {
-    case "edit": {
-      const domain = domainOf(space, what.domain);
-      const isThere = domain.get(what.key) !== undefined;
-      const receipt = isThere
-        ? domain.update(what.key, what.set, what.unset ? { unset: what.unset } : {})
-        : domain.put(what.key, what.set);
-      return { receipt, at: [what.domain, what.key] };
-    }
+    case "edit":
+      return edit(space, words, what);
     case "create":
       return {
-        receipt: domainOf(space, what.domain).create(what.set, { key: what.key }),
+        receipt: domainOf(space, what.domain).create(words.set(what.domain, what.set), { key: what.key }),
         at: [what.domain, what.key],
       };
     case "restore":
       return {
-        receipt: domainOf(space, what.domain).restore(what.key, what.set),
+        receipt: domainOf(space, what.domain).restore(what.key, words.set(what.domain, what.set)),
         at: [what.domain, what.key],
       };
-    case "expect":
+    case "expect": {
+      const set = words.change(what.domain, what.set);
       return {
-        receipt: domainOf(space, what.domain).update(what.key, what.set, { expect: "current" }),
+        receipt: domainOf(space, what.domain).update(what.key, set, { expect: "current" }),
         at: [what.domain, what.key],
       };
+    }
     case "increment":
       return { receipt: space.note.increment(what.key, { votes: what.by }), at: ["note", what.key] };
     case "mark": {
-      const members = { marks: [...what.marks] };
+      const members = { marks: what.marks.map((mark) => words.member(mark)) };
       const receipt = what.add ? space.note.add(what.key, members) : space.note.remove(what.key, members);
       return { receipt, at: ["note", what.key] };
     }
@@ -140,8 +149,8 @@ function write(tab: Tab, space: WorldSpace, spaceName: string, what: Act): Writt
     case "probe":
       return {
         receipt: space.write((tx) => {
-          tx.note.add("probe", { marks: [what.mark] });
-          tx.folder.put("counted", { name: what.mark });
+          tx.note.add("probe", { marks: [words.member(what.mark)] });
+          putFolder(tx, words, "counted", what.mark);
         }),
         at: ["note", "probe"],
       };
@@ -149,23 +158,77 @@ function write(tab: Tab, space: WorldSpace, spaceName: string, what: Act): Writt
       return {
         receipt: space.write((tx) => {
           tx.note.put(pairKeys.note, { title: what.token });
-          tx.folder.put(pairKeys.folder, { name: what.token });
+          putFolder(tx, words, pairKeys.folder, what.token);
         }),
         at: ["note", pairKeys.note],
       };
-    case "pay": {
-      const args = { from: what.from, to: what.to, coins: what.coins };
-      return { receipt: space.actions.pay(args), action: "pay", args };
-    }
-    case "revive": {
-      const args = { key: what.key, title: what.title };
-      return { receipt: space.actions.revive(args), action: "revive", args };
-    }
+    case "pay":
+      return call(space, words.payment(what));
+    case "revive":
+      return call(space, { action: "revive", args: { key: what.key, title: what.title } });
     case "inbox":
       return fromInbox(tab, space, spaceName, what.at, what.choice);
     default:
       return undefined;
   }
+}
+
+function edit(
+  space: WorldSpace,
+  words: Words,
+  { domain, key, set, unset }: Extract<Act, { readonly do: "edit" }>,
+): Written {
+  const loose = domainOf(space, domain);
+  const options = unset ? { unset: unset.map((field) => words.field(field)) } : {};
+  const receipt =
+    loose.get(key) === undefined
+      ? loose.put(key, words.set(domain, set))
+      : loose.update(key, words.change(domain, set), options);
+  return { receipt, at: [domain, key] };
+}
+
+const putFolder = (
+  tx: Readonly<Record<"folder", unknown>>,
+  words: Words,
+  key: string,
+  name: string,
+): void => {
+  const folder = tx.folder as { put(at: string, set: Set): void };
+  folder.put(key, words.set("folder", { name }));
+};
+
+function call(
+  space: WorldSpace,
+  { action, args }: { readonly action: string; readonly args: Json },
+): Written {
+  const actions = space.actions as unknown as LooseActions;
+  const run = actions[action] as LooseActions[string];
+  return { receipt: run(args), action, args };
+}
+
+/** What is the device's own is written down by itself: no server ever hears of it. */
+function keepDraft(
+  tab: Tab,
+  space: WorldSpace,
+  spaceName: string,
+  { key, text }: Extract<Act, { readonly do: "draft" }>,
+): void {
+  const { recorder } = tab.device.world;
+  const domain = "draft";
+  const fields = wordsOf[tab.version].draft(text);
+  const { saved } = domainOf(space, domain).put(key, fields);
+  const number = tab.device.world.drafts++;
+  const written = { space: spaceName, domain, key, fields, schema: tab.version, number };
+  recorder.add({ type: "localWrite", ...tab.who, ...written }, true);
+  saved.then(
+    () => {
+      if (tab.program.alive) recorder.add({ type: "localSaved", ...tab.who, number });
+    },
+    (error: unknown) => {
+      if (tab.program.alive && !(error instanceof StorageError))
+        tab.device.world.fault("a draft could not be saved", error);
+    },
+  );
 }
 
 function fromInbox(
@@ -194,7 +257,13 @@ function fromInbox(
   const copy = "key" in receipt ? (receipt.key as string) : undefined;
   const { event, domain, key } = item;
   if (choice === "retry" && event?.action !== undefined)
-    return { receipt, action: event.action, args: event.args ?? null, fromItem: item.id };
+    return {
+      receipt,
+      action: event.action,
+      args: event.args ?? null,
+      ...(event.schema !== undefined && { schema: event.schema }),
+      fromItem: item.id,
+    };
   const [first] = event?.ops ?? [];
   const firstKey = first && ("key" in first ? first.key : first.keys?.[0]);
   const place = copy ?? key ?? firstKey;
@@ -247,6 +316,7 @@ function record(tab: Tab, space: WorldSpace, spaceName: string, written: Written
       event,
       ...made,
       shows: shows(space, made.ops) ?? [],
+      schema: written.schema ?? tab.version,
       ...(fromItem !== undefined && { fromItem }),
     },
     true,

@@ -24,6 +24,8 @@ interface Batch {
         readonly startedAt: number;
       }
     | undefined;
+  /** The schema version of the rows, as the batch found it and as it left it. */
+  schema: { readonly before: number; after: number };
   /** The horizon of each domain, as the batch found it. */
   horizons: Readonly<Record<string, number>>;
 }
@@ -52,6 +54,7 @@ export class CommitRecorder {
           outcomes: [],
           pruned: [],
           started: undefined,
+          schema: { before: 0, after: 0 },
           horizons: {},
         };
         this.#open.push(batch);
@@ -88,6 +91,7 @@ export class CommitRecorder {
         const found = await snapshot.space(batch.space, batch.user);
         if (!found) return false;
         if (batch.started) return found.state.generation === batch.started.generation;
+        if (isUpgrade(batch)) return found.state.schema >= batch.schema.after;
         const [pruned] = batch.pruned;
         if (pruned) {
           return found.domains.some(
@@ -120,10 +124,14 @@ export class CommitRecorder {
       });
     for (const pruned of batch.pruned) this.recorder.add({ type: "pruned", space, ...pruned });
     const decided = decisions(batch);
-    if (decided.length > 0)
-      this.recorder.add({ type: "commit", space, generation: batch.generation, decided });
+    const upgrade = isUpgrade(batch) ? { schema: batch.schema.after } : {};
+    if (decided.length > 0 || isUpgrade(batch))
+      this.recorder.add({ type: "commit", space, generation: batch.generation, decided, ...upgrade });
   }
 }
+
+/** Whether it has brought the rows to another schema, which changes some of them or none. */
+const isUpgrade = ({ schema }: Batch): boolean => schema.after !== schema.before;
 
 function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction {
   const own: Partial<SpaceTransaction> = {
@@ -132,6 +140,8 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
       batch.user = user;
       const opened = await transaction.open(device, user);
       batch.generation = opened?.state.generation ?? "";
+      const { schema = 0 } = opened?.state ?? {};
+      batch.schema = { before: schema, after: schema };
       batch.horizons = Object.fromEntries(
         (opened?.domains ?? []).map(({ domain, horizon }) => [domain, horizon]),
       );
@@ -142,6 +152,7 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
       for (const outcome of changes.outcomes?.outcomes ?? [])
         // What came under another device before was decided then, unless that is what was decided now.
         if (fresh.has(outcome.id) || outcome.body.includes('"id_conflict"')) batch.outcomes.push(outcome);
+      if (changes.space) batch.schema.after = changes.space.schema;
       return transaction.save(changes);
     },
     pruneTombstones(domain, upTo, limit) {

@@ -125,11 +125,11 @@ export class Device {
     this.world.queue.after(sleepsForMs, () => program.thaw());
   }
 
-  /** The app is updated, and its tabs end. */
-  upgrade(): void {
-    if (this.version === 2) return;
+  /** The app is updated, and its tabs end. @param left the number of one that is left open, with the version before. */
+  upgrade(left?: number): void {
     this.version = 2;
-    for (const tab of this.tabs) tab.kill("closed");
+    for (const [number, tab] of this.tabs.entries())
+      if (number !== left && tab.version < this.version) tab.kill("closed");
   }
 
   /** Starts what is not running. */

@@ -4,9 +4,7 @@ import { checkers } from "./checkers/all.js";
 import { replayed } from "./checkers/replayed.js";
 import type { AnswerPart, Entry, History, SchemaFacts, Seen, Who } from "./history.js";
 import { digestOf } from "./model/digest.js";
-import { Lineage } from "./model/lineage.js";
 import { type ModelState, completeFields, nameOf, rowsOf, stampsOf } from "./model/model-row.js";
-import { plainActions } from "./model/plain-actions.js";
 
 export const space = "site";
 export const generation = "g1";
@@ -129,8 +127,15 @@ export class Tale {
     return this.add({ type: "view", ...who(device, run), space, why, domains: shownOf(state, pending) });
   }
 
-  inbox(device: string, items: readonly object[], run = 1): this {
-    return this.add({ type: "inbox", ...who(device, run), space, items });
+  /** What a tab of that version of the app shows. */
+  viewIn(schema: number, ...view: Parameters<Tale["view"]>): this {
+    this.view(...view);
+    Object.assign(this.entries.at(-1) as Entry, { schema });
+    return this;
+  }
+
+  inbox(device: string, items: readonly object[], run = 1, schema = 1): this {
+    return this.add({ type: "inbox", ...who(device, run), space, items, schema });
   }
 
   serverRows(head: number): this {
@@ -159,11 +164,12 @@ export class Tale {
     return this.add({ type: "serverRows", space, generation, head, rows, digests });
   }
 
-  /** The state of the space as the model has it so far. */
-  stateAt(index: number): ModelState {
-    const branch = new Lineage(this.history(), plainActions).last(space);
+  /** The state of the space as the model has it so far, and as that version of the app shows it. */
+  stateAt(index: number, version = 1): ModelState {
+    const { lineage } = replayed(this.history());
+    const branch = lineage.last(space);
     if (!branch) throw new Error("The tale has no space.");
-    return branch.stateAt(index);
+    return lineage.shownAt(branch, index, version);
   }
 
   history(): History {

@@ -31,7 +31,7 @@ export interface History {
 /** Entries beyond this many are not kept: about fifty for each operation of the longest run. */
 export const maxEntries = 200_000;
 
-/** What a model must know of the schema; written down by hand beside it, so that the model does not ask the schema's code. */
+/** What a model must know of the schema, alike in all its versions; written down by hand beside it, so that the model does not ask the schema's code. */
 export interface SchemaFacts {
   readonly domains: Readonly<Record<string, DomainFacts>>;
 }
@@ -86,6 +86,9 @@ export type Entry =
   | StorageFault
   | Issue
   | Offered
+  | LocalWrite
+  | LocalSaved
+  | Synced
   | Refused
   | Shown
   | Saved
@@ -169,6 +172,8 @@ export interface Issue extends At, Who {
   readonly shows?: readonly (readonly [domain: string, key: string, fields: Fields | null])[];
   /** The inbox item that this write retries or writes again. */
   readonly fromItem?: string;
+  /** The version of the app's schema that it is in; the first where nobody has said. */
+  readonly schema?: number;
 }
 
 /** A device stores an event in its outbox that offers back a row which the server has lost (rule 12). */
@@ -177,6 +182,34 @@ export interface Offered extends At, Who {
   readonly space: string;
   readonly event: Stamp;
   readonly ops: readonly Op[];
+  readonly schema?: number;
+}
+
+/** The app has written a record that never leaves the device. */
+export interface LocalWrite extends At, Who {
+  readonly type: "localWrite";
+  readonly space: string;
+  readonly domain: string;
+  readonly key: string;
+  readonly fields: Fields;
+  readonly schema: number;
+  /** Its place among all of them. */
+  readonly number: number;
+}
+
+/** The receipt's `saved` of such a write has resolved. */
+export interface LocalSaved extends At, Who {
+  readonly type: "localSaved";
+  readonly number: number;
+}
+
+/** The app has asked to be brought into step, and was told that it is. */
+export interface Synced extends At, Who {
+  readonly type: "synced";
+  /** How many entries stood before the question. */
+  readonly asked: number;
+  /** The version of the app's schema that the tab runs. */
+  readonly schema: number;
 }
 
 /** The app has tried to write and the call has thrown: nothing was written. */
@@ -248,6 +281,8 @@ export interface View extends At, Who {
    * a view costs a reference for each record.
    */
   readonly domains: Readonly<Record<string, readonly Seen[]>>;
+  /** The version of the app's schema that the tab runs, and shows records in. */
+  readonly schema?: number;
 }
 
 /** The inbox of a space has changed, or was read when the tab started or the run ended. */
@@ -256,6 +291,8 @@ export interface Inbox extends At, Who {
   readonly space: string;
   /** Everything that is in it now. */
   readonly items: readonly InboxEntry[];
+  /** The version of the app's schema that the tab runs. */
+  readonly schema?: number;
 }
 
 export interface InboxEntry {
@@ -268,6 +305,8 @@ export interface InboxEntry {
   readonly field?: string;
   readonly code?: string;
   readonly by?: Stamp;
+  /** The value of the field, or the fields of the op, that was tried. */
+  readonly tried?: Json;
 }
 
 /** A person has dealt with an item; it may leave the inbox from here on. */
@@ -313,6 +352,7 @@ export interface RequestPart {
     readonly was?: { readonly device: string; readonly seq: number };
     readonly expect?: readonly Expectation[];
     readonly ops?: readonly Op[];
+    readonly schema?: number;
   }[];
 }
 
@@ -356,6 +396,8 @@ export interface Commit extends At {
   readonly generation: string;
   /** Everything that the batch decided, in the order in which it did. */
   readonly decided: readonly Decided[];
+  /** The version of the app's schema that it has brought the rows of the space to, where it has. */
+  readonly schema?: number;
 }
 
 export type Decided = AppliedEvent | DecidedOtherwise;

@@ -1,7 +1,7 @@
 import type { Act } from "./plan.js";
 import type { RandomStream } from "./random-stream.js";
 
-type ActName = Act["do"];
+type ActName = Exclude<Act["do"], "draft">;
 export type ActWeights = Readonly<Record<ActName, number>>;
 
 const usual: ActWeights = {

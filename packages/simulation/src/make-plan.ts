@@ -14,6 +14,9 @@ const deviceWeights = { 3: 60, 4: 25, 5: 15 };
 /** Operations in store for those that come to nothing, as where no tab is open. */
 const spareOperations = 40;
 
+/** How many drafts are written where there are any. */
+const draftTimes = 20;
+
 /** Kinds that a seed has by a chance of their own, whatever else it has. */
 const apart: Readonly<Partial<Record<FaultKind, number>>> = {
   torn: 0.1,
@@ -42,6 +45,8 @@ export function makePlan(seed: number, extra: readonly FaultKind[] = []): Plan {
   const operations = makeOperations(random.split("operations"), devices, spaces.length);
   const endMs = operations.findLast(({ unlessMade }) => unlessMade === undefined)?.atMs ?? 0;
   const troubles = makeTroubles(random.split("troubles"), faults, devices, endMs);
+  const drafts =
+    faults.schema === undefined ? [] : makeDrafts(random.split("drafts"), devices, spaces, endMs);
   const rush = faults.rush === undefined ? undefined : makeRush(random.split("rush"), devices, endMs);
   return {
     seed,
@@ -51,7 +56,13 @@ export function makePlan(seed: number, extra: readonly FaultKind[] = []): Plan {
     limits: rush?.limits ?? makeLimits(random),
     ...(faults.forget !== undefined && { retention: forgetful }),
     serverSlowness: random.chance(0.4) ? 0.05 : 0,
-    steps: inOrder([...operations, ...troubles, ...(rush?.operations ?? []), ...(rush?.troubles ?? [])]),
+    steps: inOrder([
+      ...operations,
+      ...drafts,
+      ...troubles,
+      ...(rush?.operations ?? []),
+      ...(rush?.troubles ?? []),
+    ]),
   };
 }
 
@@ -132,4 +143,24 @@ function makeOperations(random: RandomStream, devices: readonly DevicePlan[], sp
     });
   }
   return operations;
+}
+
+/** Where apps are of several versions they keep something of their own too, for which no server does anything. */
+function makeDrafts(
+  random: RandomStream,
+  devices: readonly DevicePlan[],
+  spaces: readonly string[],
+  endMs: number,
+): Operation[] {
+  return Array.from({ length: draftTimes }, (_, at) => {
+    const device = random.pick(devices);
+    return {
+      type: "act",
+      atMs: random.below(endMs),
+      device: device.number,
+      tab: random.below(device.tabs),
+      space: random.below(spaces.length),
+      act: { do: "draft", key: random.pick(["d1", "d2"]), text: `draft ${at}` },
+    };
+  });
 }

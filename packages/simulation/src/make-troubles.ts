@@ -199,7 +199,8 @@ export function makeTroubles(
     const own = random.split(kind);
     // Copies are numbered on from the devices.
     if (kind === "clone") return makeClones(own, weight, devices, endMs);
-    if (kind === "schema") return makeUpgrades(own, devices, endMs);
+    // What a tab that is left open shows of two histories that it cannot read, no checker could tell.
+    if (kind === "schema") return makeUpgrades(own, devices, endMs, faults.restore === undefined);
     const recipe = recipes[kind] ?? losses[kind];
     // Only another tab can lead while one sleeps, and take over when one is closed.
     const needsTabs = kind === "sleep" || kind === "tabs";
@@ -210,7 +211,12 @@ export function makeTroubles(
 }
 
 /** The server's comes somewhere in the middle; some devices are before it, some after, and some wait to the end. */
-function makeUpgrades(random: RandomStream, devices: readonly DevicePlan[], endMs: number): Trouble[] {
+function makeUpgrades(
+  random: RandomStream,
+  devices: readonly DevicePlan[],
+  endMs: number,
+  mayBeLeft: boolean,
+): Trouble[] {
   const upgrade = (): { readonly atMs: number; readonly downMs: number } => ({
     atMs: random.below(endMs),
     downMs: length(random),
@@ -219,7 +225,10 @@ function makeUpgrades(random: RandomStream, devices: readonly DevicePlan[], endM
     { type: "serverUpgrade", ...upgrade() },
     ...devices
       .filter(() => random.chance(0.8))
-      .map(({ number }): Trouble => ({ type: "appUpgrade", device: number, ...upgrade() })),
+      .map(({ number, tabs }): Trouble => {
+        const left = mayBeLeft && tabs > 1 && random.chance(0.6) ? { left: random.below(tabs) } : {};
+        return { type: "appUpgrade", device: number, ...upgrade(), ...left };
+      }),
   ];
 }
 

@@ -88,6 +88,8 @@ export type Act =
       readonly at: number;
       readonly choice: "retry" | "writeAgain" | "keepCopy" | "dismiss";
     }
+  /** Writes what never leaves the device. */
+  | { readonly do: "draft"; readonly key: string; readonly text: string }
   | { readonly do: "sync" };
 
 interface Timed {
@@ -156,8 +158,8 @@ export type Trouble =
       readonly writesMs?: number;
       readonly downMs: number;
     })
-  /** A device's app, or the server, becomes the next version, with its schema. */
-  | (OnDevice & { readonly type: "appUpgrade"; readonly downMs: number })
+  /** A device's app, or the server, becomes the next version, with its schema. Of several tabs one may stay open as it is. */
+  | (OnDevice & { readonly type: "appUpgrade"; readonly downMs: number; readonly left?: number })
   | (Timed & { readonly type: "serverUpgrade"; readonly downMs: number })
   /** The disk cannot be opened for so long, as where its file is torn; the app starts meanwhile. */
   | (OnDevice & { readonly type: "torn"; readonly forMs: number; readonly downMs: number })

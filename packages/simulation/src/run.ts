@@ -158,7 +158,11 @@ function operate(world: World, { atMs, device, tab, space, act: what }: Operatio
     if (act(found, name, what)) return true;
     // Who could not do that does something else.
     const other = { title: `instead at ${atMs}` };
-    return what.do !== "sync" && act(found, name, { do: "edit", domain: "note", key: "instead", set: other });
+    return (
+      what.do !== "sync" &&
+      what.do !== "draft" &&
+      act(found, name, { do: "edit", domain: "note", key: "instead", set: other })
+    );
   }
   return false;
 }
@@ -171,7 +175,7 @@ function heal(world: World): void {
   world.server.crash = world.server.refusal = undefined;
   world.server.slowness = 0;
   world.server.clock.set(0);
-  const isMixed = world.plan.faults.schema !== undefined;
+  const { isMixed } = world;
   // In the end everybody has the newest version.
   if (isMixed) world.server.upgrade();
   world.startServer();

@@ -81,6 +81,11 @@ export class Tab {
     for (const space of world.plan.spaces) void this.#open(space);
   }
 
+  /** The domains that its views show: drafts where there are any. */
+  get #listed(): readonly (DomainName | "draft")[] {
+    return this.device.world.isMixed ? [...domainNames, "draft"] : domainNames;
+  }
+
   #verdict(): Verdict {
     const { crash } = this;
     this.device.world.called(this.device.diskName);
@@ -142,7 +147,7 @@ export class Tab {
     this.#view(name, "opened");
     this.#inbox(name);
     space.inbox.subscribe(() => this.#inbox(name));
-    for (const domain of domainNames) space[domain].live().subscribe(() => this.#view(name, "listener"));
+    for (const domain of this.#listed) space[domain].live().subscribe(() => this.#view(name, "listener"));
   }
 
   #report(code: string, message: string): void {
@@ -162,31 +167,33 @@ export class Tab {
   #onCommit(changes: readonly StorageChange[]): void {
     for (const change of changes) {
       if (change.type !== "put" || change.table !== "outbox" || this.#offered.has(change.a)) continue;
-      const { ops } = change.value as { readonly ops?: readonly Op[] };
+      const { ops, schema } = change.value as { readonly ops?: readonly Op[]; readonly schema?: number };
       if (ops?.[0]?.op !== "offer") continue;
       this.#offered.add(change.a);
       const { space, a: event } = change;
-      this.device.world.recorder.add({ type: "offered", ...this.who, space, event, ops });
+      const version = schema === undefined ? {} : { schema };
+      this.device.world.recorder.add({ type: "offered", ...this.who, space, event, ops, ...version });
     }
   }
 
   #view(name: string, why: "opened" | "listener" | "final"): void {
     if (!this.program.alive || this.leaving) return;
     const space = this.spaces.get(name) as WorldSpace;
-    const shown = domainNames.map((domain) => space[domain].all() as unknown as readonly Seen[]);
+    const shown = this.#listed.map((domain) => space[domain].all() as unknown as readonly Seen[]);
     const before = this.#shown.get(name);
     // Each domain has a listener of its own; what all of them find in one step says nothing more.
     if (why === "listener" && before?.every((records, at) => sameRecords(records, shown[at] ?? []))) return;
     this.#shown.set(name, shown);
-    const domains = Object.fromEntries(domainNames.map((domain, at) => [domain, shown[at] ?? []]));
-    this.device.world.recorder.add({ type: "view", ...this.who, space: name, why, domains });
+    const domains = Object.fromEntries(this.#listed.map((domain, at) => [domain, shown[at] ?? []]));
+    const { version: schema } = this;
+    this.device.world.recorder.add({ type: "view", ...this.who, space: name, why, domains, schema });
   }
 
   #inbox(name: string): void {
     if (!this.program.alive || this.leaving) return;
     const space = this.spaces.get(name) as WorldSpace;
     const items = space.inbox.current.map(
-      ({ id, kind, event, domain, key, field, code, by }): InboxEntry => ({
+      ({ id, kind, event, domain, key, field, code, by, tried }): InboxEntry => ({
         id,
         kind,
         ...(event && { event: event.id }),
@@ -195,9 +202,11 @@ export class Tab {
         ...(field !== undefined && { field }),
         ...(code !== undefined && { code }),
         ...(by !== undefined && { by }),
+        ...(tried !== undefined && { tried }),
       }),
     );
-    this.device.world.recorder.add({ type: "inbox", ...this.who, space: name, items });
+    const { version: schema } = this;
+    this.device.world.recorder.add({ type: "inbox", ...this.who, space: name, items, schema });
   }
 
   /** Everything that it shows at the end. */

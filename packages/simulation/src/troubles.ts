@@ -59,7 +59,7 @@ function onDevice(world: World, device: Device, trouble: OnDevice): void {
     case "power":
       return powerOff(world, device, trouble);
     case "appUpgrade":
-      device.upgrade();
+      device.upgrade(trouble.left);
       return later(() => device.start());
     case "signOut":
       return signOut(world, device, trouble);

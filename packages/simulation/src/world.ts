@@ -29,6 +29,8 @@ export class World {
   readonly devices: Device[];
   /** Whether the plan's troubles may come: not before everything is set up, and not when all is healed. */
   isTroubled = false;
+  /** How many drafts were written. */
+  drafts = 0;
   /** Whether it has come to rest once. */
   isQuiet = false;
   readonly tabs = new Map<Program, Tab>();
@@ -59,6 +61,11 @@ export class World {
     };
     this.server = new ServerMachine(this);
     this.devices = plan.devices.map((device) => new Device(this, device));
+  }
+
+  /** Whether apps and the server are of several versions. */
+  get isMixed(): boolean {
+    return this.plan.faults.schema !== undefined;
   }
 
   /** A storage call of somebody (`disk.d1`, `disk.server`); counted while there may be trouble. */

@@ -7,6 +7,7 @@ import { digests } from "./digests.js";
 import { exactlyOnce } from "./exactly-once.js";
 import { noLostWrite } from "./no-lost-write.js";
 import { outcomes } from "./outcomes.js";
+import { ownVersion } from "./own-version.js";
 import { quiescence } from "./quiescence.js";
 import { rebase } from "./rebase.js";
 import { replayed } from "./replayed.js";
@@ -27,6 +28,7 @@ export const checkers: readonly Checker[] = [
   rebase,
   sessionOrder,
   outcomes,
+  ownVersion,
   reports,
   quiescence,
   bounded,

@@ -14,8 +14,8 @@ export class Standing {
 
   constructor(readonly run: Run) {}
 
-  /** The cuts that a view may be, oldest first: at or after the last one, and not after what was committed. */
-  *from({ view, line, newest }: ShownView, position: number): Generator<Cut> {
+  /** The cuts that a view may be, oldest first: at or after the last one, not after what was committed, and such as its app can read. */
+  *from({ view, line, newest, schema }: ShownView, position: number): Generator<Cut> {
     const last = this.#last.get(line);
     const branches = this.run.lineage.branches.get(view.space) ?? [];
     for (const branch of branches) {
@@ -24,7 +24,8 @@ export class Standing {
       const first = branch === last?.branch ? last.index : branch.from;
       for (let index = Math.max(first, newest); index <= branch.head; index++) {
         if (index > branch.from && (branch.events.get(index)?.position ?? position) > position) break;
-        if (branch.hasState(index)) yield { branch, index };
+        // Of a newer version an app takes nothing in.
+        if (branch.hasState(index) && branch.isReadable(index, schema)) yield { branch, index };
       }
     }
   }
@@ -138,7 +139,7 @@ function tooEarly(
     own,
     shown,
   }: { readonly standing: Standing; readonly own: OwnEvents; readonly shown: ShownView | undefined },
-  { tab, run: count, event, outcome }: Settled,
+  { tab, run: count, space, event, outcome }: Settled,
   position: number,
 ): string | undefined {
   const { index } = outcome;
@@ -146,6 +147,8 @@ function tooEarly(
   if (outcome.status !== "applied" || index === undefined || !last || last.index >= index) return undefined;
   // Only in the history in which it stands there; another one has another event at that index.
   if (last.branch.eventAt(index)?.applied.event !== event) return undefined;
+  // An app that cannot read what there is shows its write over what it had.
+  if (run.lineage.isLeftBehind(space, shown.schema, position)) return undefined;
   for (const cut of standing.from(shown, position)) {
     if (cut.branch !== last.branch || cut.index < index) continue;
     if (differenceAt(run, own, { shown, position }, cut) === undefined) return undefined;
@@ -176,7 +179,10 @@ export function differenceAt(
   cut: Cut,
 ): Difference | undefined {
   const { branch, index } = cut;
-  const { wrong, hidden } = run.shown.compare(shown, branch.stateAt(index), confirmed, cut);
+  const { lineage } = run;
+  const state = lineage.shownAt(branch, index, shown.schema);
+  const isLeftBehind = lineage.isLeftBehind(branch.space, shown.schema, position);
+  const { wrong, hidden } = run.shown.compare(shown, state, isLeftBehind ? versions : confirmed, cut);
   if (wrong) return wrong;
   if (hidden.length === 0) return undefined;
   const pending = own.pendingAt(shown, position, branch, index);
@@ -211,6 +217,12 @@ const confirmed: Look = {
   },
 };
 
+/**
+ * Of an app that cannot read what there is, the versions alone: what was written in it and is over shows over what it has,
+ * and is not pending.
+ */
+const versions: Look = { ...confirmed, agrees: ({ seen: { $ } }, row) => isOfVersion($.version, row) };
+
 /** A record that is to come back shows the version of its tombstone. */
 const isOfVersion = (version: number, row: ModelRow | undefined): boolean =>
   version === (row?.version ?? 0) || (version === 0 && row?.deleted === true);
@@ -238,6 +250,7 @@ function why(run: Run, standing: Standing, own: OwnEvents, looked: Looked): stri
   }
   const last = standing.lastOf(shown);
   const after = last ? `, having stood at index ${last.index} of ${last.branch.generation}` : "";
-  if (!best) return `shows of ${space} what lies after every commit, or before what it had shown${after}`;
+  if (!best)
+    return `shows of ${space} what lies after every commit, before what it had shown, or beyond what its app can read${after}`;
   return `shows no state of ${space} that ever was (${count} looked at${after}): at index ${best.cut.index} of ${best.cut.branch.generation}, ${best.text()}`;
 }

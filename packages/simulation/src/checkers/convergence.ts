@@ -68,8 +68,10 @@ const textOf = (row: ModelRow | undefined): string => (row ? rowText(row) : "not
 function viewDiffers(run: Run, view: View): Finding[] {
   const branch = run.lineage.last(view.space);
   if (!branch) return [];
+  const shown = run.shown.of(view);
   const problem =
-    differenceOf(run, run.shown.of(view), branch.stateAt(branch.head))?.() ?? versionDiffers(view, branch);
+    differenceOf(run, shown, run.lineage.shownAt(branch, branch.head, shown.schema))?.() ??
+    versionDiffers(view, branch);
   return problem === undefined
     ? []
     : [

@@ -221,14 +221,20 @@ function isExcused(dealtWith: ReadonlySet<string>, { device }: Inbox, id: string
   return [...dealtWith].some((name) => name === `${device} ${id}` || name.startsWith(`${device} ${event}`));
 }
 
-/** What was refused, or lost a field, and was settled in a process, has been in an inbox of that device. */
+/**
+ * What was refused, or lost a field, and was settled in a process, has been in an inbox of that device. The server names a
+ * field as it was called when it decided, and an inbox as the app calls it now.
+ */
 function inboxMisses(run: Run): Finding[] {
   const boxed = new Set<string>();
+  const { plain } = run.lineage.upgrade;
+  const nameOf = (domain = "", field = ""): string => plain.nameOf(domain, field) ?? field;
   for (const [, entry] of run.entries.of("inbox")) {
     for (const { id, event, kind, domain, key, field } of entry.items) {
       boxed.add(`${entry.device} ${id}`);
       if (event === undefined) continue;
-      if (kind === "superseded") boxed.add(`${entry.device} ${event} ${domain}/${key}.${field}`);
+      if (kind === "superseded")
+        boxed.add(`${entry.device} ${event} ${domain}/${key}.${nameOf(domain, field)}`);
       else boxed.add(`${entry.device} ${event}`);
     }
   }
@@ -241,7 +247,7 @@ function inboxMisses(run: Run): Finding[] {
         message: `${tabOf(entry)} was told that ${event} is rejected as ${outcome.code}, and its inbox never had it`,
       });
     for (const { domain, key, field, by } of outcome.superseded ?? []) {
-      if (!boxed.has(`${device} ${event} ${domain}/${key}.${field}`))
+      if (!boxed.has(`${device} ${event} ${domain}/${key}.${nameOf(domain, field)}`))
         findings.push({
           at: entry.at,
           message: `${tabOf(entry)} lost ${domain}/${key}.${field} of ${event} to ${by}, and its inbox never had it`,

@@ -38,6 +38,9 @@ interface Open {
 /** Events that the views of one process may be made of in one history. */
 interface Line {
   readonly tab: string;
+  readonly schema: number;
+  /** Whether the app can no longer read what there is. */
+  isLeftBehind: boolean;
   readonly branch: Branch;
   readonly begun: ReadonlySet<EventStory>;
   /** Before where the process cannot have been there, where it began, and where its device heard of wipes. */
@@ -163,6 +166,7 @@ export class OwnEvents {
     let line = lines.get(branch);
     if (!line) lines.set(branch, (line = this.#begin(view, tab, branch)));
     const { written } = line;
+    line.isLeftBehind = this.run.lineage.isLeftBehind(view.space, line.schema, position);
     for (let story = written[line.read]; story && story.position <= position; story = written[line.read]) {
       line.read += 1;
       if (!line.begun.has(story) && !this.#wasOver(line, story, view))
@@ -178,7 +182,21 @@ export class OwnEvents {
     const wipes = this.#stories.heardOfWipes(view);
     const written = this.#stories.written(view);
     const launchedAt = this.#stories.endOfRunBefore(view);
-    const line: Line = { tab, branch, begun, launchedAt, begunAt, wipes, written, read: 0, open: [] };
+    const { schema = 1 } = view;
+    const isLeftBehind = false;
+    const line: Line = {
+      tab,
+      schema,
+      isLeftBehind,
+      branch,
+      begun,
+      launchedAt,
+      begunAt,
+      wipes,
+      written,
+      read: 0,
+      open: [],
+    };
     line.open = [...begun].map((story) => this.#opened(line, story, view));
     return line;
   }
@@ -207,13 +225,15 @@ export class OwnEvents {
 
   /** Whether a process knows of an event certainly; undefined where it cannot know of it. */
   #isKnown(
-    { tab, begunAt }: Line,
+    { tab, begunAt, schema }: Line,
     { story, isBegun, isOwn, isGone }: Open,
     { device }: View,
     position: number,
   ): boolean | undefined {
-    if (isBegun) return true;
     const { issue, shownAt } = story;
+    // What a newer app has written an older one only sends.
+    if ((issue.schema ?? 1) > schema) return undefined;
+    if (isBegun) return true;
     if (isGone && !this.#isHeardByAnother(tab, device, issue.event, begunAt)) return undefined;
     const isHeard = isOwn || (this.#heard.get(tab)?.has(issue.event) ?? false);
     return isHeard && (issue.ops !== undefined || shownAt < position);
@@ -250,7 +270,7 @@ const wasDecided = ({ isShared, story }: Open, branch: Branch, position: number)
   isShared && branch.reason === "restored" && story.decidedAt < position;
 
 function standingOf(
-  { branch, wipes }: Line,
+  { branch, wipes, isLeftBehind }: Line,
   { story, isShared, applied, decision, settledAt, boxedAt }: Open,
   position: number,
   index: number,
@@ -261,6 +281,8 @@ function standingOf(
   if (isRefused) {
     if (decision.after < index) return "gone";
     if (decision.after === index && decision.position < position) return "perhaps";
+    // An app that cannot read what else there is takes in no more than that.
+    if (decision.position < position && isLeftBehind) return "perhaps";
     // Of what is refused later than this was seen nobody has heard, but it may have been given up before.
   }
   if ((!decision || isRefused) && settledAt < position) return "gone";

@@ -36,11 +36,13 @@ export const rebase: Checker = {
   check(run) {
     const standing = new Standing(run);
     const own = new OwnEvents(run);
-    const replay = new Replay(run);
+    const replays = new Map<number, Replay>();
     const findings: Finding[] = [];
     for (const [position, view] of run.entries.of("view")) {
       if (!run.lineage.branches.has(view.space)) continue;
       const shown = run.shown.of(view);
+      let replay = replays.get(shown.schema);
+      if (!replay) replays.set(shown.schema, (replay = new Replay(run, shown.schema)));
       const problem = judge(run, { standing, own, replay, shown, position });
       if (problem !== undefined) findings.push({ at: view.at, message: `${tabOf(view)} ${problem}` });
       if (findings.length === enough) break;
@@ -131,7 +133,7 @@ function* bases(
   { branch, index }: Cut,
   candidates: readonly Candidate[],
 ): Generator<ModelState> {
-  const state = branch.stateAt(index);
+  const state = replay.run.lineage.shownAt(branch, index, replay.schema);
   yield state;
   const versions = new Set<number>();
   const forgotten = new Map<string, Set<ModelRow>>();
@@ -265,7 +267,7 @@ interface KnownRun {
   readonly written: readonly (readonly [domain: string, rows: DomainState])[];
 }
 
-/** Runs pending events one after another; views, ways and tabs run the same events on the same rows again and again. */
+/** Runs pending events one after another in the app's version; views, ways and tabs run the same events on the same rows again and again. */
 class Replay {
   /** What an event has made of a state. */
   readonly #after = new Map<ModelState, Map<EventStory, ModelState>>();
@@ -276,7 +278,10 @@ class Replay {
   /** Domains without their tombstones up to a version: the same object each time. */
   readonly #bare = new Map<DomainState, Map<number, DomainState>>();
 
-  constructor(readonly run: Run) {}
+  constructor(
+    readonly run: Run,
+    readonly schema: number,
+  ) {}
 
   bare(rows: DomainState, upTo: number): DomainState {
     let known = this.#bare.get(rows);
@@ -316,7 +321,7 @@ class Replay {
     const overlay = new Overlay(state, history.schema, mark);
     let after = state;
     try {
-      applyAsView(overlay, lineage.asked(issue), lineage.actions);
+      applyAsView(overlay, lineage.asked(issue, this.schema), lineage.actions);
       after = overlay.settled();
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;

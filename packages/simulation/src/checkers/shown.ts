@@ -137,6 +137,8 @@ function liveOf(rows: DomainState): LiveRow[] {
 export interface ShownView {
   readonly view: View;
   readonly tab: string;
+  /** The version of the app that shows it. */
+  readonly schema: number;
   /** The process and the space: views of one line follow each other. */
   readonly line: string;
   /** Of all domains but those that never leave the device. */
@@ -165,7 +167,8 @@ export class ShownViews {
         newest = Math.max(newest, list.newest);
         lists.push(list);
       }
-      this.#views.set(view, (shown = { view, tab, line: `${tab} ${view.space}`, lists, newest }));
+      const { space, schema = 1 } = view;
+      this.#views.set(view, (shown = { view, tab, schema, line: `${tab} ${space}`, lists, newest }));
     }
     return shown;
   }

@@ -25,6 +25,7 @@ import {
 } from "./model-row.js";
 import { Overlay } from "./overlay.js";
 import type { PlainActions } from "./plain-action.js";
+import type { Upgrade } from "./upgrade.js";
 
 /** Something that does not fit, found while the history was replayed. */
 export interface Misfit {
@@ -65,6 +66,9 @@ export class Branch {
   readonly #forgotten = new Map<string, Map<string, ModelRow[]>>();
   readonly #horizons: Map<string, number>;
   readonly #wipedAt: number;
+  /** From which index on its rows are of the app's second version, and up to which an app of the first can read them. */
+  #upgradedFrom = Number.POSITIVE_INFINITY;
+  #readableUpTo = Number.POSITIVE_INFINITY;
 
   constructor(
     readonly space: string,
@@ -83,6 +87,39 @@ export class Branch {
     // A wipe leaves no tombstones of anything.
     this.#wipedAt = reason === "wiped" ? from : parent ? parent.#wipedAt : 0;
     this.#horizons = new Map(forgotten ? Object.entries(forgotten) : parent ? parent.#horizons : []);
+    this.#inheritSchema();
+  }
+
+  #inheritSchema(): void {
+    const { parent, from } = this;
+    if (!parent) return;
+    // Of nothing, nobody can tell the version.
+    const last = this.reason === "wiped" ? parent.head : from;
+    if (parent.schemaAt(last) === 1) return;
+    this.#upgradedFrom = from;
+    this.#readableUpTo = this.reason === "wiped" || parent.isReadable(from, 1) ? from : from - 1;
+  }
+
+  /** The version of the app's schema that the rows at an index are in. */
+  schemaAt(index: number): number {
+    if (index < this.from) return this.#inherited?.schemaAt(index) ?? 1;
+    return index < this.#upgradedFrom ? 1 : 2;
+  }
+
+  /** Whether the event at an index is the one that brings the rows over. */
+  isUpgradedAt(index: number): boolean {
+    return index === this.#upgradedFrom && index > this.#readableUpTo;
+  }
+
+  /** Whether an app of that version can read the rows at an index. */
+  isReadable(index: number, schema: number): boolean {
+    return schema > 1 || index <= this.#readableUpTo || index < this.from;
+  }
+
+  /** The rows are of the app's second version from here on, those of the head too where none is another one in it. */
+  upgraded(isChange: boolean): void {
+    this.#upgradedFrom = isChange ? this.head + 1 : this.head;
+    this.#readableUpTo = this.head;
   }
 
   /** Whether it, or one that it comes from, began with a wipe. */
@@ -212,10 +249,13 @@ export class Lineage {
   readonly branches = new Map<string, Branch[]>();
   readonly issues = new Map<Stamp, Issue>();
   readonly misfits: Misfit[] = [];
+  /** Where the rows of each space were first brought to the app's second version. */
+  readonly #upgradedAt = new Map<string, number>();
 
   constructor(
     readonly history: History,
     readonly actions: PlainActions,
+    readonly upgrade: Upgrade,
   ) {
     for (const entry of history.entries) this.#issue(entry);
     for (const [position, entry] of history.entries.entries()) this.#take(entry, position);
@@ -243,9 +283,19 @@ export class Lineage {
       // Where memory stands in for a storage, what is offered is seen on its way only.
       const { at, device, tab, run } = entry;
       for (const { space, events } of entry.spaces)
-        for (const { id: event, ops } of events)
+        for (const { id: event, ops, schema } of events)
           if (ops?.[0]?.op === "offer" && !this.issues.has(event))
-            this.issues.set(event, { type: "issue", at, device, tab, run, space, event, ops });
+            this.issues.set(event, {
+              type: "issue",
+              at,
+              device,
+              tab,
+              run,
+              space,
+              event,
+              ops,
+              ...(schema !== undefined && { schema }),
+            });
     }
   }
 
@@ -261,11 +311,21 @@ export class Lineage {
         );
         return;
       }
+      if (entry.schema !== undefined) this.#bring(branch, entry, position);
       for (const decided of entry.decided) {
         if (decided.status === "applied") this.#apply(branch, { applied: decided, position, at: entry.at });
         else this.#refuse(branch, { decided, after: branch.head, position, at: entry.at });
       }
     }
+  }
+
+  /** Where no row of a space is another one in the app's second version, no event brings them over. */
+  #bring(branch: Branch, { decided, at }: Extract<Entry, { type: "commit" }>, position: number): void {
+    if (!this.#upgradedAt.has(branch.space)) this.#upgradedAt.set(branch.space, position);
+    const state = branch.stateAt(branch.head);
+    if (decided.length === 0 && this.upgrade.state(state) !== state)
+      this.#misfit(at, `${branch.space}: rows are said to be of a newer version, and were not brought over`);
+    branch.upgraded(decided.length > 0);
   }
 
   #begin(entry: GenerationStarted, position: number): void {
@@ -320,6 +380,9 @@ export class Lineage {
     const { decided, after, at } = placed;
     const issue = this.issues.get(decided.event);
     if (!issue || decided.status !== "rejected" || !judged.has(decided.code ?? "")) return;
+    // What an app that is left behind expects of a write that is over, it could take in no version of.
+    const isUntold = issue.expect?.some(([, , version]) => typeof version !== "number") ?? false;
+    if (isUntold && (issue.schema ?? 1) === 1 && this.#upgradedAt.has(branch.space)) return;
     const mark = { stamp: issue.event, version: after + 1, modifiedAt: at };
     const overlay = new Overlay(branch.stateAt(after), this.history.schema, mark);
     const verdict = this.#verdict(branch, overlay, issue);
@@ -333,9 +396,10 @@ export class Lineage {
   /** The code that the model would refuse an event with; undefined where it stands. */
   #verdict(branch: Branch, overlay: Overlay, issue: Issue): string | undefined {
     if (!expectationsHold(branch, overlay, issue)) return "expectation_failed";
-    const asked = revived(overlay, admitted(this.asked(issue), branch.startedAt), issue);
+    const asked = this.asked(issue, branch.schemaAt(overlay.mark.version));
+    const now = revived(overlay, admitted(asked, branch.startedAt), issue);
     try {
-      applyAsServer(overlay, asked, this.actions);
+      applyAsServer(overlay, now, this.actions);
       return undefined;
     } catch (error) {
       if (error instanceof RefusedError) return error.code;
@@ -346,12 +410,14 @@ export class Lineage {
   #after(branch: Branch, before: ModelState, { applied, at }: Placed): ModelState {
     const issue = applied.event === undefined ? undefined : this.issues.get(applied.event);
     const told = (applied.rows ?? []).map(fromWire);
+    const { index: version, modifiedAt } = applied;
     if (!issue) {
       if (applied.event !== undefined)
         this.#misfit(at, `${branch.space}: index ${applied.index} is ${applied.event}, which nobody wrote`);
+      else if (branch.isUpgradedAt(version))
+        return withRows(before, this.upgrade.changed(before, { version, modifiedAt }));
       return withRows(before, told);
     }
-    const { index: version, modifiedAt } = applied;
     const overlay = new Overlay(before, this.history.schema, {
       stamp: applied.eff ?? issue.event,
       version,
@@ -410,14 +476,26 @@ export class Lineage {
     );
   }
 
-  /** What an event asks for, whoever wrote it. */
-  asked(issue: Issue): Asked {
-    return {
+  /** Whether an app of that version could no longer read what there was by then. */
+  isLeftBehind(space: string, schema: number, position: number): boolean {
+    return schema === 1 && position > (this.#upgradedAt.get(space) ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** The rows at an index as an app of that version shows them. */
+  shownAt(branch: Branch, index: number, schema: number): ModelState {
+    const state = branch.stateAt(index);
+    return schema > branch.schemaAt(index) ? this.upgrade.state(state) : state;
+  }
+
+  /** What an event asks for, whoever wrote it, in the words of a version of the app. */
+  asked(issue: Issue, schema: number): Asked {
+    const asked = {
       id: issue.event,
       user: this.history.users[issue.device] ?? issue.device,
       ...(issue.ops ? { ops: issue.ops } : {}),
       ...(issue.action === undefined ? {} : { action: issue.action, args: issue.args ?? null }),
     };
+    return schema > (issue.schema ?? 1) ? this.upgrade.asked(asked) : asked;
   }
 
   #misfit(at: number, message: string): void {
