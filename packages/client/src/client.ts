@@ -113,6 +113,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
   #closed = false;
   /** Somebody signs out, or has in another tab: what was written now would be forgotten with the rest. */
   #leaving = false;
+  /** Somebody has: nothing is held of an account until somebody signs in. */
+  #left = false;
   /** Signing in and out, one after the other. */
   readonly #turns = new Serial();
 
@@ -207,6 +209,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
     );
     if (opened.problem && !opened.unsyncedLost) this.#report("storage", opened.problem);
     const isOther = before !== undefined && before.account !== guestAccount;
+    // What is still loading was read from the storage before.
+    await Promise.allSettled(this.#opening.values());
     for (const session of this.#sessions.values())
       await (isOther
         ? session.otherTabs.leaveAccount("another account has signed in")
@@ -438,13 +442,13 @@ class LandfallClient<S extends Schema> implements Client<S> {
     await this.#ready;
     if (this.#closed) throw new SyncError("stopped", "The client was closed.");
     const account = this.#accountFor(await this.#session.ask());
-    if (account !== undefined && (account !== this.#opened.account || this.#leaving)) {
+    if (account !== undefined && (account !== this.#opened.account || this.#left)) {
       const before = this.#opened;
       await this.#tabs.leave();
       // What is on its way to the storage belongs to the account that it was written under.
       await this.#allSaved();
       await this.#openAccount(account);
-      this.#leaving = false;
+      this.#leaving = this.#left = false;
       if (before.account !== guestAccount) await before.storage.close();
       // The tab that leads may never have heard of what this one could not store meanwhile.
       for (const session of this.#sessions.values()) session.tellWrites(session.outbox.refused, false);
@@ -472,6 +476,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
     this.#leaving = true;
     if (this.#closed) return;
     await this.#tabs.leave("The account was signed out.");
+    // What is on its way would be stored in the place of what is gone, and said to be safe.
+    await this.#allSaved();
     const { account, storage } = this.#opened;
     this.#opened = await openAccount({
       factory: memoryStorage(),
@@ -480,8 +486,11 @@ class LandfallClient<S extends Schema> implements Client<S> {
       random: this.#ports.random,
       notes: undefined,
     });
+    this.#session.forget();
+    await Promise.allSettled(this.#opening.values());
     for (const session of this.#sessions.values())
       await session.otherTabs.leaveAccount("the account was signed out");
+    this.#left = true;
     await storage.close();
     this.#status.signedOut();
   }
@@ -495,6 +504,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
 
   async #signOut(unsynced: "block" | "export" | "discard"): Promise<readonly UnsyncedWrite[]> {
     if (this.#closed) throw new SyncError("stopped", "The client was closed.");
+    // What another tab has signed in to since is not this one's to forget.
+    if (this.#left) return [];
     this.#leaving = true;
     try {
       await this.#ready;

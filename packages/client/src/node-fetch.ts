@@ -36,7 +36,7 @@ export function createNodeFetch(): (url: string, init: RequestInit) => Promise<N
 
 /**
  * Sends a request, and once more where the connection that was kept for it turns out to be closed: whatever a client of
- * ours asks for may be asked twice. @param left called when all of it is handed over.
+ * ours asks for may be asked twice, but for a new space. @param left called when all of it is handed over.
  */
 function send(url: string, init: RequestInit, left: () => void = () => undefined): Promise<NetAnswer> {
   const { method = "GET", headers, body, signal } = init;
@@ -63,7 +63,8 @@ function send(url: string, init: RequestInit, left: () => void = () => undefined
     const failed = (error: NodeJS.ErrnoException): void => {
       // A server that has started anew since knows nothing of the connection that was kept.
       const isStale = request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
-      if (isStale && !isAnswered && !signal?.aborted) resolve(send(url, init, left));
+      const mayRepeat = !(method === "POST" && url.endsWith("/v1/spaces"));
+      if (isStale && mayRepeat && !isAnswered && !signal?.aborted) resolve(send(url, init, left));
       else reject(error);
     };
     request.once("finish", left).on("error", failed);

@@ -88,7 +88,9 @@ export function checkOptions(options: object): void {
       "createServer needs auth, the function that says whom a token stands for, and was given none: jwt({ secret }), " +
         "jwks({ url, issuer, audience }), a function of your own, or for development devTokens().",
     );
-  const strange = Object.keys(actions ?? {}).filter((name) => !Object.hasOwn(schema?.actions ?? {}, name));
+  // Without a schema nobody has said which there are.
+  const declared = schema?.actions;
+  const strange = declared ? Object.keys(actions ?? {}).filter((name) => !Object.hasOwn(declared, name)) : [];
   if (strange.length > 0)
     throw new Error(
       `The schema has no action ${strange.map((name) => JSON.stringify(name)).join(", ")} for the server to run in its place.`,

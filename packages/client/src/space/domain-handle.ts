@@ -83,6 +83,7 @@ const localOutcome: SettledOutcome = { status: "duplicate", of: "expired", id: "
 
 /** Writes to a local domain go straight to the device's own records (DESIGN rule 1). */
 function submitLocal(session: SpaceSession, op: Op): Receipt {
+  session.checkWritable();
   const { context, replica } = session;
   const id = context.stamps.next();
   const shown: LocalRow[] = [];

@@ -40,6 +40,7 @@ export type SpaceNews =
 export function newsOf(cut: Cut, settlement: Settlement, revision: number, isMore: boolean): SpaceNews {
   let rows = 0;
   for (const domain of cut.rows.values()) rows += domain.size;
+  for (const keys of cut.gone?.values() ?? []) rows += keys.length;
   return isMore || rows > maxToldRows
     ? { type: "reload", settled: settlement.settled }
     : { type: "cut", revision, cut, settlement };

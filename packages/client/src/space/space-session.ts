@@ -183,14 +183,18 @@ export class SpaceSession {
    * Writes a pending event (DESIGN rule 1). Built-in ops show before this returns; an action shows as soon as
    * its function has run. @param tried what built-in ops do in the view as it is.
    */
-  write(input: NewEvent, id = this.context.stamps.next(), tried?: Effects): Receipt {
-    // Nothing would ever be stored or sent of it.
+  /** @throws WriteError where nothing would ever be stored or sent of a write. */
+  checkWritable(): void {
     if (this.stopped) throw new WriteError("stopped", "Nothing was written: the client was closed.");
     if (this.context.leaving())
       throw new WriteError(
         "unauthorized",
         "Nothing was written: somebody signs out, or was signed out. Sign in first.",
       );
+  }
+
+  write(input: NewEvent, id = this.context.stamps.next(), tried?: Effects): Receipt {
+    this.checkWritable();
     const event = this.newEvent(input, id);
     // It shows first: what the rest costs, nobody who looks has to wait for.
     if (tried) this.replica.append(event, tried);

@@ -177,8 +177,8 @@ export const bugs: readonly Bug[] = [
     name: "seq-sent-before-it-is-stored",
     rule: "rule 3",
     file: "packages/client/src/space/requests.ts",
-    find: "...numbered.map((event) => putEvent(session.space, event)), putMeta(session.space, { ...session.meta, nextSeq }), ]) .then(",
-    replace: "]).then(",
+    find: ".commit([...numbered.map((event) => putEvent(session.space, event)), putMeta(session.space, meta)])",
+    replace: ".commit([])",
     why: "After a crash other writes get the seqs of those that were sent.",
   },
   {
