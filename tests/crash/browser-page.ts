@@ -1,4 +1,5 @@
 import { createClient } from "@landfall/client";
+import { cutOff } from "../support/connections.js";
 import { space, schema, tallyOf, writeNumbered, written } from "./write-numbered.js";
 
 // A tab of an app that writes without end, and says to whoever drives the browser what has become of it.
@@ -26,8 +27,7 @@ export interface WritingPage {
   view(): string;
   pending(): number;
   inbox(): number;
-  /** Closes what connections to IndexedDB there are, without a word to those who use them. */
-  cutOff(): void;
+  readonly cutOff: typeof cutOff;
 }
 
 declare const said: (line: TabLine) => Promise<void>;
@@ -42,14 +42,6 @@ const query = new URLSearchParams(location.search);
 const writer = query.get("writer") ?? "";
 /** Another one after a reload: no two notes have one name. */
 const tab = `${query.get("tab")}.${performance.timeOrigin}`;
-
-const connections = new Set<IDBDatabase>();
-const { open } = IDBFactory.prototype;
-IDBFactory.prototype.open = function (...of) {
-  const request = open.apply(this, of);
-  request.addEventListener("success", () => connections.add(request.result));
-  return request;
-};
 
 const say = (line: TabLine): void => void said(line);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -103,9 +95,6 @@ const page: WritingPage = {
     ),
   pending: () => client.status.pending.count,
   inbox: () => site.inbox.current.length,
-  cutOff() {
-    for (const connection of connections) connection.close();
-    connections.clear();
-  },
+  cutOff,
 };
 Object.assign(globalThis, { page });

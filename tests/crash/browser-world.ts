@@ -176,7 +176,7 @@ export class BrowserWorld {
         await pause(randomInt(200, 4_000));
         return void (await tab.session.send("Page.setWebLifecycleState", { state: "active" }));
       case "cutOff":
-        return tab.page.evaluate(() => page.cutOff());
+        return void (await tab.page.evaluate(() => page.cutOff()));
       case "network":
         return browser.front.turn(browser.front.isOff ? "on" : "off");
       case "killServer":

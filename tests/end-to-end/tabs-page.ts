@@ -1,6 +1,7 @@
 import { type Client, type SpaceHandle, type UnsyncedWrite, createClient } from "@landfall/client";
 import { defineSchema, records } from "@landfall/schema";
 import { z } from "zod";
+import { cutOff } from "../support/connections.js";
 
 const schema = defineSchema({
   version: 1,
@@ -20,8 +21,7 @@ export interface TabsPage {
   readonly space: SpaceHandle<Schema>;
   /** Reports of the client. */
   readonly reports: string[];
-  /** Closes what connections to IndexedDB there are, without a word to those who use them. @returns how many */
-  cutOff(): number;
+  readonly cutOff: typeof cutOff;
   /** Writes without a pause until the writing is stopped, or refused. */
   startWriting(): void;
   /** Ends it. @returns the ids of all events that were said to be saved, and why the last write was refused. */
@@ -29,14 +29,6 @@ export interface TabsPage {
   /** @returns the ids of the events that it gives back, or the code of its error. */
   signOut(unsynced: "block" | "export"): Promise<readonly string[] | string>;
 }
-
-const connections = new Set<IDBDatabase>();
-const { open } = IDBFactory.prototype;
-IDBFactory.prototype.open = function (...of) {
-  const request = open.apply(this, of);
-  request.addEventListener("success", () => connections.add(request.result));
-  return request;
-};
 
 const reports: string[] = [];
 const client = createClient({
@@ -75,12 +67,7 @@ const page: TabsPage = {
   client,
   space,
   reports,
-  cutOff() {
-    const { size } = connections;
-    for (const connection of connections) connection.close();
-    connections.clear();
-    return size;
-  },
+  cutOff,
   startWriting() {
     const stop = new AbortController();
     writing = { stop, written: write(stop) };

@@ -179,10 +179,6 @@ export class SpaceSession {
     return this.write(expect ? { ops, expect } : { ops }, id, tried);
   }
 
-  /**
-   * Writes a pending event (DESIGN rule 1). Built-in ops show before this returns; an action shows as soon as
-   * its function has run. @param tried what built-in ops do in the view as it is.
-   */
   /** @throws WriteError where nothing would ever be stored or sent of a write. */
   checkWritable(): void {
     if (this.stopped) throw new WriteError("stopped", "Nothing was written: the client was closed.");
@@ -193,6 +189,10 @@ export class SpaceSession {
       );
   }
 
+  /**
+   * Writes a pending event (DESIGN rule 1). Built-in ops show before this returns; an action shows as soon as
+   * its function has run. @param tried what built-in ops do in the view as it is.
+   */
   write(input: NewEvent, id = this.context.stamps.next(), tried?: Effects): Receipt {
     this.checkWritable();
     const event = this.newEvent(input, id);
