@@ -5,6 +5,7 @@ const otherTabs = "packages/client/src/space/other-tabs.ts";
 const test = (title: string): Fault["test"] => ({ file: "tests/sync/tabs.test.ts", title });
 const full = (title: string): Fault["test"] => ({ file: "tests/sync/tabs-full-disk.test.ts", title });
 const local = (title: string): Fault["test"] => ({ file: "tests/sync/local-records.test.ts", title });
+const creating = (title: string): Fault["test"] => ({ file: "tests/sync/creating.test.ts", title });
 const toldLate = test("a write that its tab tells of only when it was settled is shown once by all");
 
 /** Mistakes of what tabs tell each other, and of when it is heard. */
@@ -21,6 +22,26 @@ export const tabFaults: readonly Fault[] = [
         "the newer one takes the lead; the older one shows what it had, says that it is outdated, and its writes get through",
     },
     why: "A tab that nobody has loaded since the update keeps all others from syncing.",
+  },
+  {
+    name: "space-wished-for-while-signed-out",
+    rule: "§8",
+    file: "packages/client/src/client.ts",
+    find: "if (this.#isWished(session.space)) await session.wish();",
+    replace: "",
+    test: creating("is, though its account signed out before it ever was, and came back"),
+    why: "What is written in a space that was opened before signing in waits on the device until the app starts again.",
+  },
+  {
+    name: "space-wished-for-by-another",
+    rule: "rule 8",
+    file: "packages/client/src/client.ts",
+    find: "return this.#wished.get(space) === account;",
+    replace: "return this.#wished.has(space);",
+    test: creating(
+      "is not created for another account, which would keep its own out, unless the app opens it for that",
+    ),
+    why: "A space becomes that of whoever signs in next, and what its own account has written waits for ever.",
   },
   {
     name: "local-records-of-the-account-before",

@@ -106,6 +106,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
   readonly #sessions = new Map<string, SpaceSession>();
   readonly #opening = new Map<string, Promise<SpaceSession>>();
   readonly #handles = new Map<string, SpaceHandle<S>>();
+  /** Spaces that are to be created, each for an account: another's would keep it out. What a guest wishes is for whoever comes. */
+  readonly #wished = new Map<string, string>();
   readonly #ready: Promise<void>;
   #opened!: AccountStorage;
   #stamps!: HybridClock;
@@ -218,6 +220,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
     // Only tabs that share a storage are tabs of one account; elsewhere, and on memory that stands in, this one stands alone.
     const isShared = opened.storage.kind === "indexeddb" || (!!this.#options.ports && !opened.refusal);
     this.#tabs.join(opened, isShared);
+    for (const space of this.#sessions.keys())
+      this.#publish(space, { type: "opened", create: this.#isWished(space) });
   }
 
   #factory(): ClientStorageFactory {
@@ -260,6 +264,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     // What the leader before did may not have been heard.
     for (const session of this.#sessions.values()) {
       await session.otherTabs.reload(true);
+      if (this.#isWished(session.space)) await session.wish();
       this.#loop.addSpace(session.exchanges);
     }
   }
@@ -270,6 +275,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     const session = this.#sessions.get(space) ?? (await opening);
     if (!session) return;
     await session.otherTabs.hear(news);
+    if (news.type === "opened" && news.create) await this.#wish(session);
     this.#status.changed();
   }
 
@@ -393,6 +399,16 @@ class LandfallClient<S extends Schema> implements Client<S> {
     return opening;
   }
 
+  #isWished(space: string): boolean {
+    const { account } = this.#opened;
+    if (this.#wished.get(space) === guestAccount) this.#wished.set(space, account);
+    return this.#wished.get(space) === account;
+  }
+
+  async #wish(session: SpaceSession): Promise<void> {
+    if (await session.wish()) this.#loop.addSpace(session.exchanges);
+  }
+
   space(id: string, options: { readonly create?: boolean } = {}): { open(): Promise<SpaceHandle<S>> } {
     return {
       open: async () => {
@@ -403,7 +419,13 @@ class LandfallClient<S extends Schema> implements Client<S> {
           );
         await this.#ready;
         if (this.#closed) throw new SyncError("stopped", "The client was closed.");
+        if (options.create) this.#wished.set(id, this.#left ? guestAccount : this.#opened.account);
         const session = await this.#openSession(id, options);
+        const isUnmet = session.meta.generation === undefined && !this.#left;
+        if (options.create && isUnmet && this.#isWished(id)) {
+          await this.#wish(session);
+          this.#publish(id, { type: "opened", create: true });
+        }
         let handle = this.#handles.get(id);
         if (!handle)
           this.#handles.set(id, (handle = spaceHandle(session, this.#options.schema, this.#ports.random)));

@@ -31,8 +31,8 @@ export type SpaceNews =
   | CutNews
   | { readonly type: "inbox"; readonly put: readonly InboxItem[]; readonly drop: readonly string[] }
   | { readonly type: "local"; readonly rows: readonly LocalRow[] }
-  /** A tab has opened the space, and has read what is stored. */
-  | { readonly type: "opened" }
+  /** A tab has opened the space, and has read what is stored; `create`: it is to be created if there is none. */
+  | { readonly type: "opened"; readonly create?: boolean }
   /** Too much to tell: read the storage. What became of events is told all the same, for the storage knows nothing of it. */
   | { readonly type: "reload"; readonly settled?: Settlement["settled"] };
 

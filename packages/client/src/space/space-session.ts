@@ -167,6 +167,18 @@ export class SpaceSession {
     if (newest) this.context.stamps.observe(newest);
   }
 
+  /** Has the space created at the next contact, unless it has had one. @returns whether that is news to whoever leads */
+  wish(): Promise<boolean> {
+    return this.exclusively(async () => {
+      const { meta, context } = this;
+      if (context.term() === undefined || meta.generation !== undefined || meta.create) return false;
+      this.meta = { ...meta, create: true };
+      // What cannot be stored holds until the app ends, and that wishes for it again.
+      await this.commit([putMeta(this.space, this.meta)]).catch(() => undefined);
+      return true;
+    });
+  }
+
   // --- local writes -------------------------------------------------------------------------------------
 
   /** Writes built-in ops, unless they could not stand in the view as it is. @throws WriteError */
