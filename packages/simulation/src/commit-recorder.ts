@@ -78,12 +78,10 @@ export class CommitRecorder {
     };
   }
 
-  /** What was under way belonged to a disk that is not there any more. */
-  forget(): void {
-    this.#open = [];
-  }
-
-  /** The storage was opened again after a crash: what was kept of what was under way is known now. */
+  /**
+   * The storage was opened again after a crash: what was kept of what was under way is known now. On an older disk
+   * it is there too where that was copied between the commit and the start of the next process.
+   */
   async reopened(storage: Storage): Promise<void> {
     for (const batch of [...this.#open]) {
       const seq = batch.outcomes.at(-1)?.seq;
@@ -91,6 +89,11 @@ export class CommitRecorder {
         const found = await snapshot.space(batch.space, batch.user);
         if (!found) return false;
         if (batch.started) return found.state.generation === batch.started.generation;
+        // An older disk may not know the history that it was written to.
+        if (found.state.generation !== batch.generation) {
+          const ended = await snapshot.generations(batch.space);
+          if (!ended.some(({ generation }) => generation === batch.generation)) return false;
+        }
         if (isUpgrade(batch)) return found.state.schema >= batch.schema.after;
         const [pruned] = batch.pruned;
         if (pruned) {

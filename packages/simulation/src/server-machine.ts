@@ -107,7 +107,6 @@ export class ServerMachine {
    */
   replaceDisk(backup: MemoryServerDisk, generation: string): void {
     this.#end("crashed");
-    this.#commits.forget();
     this.disk = backup;
     this.#restoredAs = generation;
   }
