@@ -12,10 +12,14 @@ beforeEach(() => {
 });
 afterEach(() => place.close());
 
+const pause = () => new Promise((resolve) => setTimeout(resolve, 5));
+
 /** Two tabs on a storage whose readings can be held back, and which can refuse what is of the device alone. */
 async function twoTabs() {
   const disk = { isFull: false, reading: 0 };
   let held: Promise<void> = Promise.resolve();
+  /** What writes of that text wait for, before they are stored or after. */
+  const slow = { text: "", before: Promise.resolve(), after: Promise.resolve() };
   const storage = memoryStorageWith(
     (handle) => ({
       snapshot: async (tables, id) => {
@@ -25,10 +29,21 @@ async function twoTabs() {
         disk.reading -= 1;
         return read;
       },
+      get: async (table, id, a, b) => {
+        const read = await handle.get(table, id, a, b);
+        if (table !== "local") return read;
+        disk.reading += 1;
+        await held;
+        disk.reading -= 1;
+        return read;
+      },
       commit: async (changes, fence) => {
         if (disk.isFull && changes.some(({ table }) => table === "local"))
           throw new StorageError("full", "No room is left on this device.");
-        return handle.commit(changes, fence);
+        const isSlow = slow.text !== "" && JSON.stringify(changes).includes(slow.text);
+        if (isSlow) await slow.before;
+        await handle.commit(changes, fence);
+        if (isSlow) await slow.after;
       },
     }),
     memoryStorage(),
@@ -55,7 +70,7 @@ async function twoTabs() {
     held = new Promise((resolve) => (go = resolve));
     return go;
   };
-  return { browser, leader, disk, site, asleep, sleepWhile, woken, hold };
+  return { browser, leader, disk, slow, site, asleep, sleepWhile, woken, hold };
 }
 
 it("rule 6: what a tab writes over a record of the device's own wins over what it has heard of it", async () => {
@@ -66,6 +81,49 @@ it("rule 6: what a tab writes over a record of the device's own wins over what i
   await browser.until(() => asleep.draft.get("d1")?.["text"] === "theirs");
   asleep.draft.update("d1", { text: "mine again" });
   expect(asleep.draft.get("d1")).toMatchObject({ text: "mine again" });
+});
+
+it.each([
+  ["behind", "before"],
+  ["ahead of", "after"],
+] as const)(
+  "§8: stored %s what another tab wrote, an own write shows until it is, and from then on what is stored",
+  async (_, where) => {
+    const { browser, leader, slow, site, asleep } = await twoTabs();
+    let go = (): void => undefined;
+    slow[where] = new Promise((resolve) => (go = resolve));
+    slow.text = "mine again";
+    const { saved } = site.draft.update("d1", { text: "mine again" });
+    await pause();
+    await asleep.draft.update("d1", { text: "theirs" }).saved;
+    await leader.time.advance(100);
+    await asleep.draft.update("d2", { text: "heard" }).saved;
+    await browser.until(() => site.draft.get("d2")?.["text"] === "heard");
+    const meanwhile = site.draft.get("d1");
+    go();
+    await saved;
+    expect(meanwhile).toMatchObject({ text: "mine again" });
+    const last = where === "before" ? "mine again" : "theirs";
+    const texts = () => [site, asleep].map(({ draft }) => draft.get("d1")?.["text"]);
+    await browser.until(() => texts().every((text) => text === last));
+    await browser.until(() => true);
+    expect(texts()).toEqual([last, last]);
+  },
+);
+
+it("§8: what is written while what another tab wrote is looked at stays, and shows in both", async () => {
+  const { browser, disk, site, asleep, hold } = await twoTabs();
+  const go = hold();
+  await site.draft.update("d1", { text: "theirs" }).saved;
+  await browser.until(() => disk.reading > 0);
+  await asleep.draft.update("d1", { text: "mine" }).saved;
+  const shown: unknown[] = [];
+  asleep.draft.watchRecord("d1", () => shown.push(asleep.draft.get("d1")?.["text"]));
+  go();
+  await browser.until(() => site.draft.get("d1")?.["text"] === "mine");
+  await pause();
+  expect(asleep.draft.get("d1")).toMatchObject({ text: "mine" });
+  expect(shown).not.toContain("theirs");
 });
 
 it("rule 8: one that had no room is not shown to whoever signs in next", async () => {

@@ -57,6 +57,8 @@ export class LocalRecords {
   /** Own writes that the storage has not, or had not when the reading began that is under way. */
   readonly #own = new Map<RowId, Promise<void>>();
   #reading: Promise<unknown> | undefined;
+  /** What other tabs have told and was not taken in yet. */
+  readonly #heard = new Map<RowId, LocalRow>();
 
   constructor(session: SpaceSession) {
     this.#session = session;
@@ -77,6 +79,7 @@ export class LocalRecords {
         context.publish(space, { type: "local", rows });
         await this.#reading;
         for (const id of mine.filter(isNewest)) this.#own.delete(id);
+        if (this.#heard.size > 0) await this.#session.exclusively(() => this.takeIn());
       },
       () => mine.filter(isNewest).forEach((id) => this.#own.set(id, unstored)),
     );
@@ -92,7 +95,10 @@ export class LocalRecords {
   /** Shows what was read in place of what is shown. @param isOtherAccount nothing of one may be seen by the next. */
   replace(stored: readonly LocalRecord[], isOtherAccount = false): void {
     const { context, replica } = this.#session;
-    if (isOtherAccount) this.#own.clear();
+    if (isOtherAccount) {
+      this.#own.clear();
+      this.#heard.clear();
+    }
     this.#newer = new Set();
     const rows = new Map<string, Map<string, Row>>();
     for (const row of this.#readable(stored)) submap(rows, row.domain).set(row.key, row);
@@ -105,14 +111,45 @@ export class LocalRecords {
     );
   }
 
-  /** Shows what another tab has written. */
-  hear(rows: readonly LocalRow[]): void {
-    for (const id of rows.map(idOf)) {
-      this.#newer.delete(id);
+  /** Another tab has written these. */
+  hear(told: readonly LocalRow[]): void {
+    for (const row of told) {
+      const id = idOf(row);
+      this.#heard.set(id, row);
       if (this.#own.get(id) === unstored) this.#own.delete(id);
     }
-    const readable = this.#readable(rows.filter((row) => "version" in row));
-    this.#session.replica.patchLocal([...rows.map(({ domain, key }) => ({ domain, key })), ...readable]);
+  }
+
+  /**
+   * Shows what other tabs have told, as it is stored: of writes that cross, what is told may come in another order. What is
+   * written here meanwhile shows until it is stored, and is looked at then.
+   */
+  async takeIn(): Promise<void> {
+    const { space, context, replica } = this.#session;
+    const { storage } = context;
+    const heard = [...this.#heard];
+    this.#heard.clear();
+    if (heard.length === 0) return;
+    const reading = Promise.all(
+      heard.map(
+        ([, { domain, key }]) => storage.get("local", space, domain, key) as Promise<LocalRow | undefined>,
+      ),
+    );
+    // Of a storage that cannot be read, at least what was told of it shows.
+    const stored = await this.read(reading.catch(() => heard.map(([, row]) => row)));
+    if (storage !== context.storage) return;
+    const gone: LocalRow[] = [];
+    const found: LocalRecord[] = [];
+    for (const [i, [id, row]] of heard.entries()) {
+      const own = this.#own.get(id);
+      const now = stored[i];
+      if (own && own !== unstored) this.#heard.set(id, row);
+      if (own) continue;
+      this.#newer.delete(id);
+      gone.push({ domain: row.domain, key: row.key });
+      if (now && "version" in now) found.push(now);
+    }
+    replica.patchLocal([...gone, ...this.#readable(found)]);
   }
 
   /** @throws WriteError where an app of a newer version has written the record. */

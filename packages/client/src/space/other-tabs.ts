@@ -35,6 +35,7 @@ export class OtherTabs {
   hear(news: SpaceNews): Promise<void> {
     if (news.type === "write") this.#heard.push(news);
     else this.#heard = [];
+    if (news.type === "local") this.#session.local.hear(news.rows);
     const heard = this.#heard;
     const settled = settledBy(news);
     for (const [id, outcome] of settled) this.#over.set(id, outcome);
@@ -74,7 +75,7 @@ export class OtherTabs {
       case "inbox":
         return session.changeInbox(news.put, news.drop);
       case "local":
-        return session.local.hear(news.rows);
+        return session.local.takeIn();
       case "reload":
         return this.#reload();
       case "opened":
