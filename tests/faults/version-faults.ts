@@ -320,6 +320,18 @@ export const versionFaults: readonly Fault[] = [
     why: "An app that counts on a field goes on without it, and is told that all is well.",
   },
   {
+    name: "made-fields-as-old-as-the-record",
+    rule: "rule 6",
+    file: "packages/schema/src/migrate.ts",
+    find: "if (stamp > newest) newest = stamp;",
+    replace: "",
+    test: {
+      file: "packages/schema/src/migrate.test.ts",
+      title: "a field that a function made is as new as what is gone for it (rule 6)",
+    },
+    why: "An older write that comes after the upgrade wins over the newer one that the field was made of.",
+  },
+  {
     name: "pages-of-two-versions",
     rule: "§5.2",
     file: "packages/server/src/exchange/exchange.ts",

@@ -34,6 +34,7 @@ export { type CounterField, type MergeField, type SetField, counter, set } from 
 export {
   type Migrated,
   type NotMigrated,
+  type StampedFields,
   migrateAction,
   migrateFieldName,
   migrateFields,

@@ -235,6 +235,54 @@ describe("migrateRecord: a stored record, stamps and all", () => {
     });
   });
 
+  /** Version 2 splits a name, in records and in updates alike. */
+  const split = (fields: Record<string, Json>): Fields => {
+    const { name, ...rest } = fields;
+    if (typeof name !== "string") return rest;
+    const [first = "", last = ""] = name.split(" ");
+    return { ...rest, first, last };
+  };
+  const splitting = define(2, {
+    2: { domains: { task: { add: { size: 1 }, fields: split, update: split } } },
+  });
+
+  it("a field that a function made is as new as what is gone for it (rule 6)", () => {
+    const record = {
+      fields: { name: "Ada Byron", done: true },
+      stamps: { "*": "s0", name: "s2", done: "s1" },
+    };
+    expect(value(migrateRecord(splitting, 1, "task", record))).toEqual({
+      fields: { first: "Ada", last: "Byron", done: true, size: 1 },
+      stamps: { "*": "s0", first: "s2", last: "s2", done: "s1" },
+    });
+  });
+
+  it("a field that a function made is as old as the record where what is gone was never written again", () => {
+    const record = { fields: { name: "Ada Byron" }, stamps: { "*": "s0", done: "s1" } };
+    expect(value(migrateRecord(splitting, 1, "task", record)).stamps).toEqual({ "*": "s0", done: "s1" });
+  });
+
+  it("a function that leaves all fields where they are leaves their stamps", () => {
+    const same = (fields: Fields): Fields => ({ ...fields, shout: "!" });
+    const adding = define(2, { 2: { domains: { task: { fields: same, update: same } } } });
+    expect(value(migrateRecord(adding, 1, "task", { fields: { title: "t" }, stamps })).stamps).toEqual(
+      stamps,
+    );
+  });
+
+  it("a row that is offered back is split with its stamps", () => {
+    const offer = {
+      op: "offer",
+      ...on,
+      version: 3,
+      set: { name: "Ada Byron" },
+      stamps: { "*": "s0", name: "s2" },
+    };
+    expect(value(migrateOps(splitting, 1, [offer as Op]))).toEqual([
+      { ...offer, set: { first: "Ada", last: "Byron" }, stamps: { "*": "s0", first: "s2", last: "s2" } },
+    ]);
+  });
+
   it("fails where its fields cannot be brought over", () => {
     const broken = { fields: { tags: 7 }, stamps };
     expect(migrateRecord(schema, 3, "task", broken)).toMatchObject({ ok: false, reason: "failed" });

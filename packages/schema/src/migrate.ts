@@ -18,6 +18,12 @@ export interface NotMigrated {
 
 export type Migrated<T> = { readonly ok: true; readonly value: T } | NotMigrated;
 
+/** The fields of a record and when each was last written. */
+export interface StampedFields {
+  readonly fields: Fields;
+  readonly stamps: Stamps;
+}
+
 /** A failure on its way to `migrating`, which no caller sees. */
 class Failure extends Error {}
 
@@ -48,27 +54,20 @@ export function migrateFields(
   });
 }
 
-/** Brings a stored record to the schema's version: its fields, and their stamps with them, to the new name or away. Total. */
+/**
+ * Brings a stored record to the schema's version: its fields, and their stamps with them, to the new name or away. A field
+ * that a function made is as new as what it was made of. Total.
+ */
 export function migrateRecord(
   schema: Schema,
   fromVersion: number,
   domain: string,
-  record: { readonly fields: Fields; readonly stamps: Stamps },
-): Migrated<{ readonly fields: Fields; readonly stamps: Stamps }> {
-  const fields = migrateFields(schema, fromVersion, domain, record.fields);
-  if (!fields.ok) return fields;
-  const stamps: Record<string, string> = {};
-  for (const [field, stamp] of Object.entries(record.stamps)) {
-    const name = field === "*" ? field : newName(schema, fromVersion, domain, field);
-    if (name !== undefined) stamps[name] = stamp;
-  }
-  return { ok: true, value: { fields: fields.value, stamps } };
-}
-
-/** What `migrateFieldName` gives, of a version that is not newer: names are brought over by tables, which cannot fail. */
-function newName(schema: Schema, fromVersion: number, domain: string, field: string): string | undefined {
-  const name = migrateFieldName(schema, fromVersion, domain, field);
-  return name.ok ? name.value : undefined;
+  { fields, stamps }: StampedFields,
+): Migrated<StampedFields> {
+  return migrating(schema, fromVersion, { fields, stamps }, (current, { domains }) => {
+    const changes = own(domains, domain);
+    return changes ? wholeRecord(changes, current) : current;
+  });
 }
 
 /**
@@ -87,7 +86,7 @@ const isAdditive = (migration: Migration | undefined): boolean =>
       !fields && drop.length === 0 && isEmpty(rename) && isEmpty(map),
   );
 
-/** The name that a field of `fromVersion` has now, or undefined where it was dropped; stamps move along with it. Total. */
+/** The name that a field of `fromVersion` has now, or undefined where it was dropped. Total. */
 export function migrateFieldName(
   schema: Schema,
   fromVersion: number,
@@ -160,7 +159,7 @@ function migrateOp(changes: DomainMigration, op: Op): Op | readonly [] {
       if ("deletedAt" in op) return op;
       const mapped = mapFields(changes, op.set);
       const set = changes.update ? fieldsFrom(changes.update, mapped) : mapped;
-      return { ...op, set, stamps: { ...renamed(changes, op.stamps), "*": op.stamps["*"] as string } };
+      return { ...op, set, stamps: inherited(renamed(changes, op.stamps), mapped, set) };
     }
     case "increment": {
       const by = renamed(changes, op.by);
@@ -179,8 +178,39 @@ function migrateOp(changes: DomainMigration, op: Op): Op | readonly [] {
 const isEmpty = (members: object): boolean => Object.keys(members).length === 0;
 
 function wholeFields(changes: DomainMigration, old: Fields): Fields {
-  const fields = { ...changes.add, ...mapFields(changes, old) };
-  return changes.fields ? fieldsFrom(changes.fields, fields) : fields;
+  return madeBy(changes, withAdded(changes, old));
+}
+
+const withAdded = (changes: DomainMigration, old: Fields): Fields => ({
+  ...changes.add,
+  ...mapFields(changes, old),
+});
+
+const madeBy = ({ fields: make }: DomainMigration, old: Fields): Fields =>
+  make ? fieldsFrom(make, old) : old;
+
+function wholeRecord(changes: DomainMigration, { fields, stamps }: StampedFields): StampedFields {
+  const before = withAdded(changes, fields);
+  const after = madeBy(changes, before);
+  return { fields: after, stamps: inherited(renamed(changes, stamps), before, after) };
+}
+
+/**
+ * The stamps of fields that a function of the app made of others. Which of what no one can tell, so each new field is as new
+ * as the newest that is gone: an older write that comes late does not win over what it would have lost to (DESIGN rule 6).
+ */
+function inherited(stamps: Stamps, before: Fields, after: Fields): Stamps {
+  const next: Record<string, string> = { ...stamps };
+  let newest = "";
+  for (const field of Object.keys(before)) {
+    const stamp = own(stamps, field);
+    if (Object.hasOwn(after, field) || !stamp) continue;
+    if (stamp > newest) newest = stamp;
+    delete next[field];
+  }
+  for (const field of Object.keys(after))
+    if (!Object.hasOwn(before, field) && newest > (own(next, field) ?? "")) next[field] = newest;
+  return next;
 }
 
 /** Drop, rename and map: what whole records and updates have in common. */

@@ -21,7 +21,7 @@ export class Upgrade {
     let now = this.#rows.get(row);
     if (!now) {
       const fields = this.whole(row.domain, row.fields);
-      const written = this.#renamed(row.domain, row.written);
+      const written = this.#stamps(row.domain, row.written, row.fields);
       const isSame = sameMembers(fields, row.fields) && sameMembers(written, row.written);
       this.#rows.set(row, (now = isSame ? row : { ...row, fields, written }));
     }
@@ -84,7 +84,7 @@ export class Upgrade {
       }
       case "offer":
         if ("deletedAt" in op) return op;
-        return { ...op, set: this.part(domain, op.set), stamps: this.#renamed(domain, op.stamps) };
+        return { ...op, set: this.part(domain, op.set), stamps: this.#stamps(domain, op.stamps, op.set) };
       case "increment": {
         const by = this.#renamed(domain, op.by);
         return isEmpty(by) ? undefined : { ...op, by };
@@ -109,6 +109,20 @@ export class Upgrade {
     const now: Fields = {};
     for (const [field, value] of Object.entries(fields))
       Object.assign(now, this.plain.valueOf(domain, field, value));
+    return now;
+  }
+
+  /** The stamps of a record, or of what is offered of one: each goes where its value goes. */
+  #stamps<T>(domain: string, of: Named<T>, fields: Fields): Named<T> {
+    const now: Record<string, T> = {};
+    for (const [field, stamp] of Object.entries(of)) {
+      const value = fields[field];
+      const targets =
+        value === undefined
+          ? [this.plain.nameOf(domain, field) ?? []].flat()
+          : Object.keys(this.plain.valueOf(domain, field, value));
+      for (const target of targets) now[target] = stamp;
+    }
     return now;
   }
 
