@@ -25,6 +25,18 @@ export const recoveryFaults: readonly Fault[] = [
     why: "A copy becomes as many new devices as it has spaces, and a person is told as often.",
   },
   {
+    name: "history-unknown-until-all-is-fetched",
+    rule: "rule 12",
+    file: "packages/client/src/space/exchanges.ts",
+    find: "await this.#meet(staging.generation);",
+    replace: "",
+    test: {
+      file: "tests/sync/first-contact.test.ts",
+      title: "shows what had got through once, where the space was restored with it",
+    },
+    why: "Who wrote while the first fetch of a long space broke off sees it twice after a restore, or sends it to what was wiped.",
+  },
+  {
     name: "wipe-drops-pending",
     rule: "rule 8",
     file: recovery,

@@ -203,7 +203,7 @@ export const versionFaults: readonly Fault[] = [
     name: "history-that-an-old-app-never-meets",
     rule: "rule 12",
     file: exchanges,
-    find: "if (meta.generation === undefined) await this.#meet(this.#unread);",
+    find: "await session.exclusively(() => this.#meet(this.#unread));",
     replace: "",
     test: sync(
       "rule 12: and knows, on a new device too, that the space was wiped, so that nothing of it comes back",

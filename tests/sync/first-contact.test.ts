@@ -1,3 +1,5 @@
+import type { ClientStorageFactory } from "@landfall/client";
+import { memoryStorage } from "@landfall/client/storage/memory";
 import type { SpaceRequest } from "@landfall/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Device, type Place, bytesOf, openPlace, settle, space } from "./world.js";
@@ -19,8 +21,11 @@ it("rules 3 and 8: a space that two devices of one account make at the same mome
   expect(sites[0]?.note.all()).toHaveLength(2);
 });
 
-/** A device whose first fetch is cut off behind the first checkpoint, or before it, and all that it asks for. */
-function cutOffOnce(where: "behind" | "before" = "behind"): {
+/** A device whose first fetch is cut off behind the first checkpoint, or before it, so often, and all that it asks for. */
+function cutOff(
+  where: "behind" | "before" = "behind",
+  { times = 1, storage }: { readonly times?: number; readonly storage?: ClientStorageFactory } = {},
+): {
   readonly device: Device;
   readonly asked: () => readonly SpaceRequest[];
 } {
@@ -31,7 +36,7 @@ function cutOffOnce(where: "behind" | "before" = "behind"): {
       if (!url.endsWith("/v1/exchange")) return answer;
       const [request] = (JSON.parse(init.body as string) as { spaces: SpaceRequest[] }).spaces;
       asked.push(request as SpaceRequest);
-      if (asked.length > 1) return answer;
+      if (asked.length > times) return answer;
       const lines = (await answer.text()).split("\n");
       const checkpoint = lines.findIndex((line) => line.includes('"type":"checkpoint"'));
       expect(checkpoint).toBeGreaterThan(0);
@@ -40,7 +45,13 @@ function cutOffOnce(where: "behind" | "before" = "behind"): {
     },
     webSocket: undefined,
   };
-  return { device: place.device({ ports: { net } }), asked: () => asked };
+  return { device: place.device({ ports: { net }, ...(storage && { storage }) }), asked: () => asked };
+}
+
+async function wipe(): Promise<void> {
+  const headers = { authorization: "Bearer dev:ann" };
+  const request = new Request(`http://landfall.test/v1/spaces/${space}`, { method: "DELETE", headers });
+  await place.server.handler(request);
 }
 
 describe("a first fetch that is cut off", () => {
@@ -55,7 +66,7 @@ describe("a first fetch that is cut off", () => {
   });
 
   it("rule 5: goes on where it was, in the same history", async () => {
-    const { device, asked } = cutOffOnce();
+    const { device, asked } = cutOff();
     const site = await device.open();
     await expect(device.client.sync()).rejects.toThrow();
     expect(site.note.all()).toEqual([]);
@@ -69,7 +80,7 @@ describe("a first fetch that is cut off", () => {
   });
 
   it("rule 5: begins anew where nothing of it was whole, without what was deleted and forgotten since", async () => {
-    const { device, asked } = cutOffOnce("before");
+    const { device, asked } = cutOff("before");
     const [site, theirs] = [await device.open(), await owner.open()];
     await expect(device.client.sync()).rejects.toThrow();
     theirs.note.delete("n0");
@@ -82,7 +93,7 @@ describe("a first fetch that is cut off", () => {
   });
 
   it("rule 12: begins anew where the space was restored meanwhile, and what is pending goes there", async () => {
-    const { device } = cutOffOnce();
+    const { device } = cutOff();
     const site = await device.open();
     await expect(device.client.sync()).rejects.toThrow();
     const written = site.note.create({ text: "mine" }, { key: "own" });
@@ -95,20 +106,53 @@ describe("a first fetch that is cut off", () => {
   });
 
   it("rule 12: begins anew where the space was wiped meanwhile, and what was pending is parked", async () => {
-    const { device } = cutOffOnce();
+    const { device } = cutOff();
     const site = await device.open();
     await expect(device.client.sync()).rejects.toThrow();
     const written = site.note.create({ text: "mine" }, { key: "own" });
     await written.saved;
-    await place.server.handler(
-      new Request(`http://landfall.test/v1/spaces/${space}`, {
-        method: "DELETE",
-        headers: { authorization: "Bearer dev:ann" },
-      }),
-    );
+    await wipe();
     await device.client.sync().catch(() => undefined);
     await device.client.sync();
     expect(await written.settled).toMatchObject({ status: "rejected", code: "wiped" });
+    expect(site.note.all()).toEqual([]);
+    expect(site.inbox.current).toMatchObject([{ kind: "parked", key: "own" }]);
+  });
+
+  it("rules 5 and 12: shows what had got through once, where the space was restored with it", async () => {
+    const { device, asked } = cutOff("behind", { times: 2 });
+    const site = await device.open();
+    site.note.create({ text: "mine" }, { key: "own" });
+    const counted = site.note.increment("own", { votes: 1 });
+    for (let sync = 0; sync < 2; sync++) await expect(device.client.sync()).rejects.toThrow();
+    expect(asked()[1]?.events).toHaveLength(2);
+    await place.storage.setGeneration(space, {
+      generation: "g2",
+      reason: "restored",
+      at: 32,
+      startedAt: place.time.clock.now(),
+    });
+    const seen = new Set<unknown>();
+    site.note.watchRecord("own", () => seen.add(site.note.get("own")?.votes));
+    await device.client.sync().catch(() => undefined);
+    await device.client.sync();
+    expect(await counted.settled).toMatchObject({ status: "duplicate", of: "applied" });
+    expect([...seen]).toEqual([1]);
+    expect(site.note.all()).toHaveLength(31);
+  });
+
+  it("rule 12: sends nothing of it again to a space that was wiped while the app was closed", async () => {
+    const storage = memoryStorage();
+    const { device } = cutOff("behind", { times: 2, storage });
+    const { note } = await device.open();
+    await note.create({ text: "mine" }, { key: "own" }).saved;
+    for (let sync = 0; sync < 2; sync++) await expect(device.client.sync()).rejects.toThrow();
+    await device.client.close();
+    await wipe();
+    const again = place.device({ storage });
+    const site = await again.open();
+    await again.client.sync().catch(() => undefined);
+    await again.client.sync();
     expect(site.note.all()).toEqual([]);
     expect(site.inbox.current).toMatchObject([{ kind: "parked", key: "own" }]);
   });

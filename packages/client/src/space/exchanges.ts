@@ -8,7 +8,7 @@ import { deltaCut } from "./delta-cut.js";
 import { recover } from "./recovery.js";
 import { Requests } from "./requests.js";
 import type { SpaceSession } from "./space-session.js";
-import { type ReplicaMeta, putMeta } from "./space-store.js";
+import { putMeta } from "./space-store.js";
 
 /** The loop's side of an open space: what it asks of the server, and what answers have brought that is no cut yet. */
 export class Exchanges implements SyncedSpace {
@@ -57,6 +57,7 @@ export class Exchanges implements SyncedSpace {
       if (session.stopped) return undefined;
       this.askedAs = session.context.device();
       const staging = (this.#staging ??= this.#stage());
+      await this.#meet(staging.generation);
       const events = this.#holds ? 0 : budget.events;
       this.#isBlind = session.outdated !== undefined;
       return this.#requests.next({ ...budget, events }, staging, this.#isBlind);
@@ -119,11 +120,11 @@ export class Exchanges implements SyncedSpace {
   }
 
   async end(end: AnswerEnd): Promise<Landing> {
-    const { meta, outdated } = this.#session;
+    const session = this.#session;
     const staging = this.#staging;
     if (!staging) {
-      if (meta.generation === undefined) await this.#meet(this.#unread);
-      return { moreToFetch: this.#isBlind, outdated };
+      await session.exclusively(() => this.#meet(this.#unread));
+      return { moreToFetch: this.#isBlind, outdated: session.outdated };
     }
     staging.end(end);
     const retryAfterMs = staging.deferredForMs;
@@ -171,17 +172,16 @@ export class Exchanges implements SyncedSpace {
   }
 
   /**
-   * Takes in the history that the space is of, where nothing else of its answer can be: what was sent to it must not be sent
-   * to one that follows on a wipe (DESIGN rule 12).
+   * Takes in the history that the space is of before a cut of it is there: what is sent to it must not be sent to one that
+   * follows on a wipe, and of what it had of that a restored one says how far it goes (DESIGN rule 12).
    */
-  #meet(generation: string): Promise<void> {
+  async #meet(generation: string | undefined): Promise<void> {
     const session = this.#session;
-    return session.exclusively(async () => {
-      const { create: _create, ...meta } = session.meta;
-      const met: ReplicaMeta = { ...meta, generation };
-      await session.commit([putMeta(session.space, met)]);
-      session.meta = met;
-    });
+    if (generation === undefined || session.meta.generation !== undefined) return;
+    const { create: _create, ...meta } = session.meta;
+    session.meta = { ...meta, generation };
+    // What cannot be stored holds until the app ends, or something else is stored of the space.
+    await session.commit([putMeta(session.space, session.meta)]).catch(() => undefined);
   }
 
   #land(staging: Staging, horizons: Horizons): Promise<void> {
