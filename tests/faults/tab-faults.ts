@@ -24,6 +24,18 @@ export const tabFaults: readonly Fault[] = [
     why: "A tab that nobody has loaded since the update keeps all others from syncing.",
   },
   {
+    name: "signing-out-waits-for-itself",
+    rule: "§8",
+    file: "packages/client/src/client.ts",
+    find: "this.#session.giveUp();",
+    replace: "this.#session;",
+    test: {
+      file: "tests/sync/signing-out.test.ts",
+      title: "ends, and so does the signing in that asked",
+    },
+    why: "An app that signs out where it finds that there is no token any more waits for ever.",
+  },
+  {
     name: "space-wished-for-while-signed-out",
     rule: "§8",
     file: "packages/client/src/client.ts",

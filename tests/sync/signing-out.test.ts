@@ -1,3 +1,4 @@
+import { memoryStorage } from "@landfall/client/storage/memory";
 import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { memoryStorageWith, notebook } from "./storages.js";
@@ -46,6 +47,66 @@ function openBrowser() {
     },
   };
 }
+
+describe("signing out inside of credentials", () => {
+  /** A client whose credentials sign out, where they are asked for that reason, and wait for it. */
+  function leaving(when: string) {
+    const [storage, notes] = [memoryStorage(), notebook()];
+    const state = { when: "", ended: "" };
+    const device = (): Device =>
+      place.device({
+        storage,
+        ports: { notes },
+        client: {
+          async credentials(reason) {
+            if (reason !== state.when) return "dev:ann";
+            state.when = "";
+            await Promise.resolve();
+            state.ended = await client.signOut().then(() => "signed out", String);
+            return null;
+          },
+        },
+      });
+    const before = device();
+    let { client } = before;
+    const again = (): Device => {
+      state.when = when;
+      const next = device();
+      ({ client } = next);
+      return next;
+    };
+    return { state, before, again };
+  }
+
+  it("ends, and so does the signing in that asked", async () => {
+    const { state, before: device } = leaving("renew");
+    const site = await device.open();
+    site.note.create({ text: "ann's" }, { key: "n1" });
+    await device.client.sync();
+    state.when = "renew";
+    await expect(device.client.signIn()).rejects.toMatchObject({ code: "signed-out" });
+    await expect.poll(() => state.ended).toBe("signed out");
+    expect(site.note.all()).toEqual([]);
+    expect(device.client.status.state).toBe("signed-out");
+    await device.client.signIn();
+    await device.client.sync();
+    expect(site.note.all()).toHaveLength(1);
+  });
+
+  it("ends at the start, and forgets the account that was there", async () => {
+    const { state, before, again } = leaving("start");
+    const site = await before.open();
+    site.note.create({ text: "ann's" }, { key: "n1" });
+    await before.client.sync();
+    await before.client.close();
+    const device = again();
+    await expect.poll(() => state.ended).toBe("signed out");
+    expect(device.client.status.state).toBe("signed-out");
+    device.offline();
+    await device.client.signIn();
+    expect((await device.open()).note.all()).toEqual([]);
+  });
+});
 
 describe("signing out with several tabs", () => {
   it("rule 8: is refused where another tab saves a write at the last moment, and all go on", async () => {

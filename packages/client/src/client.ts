@@ -521,6 +521,9 @@ class LandfallClient<S extends Schema> implements Client<S> {
     readonly UnsyncedWrite[]
   > {
     this.#leaving = true;
+    // It may be called inside of credentials, which then waits for what waits for it. Without a note of whose data lies
+    // here, the answer at the start is needed to find it.
+    if ((this.#opened as AccountStorage | undefined) || this.#ports.notes) this.#session.giveUp();
     return this.#turns.run(() => this.#signOut(unsynced));
   }
 

@@ -39,6 +39,25 @@ describe("the session", () => {
     expect(await session.ask()).toBe("token");
   });
 
+  test("what is asked is given up at once, and what it brings later is nobody's token", async () => {
+    const late = { give: (_token: string): void => undefined };
+    let calls = 0;
+    const session = createSession(
+      () => (++calls === 1 ? new Promise((resolve) => (late.give = resolve)) : "second"),
+      clock,
+    );
+    const first = session.ask();
+    session.giveUp();
+    await expect(first).rejects.toMatchObject({ code: "signed-out" });
+    expect(session.token).toBeUndefined();
+    const second = session.ask();
+    late.give("first");
+    expect(await second).toBe("second");
+    expect(session.token).toBe("second");
+    session.giveUp();
+    expect(session.token).toBe("second");
+  });
+
   test.each([
     [undefined, "credentials() gave undefined."],
     [{ token: "t" }, "credentials() gave object."],

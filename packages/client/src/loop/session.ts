@@ -17,6 +17,8 @@ export interface Session {
   readonly renewAtMs: number | undefined;
   /** Asks `credentials`; calls at the same time share one. */
   ask(): Promise<string | null>;
+  /** Whoever asks just now gets no answer any more. @throws to them SyncError `signed-out` */
+  giveUp(): void;
   /** The server said 401 to that token. */
   refuse(token: string): void;
   /** Somebody else may have signed in: the token is asked for anew. */
@@ -42,13 +44,20 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
   let renewAtMs: number | undefined;
   let refused = false;
   let asking: Promise<string | null> | undefined;
-  const give = async (): Promise<string | null> => {
+  let giveUp = (): void => undefined;
+  const givenUp = (): Promise<never> =>
+    new Promise((_, reject) => {
+      giveUp = () =>
+        reject(new SyncError("signed-out", "Somebody signed out while credentials() was under way."));
+    });
+  const give = async (isWanted: () => boolean): Promise<string | null> => {
     const given: unknown = await credentials(refused ? "refused" : token === undefined ? "start" : "renew");
     // Anything else is no answer, and an app that forgot to give one would be asked for ever.
     if (given !== null && (typeof given !== "string" || given === ""))
       throw new TypeError(
         `credentials() gave ${given === "" ? "an empty text" : typeof given}. It is to give a token as a text, or null while nobody is signed in.`,
       );
+    if (!isWanted()) return null;
     refused = false;
     token = given ?? undefined;
     const expiry = given === null ? undefined : expiryMs(given);
@@ -63,8 +72,15 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
       return renewAtMs;
     },
     ask() {
-      asking ??= give().finally(() => (asking = undefined));
-      return asking;
+      if (asking) return asking;
+      const mine: Promise<string | null> = Promise.race([givenUp(), give(() => asking === mine)]).finally(
+        () => asking === mine && (asking = undefined),
+      );
+      return (asking = mine);
+    },
+    giveUp() {
+      asking = undefined;
+      giveUp();
     },
     refuse(bad) {
       if (bad !== token) return;
