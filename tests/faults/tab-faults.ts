@@ -164,8 +164,8 @@ export const tabFaults: readonly Fault[] = [
     name: "settled-by-a-cut-that-was-read",
     rule: "rule 9",
     file: otherTabs,
-    find: "if (!outbox.remember(news.settlement.settled.keys()) && steps < 1) return;",
-    replace: "outbox.remember(news.settlement.settled.keys()); if (steps < 1) return;",
+    find: "if (!outbox.remember(news.settlement.settled) && steps < 1) return;",
+    replace: "outbox.remember(news.settlement.settled); if (steps < 1) return;",
     test: full("a tab learns what became of its write that no storage had room for also from a cut"),
     why: "A write that the disk had no room for is pending for ever in a tab that slept.",
   },
@@ -197,5 +197,18 @@ export const tabFaults: readonly Fault[] = [
     replace: "}",
     test: full("a seq that a leader gave from memory is not given again when what had it is settled"),
     why: "The server takes a device for a copy of itself, and all of its outboxes are numbered anew.",
+  },
+  {
+    name: "late-expectation-of-what-was-settled",
+    rule: "rule 7",
+    file: "packages/client/src/space/outbox.ts",
+    find: "return seq === undefined ? this.#settled.get(id) : { seq };",
+    replace: "return seq === undefined ? undefined : { seq };",
+    test: {
+      file: "packages/client/src/space/outbox.test.ts",
+      title:
+        "what expects a write that was settled just before it joined expects the version which that made",
+    },
+    why: "A restore that was written while the answer to its own delete was stored is refused.",
   },
 ];

@@ -44,6 +44,9 @@ export type EventInMaking = { -readonly [M in keyof PendingEvent]: PendingEvent[
 /** What is offered back to a server that lost it stands before what was written on it. */
 const isOffer = ({ ops }: PendingEvent): boolean => ops?.[0]?.op === "offer";
 
+/** A version that no row can have: what expects it is refused, as it must be. */
+export const noVersion = Number.MAX_SAFE_INTEGER;
+
 /** The order in which pending events are sent and shown: sent ones by seq, then offers, then the others by stamp. */
 export function comesBefore(a: PendingEvent, b: PendingEvent): boolean {
   if (a.seq !== undefined && b.seq !== undefined) return a.seq < b.seq;
@@ -61,14 +64,14 @@ export function renumbered(events: readonly PendingEvent[], device: string, next
   return events.map(({ seq = next++, ...event }) => ({ ...event, was: event.was ?? { device, seq } }));
 }
 
-/** The expectation as the wire has it, once every own event that it names was given a seq. */
+/**
+ * The expectation as the wire has it, once every own event that it names was given a seq.
+ * @param versionBy what an own event that it names makes of the record, by its seq or as it turned out.
+ */
 export function wireExpectation(
-  expectation: PendingExpectation,
-  seqOf: (event: Stamp) => number | undefined,
+  [domain, key, version]: PendingExpectation,
+  versionBy: (event: Stamp) => ExpectedVersion | undefined,
 ): readonly [string, string, ExpectedVersion] {
-  const [domain, key, version] = expectation;
-  if (typeof version === "number") return [domain, key, version];
-  const seq = seqOf(version.event);
-  // An own event that left the outbox without being settled here has no version that could be met.
-  return [domain, key, seq === undefined ? Number.MAX_SAFE_INTEGER : { seq }];
+  // An own event that had no effect, or left the outbox without being settled here, has no version that could be met.
+  return [domain, key, typeof version === "number" ? version : (versionBy(version.event) ?? noVersion)];
 }

@@ -59,7 +59,7 @@ export class OtherTabs {
       case "cut":
         // After a gap the storage is read again; of what it had no room for only this word tells that it is over.
         const steps = news.revision - meta.revision;
-        if (!outbox.remember(news.settlement.settled.keys()) && steps < 1) return;
+        if (!outbox.remember(news.settlement.settled) && steps < 1) return;
         if (this.#cannotRead(news)) return this.#leaveOut(news, steps > 1);
         if (steps !== 1) return this.#reload();
         session.meta = {

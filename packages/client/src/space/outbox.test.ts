@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { PendingEvent } from "../replica/pending-event.js";
 import { Outbox } from "./outbox.js";
+import type { SettledOutcome } from "./settlement.js";
 
 const event = (id: string, more: Partial<PendingEvent> = {}): PendingEvent => ({
   id,
@@ -8,6 +9,8 @@ const event = (id: string, more: Partial<PendingEvent> = {}): PendingEvent => ({
   ops: [],
   ...more,
 });
+const applied = (id: string, index: number) =>
+  ({ status: "applied", id, seq: 1, index, modifiedAt: 1 }) as const;
 
 test("rule 3: after a fork every event says under which device it was or may have been sent, the first one of several", () => {
   const outbox = new Outbox();
@@ -65,9 +68,10 @@ test("rule 3: a cut stores the counter up to the first number that no storage ha
 test("rule 3: what was settled elsewhere is known, until that is so much that it is forgotten and said so", () => {
   const outbox = new Outbox();
   outbox.add(event("a"), false);
-  expect([outbox.remember(["x"]), outbox.remember(["a", "b"]), outbox.letGo()]).toEqual([false, true, false]);
+  const remember = (...ids: string[]) => outbox.remember(new Map(ids.map((id) => [id, applied(id, 1)])));
+  expect([remember("x"), remember("a", "b"), outbox.letGo()]).toEqual([false, true, false]);
   expect([outbox.knows("b"), [...outbox.stored]]).toEqual([true, ["a"]]);
-  outbox.remember(Array.from({ length: 10_000 }, (_, i) => `old${i}`));
+  remember(...Array.from({ length: 10_000 }, (_, i) => `old${i}`));
   expect([outbox.letGo(), outbox.knows("b"), outbox.knows("a"), outbox.letGo()]).toEqual([
     true,
     false,
@@ -89,4 +93,32 @@ test("rule 3: a number that the storage had no room for stands when the storage 
   };
   expect(reread(true)).toEqual([["a3", "b4"], ["a3"]]);
   expect(reread(false)).toEqual([["b4", "a5"], ["a5"]]);
+});
+
+test("rule 7: what expects a write that was settled just before it joined expects the version which that made", () => {
+  const outbox = new Outbox();
+  const expected = (...ids: string[]) => {
+    const expect = ids.map((id) => ["note", id, { event: id }] as const);
+    const [sent] = outbox.toWire([event("late", { seq: 9, expect })]);
+    return sent?.expect?.map(([, , version]) => version);
+  };
+  for (const id of ["own", "refused", "pending"]) outbox.add(event(id, { seq: id.length }), true);
+  const refused = {
+    status: "rejected",
+    id: "refused",
+    seq: 7,
+    code: "exists",
+    message: "It is there.",
+  } as const;
+  outbox.removeAll(
+    new Map<string, SettledOutcome>([
+      ["own", applied("own", 4)],
+      ["refused", refused],
+    ]),
+  );
+  outbox.remember(new Map([["theirs", applied("theirs", 5)]]));
+  outbox.removeAll(new Set(["theirs"]));
+  expect(expected("own", "theirs", "pending")).toEqual([4, 5, { seq: 7 }]);
+  // Nothing could ever be of that version.
+  expect(expected("refused", "unheard")).toEqual([Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]);
 });

@@ -1,6 +1,7 @@
-import type { WireEvent } from "@landfall/protocol";
+import type { ExpectedVersion, WireEvent } from "@landfall/protocol";
 import type { Budget } from "../loop/port.js";
 import { type PendingEvent, comesBefore, renumbered, wireExpectation } from "../replica/pending-event.js";
+import { type SettledOutcome, indexOf } from "./settlement.js";
 
 /** How an event stands in the outbox. */
 interface Entry {
@@ -38,14 +39,14 @@ export interface Choice {
 }
 
 /** An event as it goes into a request; put together member by member, for a long outbox has thousands. */
-function toWire(event: PendingEvent, seqOf: (id: string) => number | undefined): WireEvent {
+function toWire(event: PendingEvent, versionBy: (id: string) => ExpectedVersion | undefined): WireEvent {
   const { id, seq, schema, was, expect, ops } = event;
   const wire: { [member: string]: unknown } = { id, seq };
   if (schema !== undefined) wire["schema"] = schema;
   if (was) wire["was"] = was;
   if (event.void) wire["void"] = true;
   else {
-    if (expect) wire["expect"] = expect.map((expectation) => wireExpectation(expectation, seqOf));
+    if (expect) wire["expect"] = expect.map((expectation) => wireExpectation(expectation, versionBy));
     if (ops) wire["ops"] = ops;
     else Object.assign(wire, { action: event.action, args: event.args ?? null });
   }
@@ -55,8 +56,8 @@ function toWire(event: PendingEvent, seqOf: (id: string) => number | undefined):
 /** The events of a space that the server has not settled, and the counter that numbers them (DESIGN rule 3). */
 export class Outbox {
   readonly #entries = new Map<string, Entry>();
-  /** The newest events that left because they were settled. */
-  readonly #settled = new Set<string>();
+  /** The newest events that left because they were settled, each with the version that it made, if it is known. */
+  readonly #settled = new Map<string, number | undefined>();
   /** Events in the order that they are sent; undefined when it must be worked out again. */
   #sorted: Entry[] | undefined = [];
   /** Events settle in the order that they were sent, so the front of the list is passed over instead of moved. */
@@ -201,10 +202,10 @@ export class Outbox {
    * Remembers that events are settled elsewhere: who tells of them late is not believed, and the storage is right to lack
    * them. @returns whether any of them is still here.
    */
-  remember(ids: Iterable<string> = []): boolean {
+  remember(settled: ReadonlyMap<string, SettledOutcome> = new Map()): boolean {
     let isAnyHere = false;
-    for (const id of ids) {
-      this.#settled.add(id);
+    for (const [id, outcome] of settled) {
+      this.#settled.set(id, indexOf(outcome));
       this.markReady(id, true);
       isAnyHere ||= this.#entries.has(id);
     }
@@ -218,11 +219,11 @@ export class Outbox {
     return areMany;
   }
 
-  removeAll(ids: ReadonlySet<string> | ReadonlyMap<string, unknown>): void {
+  removeAll(ids: ReadonlySet<string> | ReadonlyMap<string, SettledOutcome>): void {
     // A function of its own, as wherever a long queue passes: what is called in a loop of a long function is compiled
     // together with that, which takes a client that has just started longer than to run it.
-    ids.forEach((_: unknown, id: string) => {
-      this.#settled.add(id);
+    ids.forEach((outcome: string | SettledOutcome, id: string) => {
+      this.#settled.set(id, typeof outcome === "string" ? this.#settled.get(id) : indexOf(outcome));
       const entry = this.#entries.get(id);
       if (!entry) return;
       this.#entries.delete(id);
@@ -302,8 +303,12 @@ export class Outbox {
   }
 
   toWire(events: readonly PendingEvent[]): WireEvent[] {
-    const seqOf = (id: string): number | undefined => this.#entries.get(id)?.event.seq;
-    return events.map((event) => toWire(event, seqOf));
+    // What expects it may have been written, or told by another tab, just after it was settled.
+    const versionBy = (id: string): ExpectedVersion | undefined => {
+      const seq = this.#entries.get(id)?.event.seq;
+      return seq === undefined ? this.#settled.get(id) : { seq };
+    };
+    return events.map((event) => toWire(event, versionBy));
   }
 
   /** The seq up to which every outcome is durable here (DESIGN rule 3). */

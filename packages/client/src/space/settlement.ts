@@ -1,6 +1,6 @@
 import type { AppliedOutcome, Json, Op, RejectedOutcome, Row } from "@landfall/protocol";
 import type { Cut, FinalOutcome } from "../replica/cut.js";
-import { type PendingEvent, type PendingExpectation } from "../replica/pending-event.js";
+import { type PendingEvent, type PendingExpectation, noVersion } from "../replica/pending-event.js";
 import type { InboxItem } from "./inbox-item.js";
 import { refusedOfferItem } from "./lost-rows.js";
 
@@ -32,7 +32,8 @@ export type SettledOutcome =
 export const endOf = (outcome: SettledOutcome): string =>
   outcome.status === "duplicate" ? outcome.of : outcome.status;
 
-const indexOf = (outcome: SettledOutcome): number | undefined =>
+/** The index at which an event had its effect, and so the version of what it wrote. */
+export const indexOf = (outcome: SettledOutcome): number | undefined =>
   endOf(outcome) === "applied" ? (outcome as AppliedOutcome).index : undefined;
 
 const isVoidOutcome = (outcome: FinalOutcome): boolean => endOf(outcome) === "void";
@@ -163,8 +164,7 @@ function resolveExpectations(
   const expect = event.expect.map((expectation): PendingExpectation => {
     const [domain, key, version] = expectation;
     const outcome = typeof version === "number" ? undefined : settled.get(version.event);
-    // A version that no row can have makes the expectation fail, as it must when the event was refused.
-    return outcome ? [domain, key, indexOf(outcome) ?? Number.MAX_SAFE_INTEGER] : expectation;
+    return outcome ? [domain, key, indexOf(outcome) ?? noVersion] : expectation;
   });
   return { ...event, expect };
 }
