@@ -175,4 +175,28 @@ export const recoveryFaults: readonly Fault[] = [
     },
     why: "A server that came back from a backup gets back what it lost only after ten minutes, and takes new writes before that.",
   },
+  {
+    name: "heads-of-another-history-waited-for",
+    rule: "rule 12",
+    file: "packages/client/src/loop/loop.ts",
+    find: "if (tracked.part(message.generations?.[space])) return;",
+    replace: "tracked.part(message.generations?.[space]);",
+    test: {
+      file: "packages/client/src/loop/loop-socket.test.ts",
+      title: "what heads or a delta of another history name is not waited for",
+    },
+    why: "A device asks over and over for what was before a wipe, and then says that it does not come further.",
+  },
+  {
+    name: "named-before-the-history-was-lost",
+    rule: "rule 12",
+    file: "packages/client/src/loop/tracked-space.ts",
+    find: "brings all that is.\n      this.#heads = {};",
+    replace: "brings all that is.\n",
+    test: {
+      file: "packages/client/src/loop/loop-socket.test.ts",
+      title: "what was named in a history that is no more is not waited for",
+    },
+    why: "After a wipe a device is not in step for seconds, and asks for what never comes.",
+  },
 ];

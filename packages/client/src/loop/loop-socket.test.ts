@@ -100,6 +100,39 @@ describe("the loop with a socket", () => {
     expect(server.requests.length).toBe(2);
   });
 
+  test("rule 12: what heads or a delta of another history name is not waited for", async () => {
+    const { server, loop, time } = createWorld();
+    server.heads.set("a", 9);
+    await time.advance(200);
+    const spaces = { a: { note: 99 } };
+    server.socket?.message({ type: "heads", time: 1, spaces, generations: { a: "g0" } });
+    await time.advance(30_000);
+    expect([loop.status.state, server.requests.length]).toEqual(["live", 2]);
+    const delta = { domains: ["note"], from: 98, index: 99, lastSeq: 0, rows: [] };
+    server.socket?.message({ type: "delta", space: "a", generation: "g0", ...delta });
+    await time.advance(30_000);
+    expect([loop.status.state, server.requests.length]).toEqual(["live", 3]);
+  });
+
+  test("rule 12: what was named in a history that is no more is not waited for", async () => {
+    const { server, loop, time, space } = createWorld();
+    server.heads.set("a", 9);
+    await time.advance(200);
+    const a = space("a");
+    a.failed = () => {
+      server.spaceErrors.clear();
+      a.generation = "g2";
+      a.cursor = 0;
+      return Promise.resolve({ next: "again" });
+    };
+    server.heads.set("a", 2);
+    server.spaceErrors.set("a", { code: "generation_changed", message: "It was wiped." });
+    server.socket?.message({ type: "poke", space: "a", domains: ["note"], index: 9, by: "device-2" });
+    server.socket?.message({ type: "poke", space: "a", domains: ["note"], index: 10, by: "device-2" });
+    await time.advance(1_000);
+    expect([loop.status.state, a.cursor, server.requests.length]).toEqual(["live", 2, 3]);
+  });
+
   test("rule 12: a delta of another history than base's is asked about, however low its index is", async () => {
     const { server, time } = createWorld();
     server.heads.set("a", 9);

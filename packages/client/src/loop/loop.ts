@@ -288,8 +288,9 @@ class Synchronizer implements Loop {
         const tracked = this.#spaces.get(space);
         if (!tracked) continue;
         const hear = (): void => {
+          if (tracked.part(message.generations?.[space])) return;
           for (const [domain, index] of Object.entries(heads)) tracked.hear(domain, index);
-          if (!tracked.part(message.generations?.[space])) tracked.confirm();
+          tracked.confirm();
         };
         // What the deltas before it bring is not asked for.
         if (tracked.delta) void tracked.delta.then(hear).then(() => this.#again());
@@ -312,8 +313,8 @@ class Synchronizer implements Loop {
     const taken = (applied: boolean): void => {
       if (tracked.delta === taking) tracked.delta = undefined;
       if (applied) return void (tracked.confirm() && this.#report());
-      tracked.part(message.generation);
-      for (const domain of message.domains) tracked.hear(domain, message.index);
+      if (!tracked.part(message.generation))
+        for (const domain of message.domains) tracked.hear(domain, message.index);
       this.#again();
     };
     const taking = tracked.space.delta(message).then(taken, () => taken(false));

@@ -120,7 +120,7 @@ export class TrackedSpace {
 
   /**
    * Has it asked where the server is in another history: what was lost of its own lies below indexes that a device has seen
-   * (DESIGN rule 12). @returns whether it is.
+   * (DESIGN rule 12). @returns whether it is: then what else was said counts in that history, and not in base's.
    */
   part(generation: string | undefined): boolean {
     const { generation: own } = this.space;
@@ -251,6 +251,8 @@ export class TrackedSpace {
     if (recovery.next === "stop") this.stop(recovery.state, recovery.reason);
     else if (recovery.next === "later") this.trouble(recovery.reason, recovery.afterMs);
     else {
+      // What was named may have been of a history that is no more; what it is to ask for brings all that is.
+      this.#heads = {};
       this.look();
       this.#again(false);
     }
