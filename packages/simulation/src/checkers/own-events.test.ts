@@ -99,11 +99,38 @@ describe("rule 5: what another tab has written", () => {
     const { tale, writes } = twoTabs();
     writes(first, [create("f1")]);
     tale.commit(applied(1, first, "d1", 1)).view("d1", tale.stateAt(1));
+    tale.add({ type: "settled", ...beside, space, event: first, outcome: { status: "applied", index: 1 } });
     begin(tale, "restored", 0).view("d1", tale.stateAt(0));
     expect(texts(tale)).toBe("");
     tale.view("d1", tale.stateAt(0), "listener", { "folder/f1": { name: "F" } });
     expect(texts(tale)).toContain("folder/f1 is shown, and should not be there");
   });
+
+  it.each([
+    ["applied", [applied(2, second, "d1", 1)]],
+    ["refused", [rejected(second, "d1", 1, "missing"), applied(2, third, "d2", 2)]],
+  ])(
+    "is pending again where it was %s, nobody was told, and a restored server has lost that",
+    (_how, decided) => {
+      const { tale, writes } = twoTabs();
+      const onlyG = { "folder/f1": { name: "G" } };
+      const none = tale.stateAt(0);
+      tale.write("d2", first, [create("f2")]).commit(applied(1, first, "d2", 1));
+      writes(second, [{ op: "put", domain: "folder", key: "f1", set: { name: "G" } }]);
+      tale.view("d1", tale.stateAt(1), "listener", onlyG);
+      tale.write("d2", third, [create("f3")]).commit(...decided);
+      tale.view("d1", tale.stateAt(2));
+      expect(texts(tale)).toBe("");
+      begin(tale, "restored", 0).view("d1", none, "listener", onlyG);
+      expect(texts(tale)).toBe("");
+      // What the device was told of is over in any history.
+      const outcome = { status: "applied", index: 2 };
+      tale.entries.splice(-2);
+      tale.add({ type: "settled", ...beside, space, event: second, outcome });
+      begin(tale, "restored", 0).view("d1", none, "listener", onlyG);
+      expect(texts(tale)).toContain("folder/f1 is shown, and should not be there");
+    },
+  );
 
   it("is heard of in the order in which it was written, where a second try does the same", () => {
     const { tale, writes } = twoTabs();

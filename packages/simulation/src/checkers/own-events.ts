@@ -65,8 +65,8 @@ export class OwnEvents {
   readonly #heard = new Map<string, Set<Stamp>>();
   /** By tab, run and space, and by the history that its views stand in. */
   readonly #lines = new Map<string, Map<Branch, Line>>();
-  /** What is over for a process, by tab, run and space: it stays so in whatever history comes. */
-  readonly #over = new Map<string, Set<EventStory>>();
+  /** What is over for a process, by tab, run and space, and in which history it was: what its device was told of stays so in all. */
+  readonly #over = new Map<string, Map<EventStory, Branch>>();
 
   /** @param isAllHeard whether each process is taken to have heard of all: who looks at what is confirmed cannot tell. */
   constructor(
@@ -88,11 +88,15 @@ export class OwnEvents {
     const candidates: Candidate[] = [];
     for (const open of line.open) {
       const { story } = open;
-      if (over?.has(story)) continue;
+      const overIn = over?.get(story);
+      if (overIn && (overIn === branch || story.toldAt < position)) continue;
       const certain = this.#isKnown(line, open, view, position);
       if (certain === undefined) continue;
       const standing = standingOf(line, open, position, index);
-      if (
+      if (overIn) {
+        // What was known to be in base alone, and not what became of it, is pending again where that base is lost (rule 5).
+        if (standing === "pending" || standing === "elsewhere") candidates.push({ story, sure: false });
+      } else if (
         standing === "pending" &&
         branch.reason === "restored" &&
         this.#stories.passesForRestored(story, branch, position)
@@ -152,11 +156,11 @@ export class OwnEvents {
     const line = this.#lineOf(shown, position, branch);
     if (line.open.length === 0) return;
     let over = this.#over.get(shown.line);
-    if (!over) this.#over.set(shown.line, (over = new Set()));
+    if (!over) this.#over.set(shown.line, (over = new Map()));
     for (const open of line.open)
       if (standingOf(line, open, position, index) === "gone" && !mayReturn(open, position))
-        over.add(open.story);
-    line.open = line.open.filter(({ story }) => !over.has(story));
+        over.set(open.story, branch);
+    line.open = line.open.filter(({ story }) => over.get(story) !== branch);
   }
 
   /** What the views of a process may be made of in a history, as far as it was written by now and is not over. */
