@@ -280,6 +280,21 @@ describe("rule 12: what was over before a wipe", () => {
   });
 });
 
+describe("rule 12: what is offered back", () => {
+  it("stands before what was sent to the history that was lost, also where that had no name for the device yet", () => {
+    const tale = new Tale().start("d1").write("d1", first, [create("f1")]);
+    request(tale, who("d1"), "d1", first, 1, {});
+    request(tale, who("d1"), "d1", first, 1);
+    begin(tale, "restored", 0);
+    const stamps = { "*": third };
+    tale.write("d1", second, [{ op: "offer", domain: "folder", key: "f1", set: { name: "lost" }, stamps }]);
+    tale.view("d1", tale.stateAt(0), "listener", { "folder/f1": { name: "lost" } });
+    expect(texts(tale)).toBe("");
+    tale.view("d1", tale.stateAt(0), "listener", { "folder/f1": { name: "F" } });
+    expect(texts(tale)).toContain("folder/f1 is");
+  });
+});
+
 describe("rule 3: an outbox of which there was another", () => {
   const all = { "folder/f1": { name: "F" }, "folder/f2": { name: "F" }, "folder/f3": { name: "F" } };
   const { "folder/f1": _first, ...last } = all;

@@ -325,7 +325,7 @@ function inOrder(
         (send) =>
           send.position <= (send.tab === tab ? position : toldUpTo) &&
           send.device === view.device &&
-          // Seqs begin anew with a generation; before the first contact none is known.
+          // Seqs begin anew with a generation; who never named one knows of this alone.
           (send.generation ?? generation) === generation,
       )?.seq,
     ]),

@@ -6,6 +6,20 @@ import { SharedOutboxes } from "./shared-outboxes.js";
 
 const never = Number.POSITIVE_INFINITY;
 
+/** One time that an event was sent. */
+export interface Send {
+  readonly position: number;
+  readonly seq: number;
+  readonly device: string;
+  readonly tab: string;
+  /** The seq as the server knows it. */
+  readonly as: string;
+  /** The one that its device knew, or heard of first after it; undefined where it never named one. */
+  generation: string | undefined;
+  /** The generation that a server took it for: where the request names none, that which stood then. */
+  readonly takenFor: string | undefined;
+}
+
 /** What the run tells of one event, apart from what each history decided. */
 export interface EventStory {
   readonly issue: Issue;
@@ -13,17 +27,7 @@ export interface EventStory {
   /** The process that wrote it. */
   readonly writer: string;
   /** Seqs under which a process has sent it, each from where in the entries on. */
-  readonly sends: {
-    readonly position: number;
-    readonly seq: number;
-    readonly device: string;
-    readonly tab: string;
-    /** The seq as the server knows it. */
-    readonly as: string;
-    readonly generation: string | undefined;
-    /** The generation that a server took it for: where the request names none, that which stood then. */
-    readonly takenFor: string | undefined;
-  }[];
+  readonly sends: Send[];
   /** Where each process was told of its outcome, by tab and run. */
   readonly settled: Map<string, number>;
   /** Where each process's inbox first told of it, by tab and run; and where the first of all did. */
@@ -59,6 +63,8 @@ export class Stories {
   /** Where each process began, by tab and run, and where it ended. */
   readonly #started = new Map<string, number>();
   readonly #ended = new Map<string, number>();
+  /** What each device has sent in each space before it knew a generation. */
+  readonly #unnamed = new Map<string, Send[]>();
   /** Events that were sent under one seq, each from where in the entries on. */
   readonly #sentAs = new Map<string, Map<Stamp, number>>();
   /** Where the disk of a device was full first since it began. */
@@ -212,15 +218,24 @@ export class Stories {
     const { device, deviceId } = request;
     for (const { space, events, generation } of request.spaces) {
       const takenFor = this.lineage.takenFor(space, generation, position);
+      const unnamed = this.#unnamedOf(`${deviceId} ${space}`);
+      if (generation !== undefined) for (const send of unnamed.splice(0)) send.generation = generation;
       for (const { id, seq } of events) {
         const as = `${deviceId} ${space} ${takenFor} ${seq}`;
-        const tab = tabOf(request);
-        this.#stories.get(id)?.sends.push({ position, seq, device, tab, as, generation, takenFor });
+        const send: Send = { position, seq, device, tab: tabOf(request), as, generation, takenFor };
+        this.#stories.get(id)?.sends.push(send);
+        if (generation === undefined) unnamed.push(send);
         let sent = this.#sentAs.get(as);
         if (!sent) this.#sentAs.set(as, (sent = new Map()));
         if (!sent.has(id)) sent.set(id, position);
       }
     }
+  }
+
+  #unnamedOf(place: string): Send[] {
+    let unnamed = this.#unnamed.get(place);
+    if (!unnamed) this.#unnamed.set(place, (unnamed = []));
+    return unnamed;
   }
 
   #issue(issue: Issue, position: number): void {
