@@ -320,11 +320,23 @@ export const versionFaults: readonly Fault[] = [
     why: "An app that counts on a field goes on without it, and is told that all is well.",
   },
   {
+    name: "clearing-what-was-split-left-out",
+    rule: "rule 8",
+    file: "packages/schema/src/migrate.ts",
+    find: "changesFrom(changes, mapFields(changes, op.set ?? {}), cleared);",
+    replace: "changesFrom(changes, mapFields(changes, op.set ?? {}), []);",
+    test: {
+      file: "packages/schema/src/migrate.test.ts",
+      title: "an update that clears it clears what was made of it, and one that sets it may clear a part",
+    },
+    why: "Who clears a field that the next version splits finds it there again, and is told nothing.",
+  },
+  {
     name: "made-fields-as-old-as-the-record",
     rule: "rule 6",
     file: "packages/schema/src/migrate.ts",
-    find: "if (stamp > newest) newest = stamp;",
-    replace: "",
+    find: "if (!changes.update) return stamps;",
+    replace: "if (!changes.update || stamps) return stamps;",
     test: {
       file: "packages/schema/src/migrate.test.ts",
       title: "a field that a function made is as new as what is gone for it (rule 6)",

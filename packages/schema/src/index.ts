@@ -42,7 +42,7 @@ export {
   migrateRecord,
   readableFrom,
 } from "./migrate.js";
-export type { ActionCall, DomainMigration, Migration, Migrations } from "./migration.js";
+export type { ActionCall, DomainMigration, FieldChanges, Migration, Migrations } from "./migration.js";
 export { type OrderBy, type Queried, compareBy, compareValues } from "./order.js";
 export { type Query, select } from "./query.js";
 export type { Patch, ValidRecord, ValidWrite } from "./record-validation.js";

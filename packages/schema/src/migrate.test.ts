@@ -1,8 +1,9 @@
-import type { Fields, Json, Op } from "@landfall/protocol";
+import type { Fields, Json, Op, Stamps } from "@landfall/protocol";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
+  type FieldChanges,
   type Migrations,
   type Schema,
   defineSchema,
@@ -160,8 +161,10 @@ describe("functions, for what renaming cannot say", () => {
             delete old["name"];
             return { ...old, first, last };
           },
-          update: ({ name, ...rest }) =>
-            typeof name === "string" ? { ...rest, first: name.split(" ")[0] ?? "" } : rest,
+          update: ({ set: { name, ...rest }, unset }) => ({
+            set: typeof name === "string" ? { ...rest, first: name.split(" ")[0] ?? "" } : rest,
+            unset,
+          }),
         },
       },
     },
@@ -177,16 +180,135 @@ describe("functions, for what renaming cannot say", () => {
   });
 });
 
+describe("a field that is split in two", () => {
+  type Amount = { quantity?: number; unit?: string };
+  const parse = (amount: Json): Amount => {
+    const [quantity, unit] = String(amount).split(" ");
+    return { quantity: Number(quantity), ...(unit !== undefined && { unit }) };
+  };
+  const apart = define(2, {
+    2: {
+      domains: {
+        task: {
+          rename: { size: "amount" },
+          fields: ({ amount, ...rest }) => ({ ...rest, ...(amount !== undefined && parse(amount)) }),
+          update: ({ set: { amount, ...rest }, unset }) => {
+            if (amount === undefined)
+              return {
+                set: rest,
+                unset: unset.flatMap((name) => (name === "amount" ? ["quantity", "unit"] : name)),
+              };
+            const parts = parse(amount);
+            return {
+              set: { ...rest, ...parts },
+              unset: parts.unit === undefined ? [...unset, "unit"] : unset,
+            };
+          },
+        },
+      },
+    },
+  });
+  const migrated = (fields: Fields, stamps: Stamps) =>
+    value(migrateRecord(apart, 1, "task", { fields, stamps }));
+
+  it("rule 8: an update that clears it clears what was made of it, and one that sets it may clear a part", () => {
+    expect(value(migrateOps(apart, 1, [{ op: "update", ...on, unset: ["size", "note"] }]))).toEqual([
+      { op: "update", ...on, set: {}, unset: ["quantity", "unit", "note"] },
+    ]);
+    expect(value(migrateOps(apart, 1, [{ op: "update", ...on, set: { size: "3", done: true } }]))).toEqual([
+      { op: "update", ...on, set: { quantity: 3, done: true }, unset: ["unit"] },
+    ]);
+  });
+
+  it("rule 6: what is made of a field was written when that was, so that the later write still wins", () => {
+    expect(migrated({ size: "2 kg", note: "n" }, { "*": "s0", size: "s5", note: "s2" })).toEqual({
+      fields: { quantity: 2, unit: "kg", note: "n" },
+      stamps: { "*": "s0", quantity: "s5", unit: "s5", note: "s2" },
+    });
+    // Cleared, which is a write as well.
+    expect(migrated({ note: "n" }, { "*": "s0", size: "s5" })).toEqual({
+      fields: { note: "n" },
+      stamps: { "*": "s0", quantity: "s5", unit: "s5" },
+    });
+    expect(migrated({ size: "2 kg" }, { "*": "s0" }).stamps).toEqual({ "*": "s0" });
+  });
+
+  it("rule 6: what is made of two fields was written when the later of them was", () => {
+    const joined = define(2, {
+      2: {
+        domains: {
+          task: {
+            fields: ({ first, last, ...rest }) => ({ ...rest, name: [first, last].join(" ") }),
+            update: ({ set: { first, last, ...rest }, unset }) => ({
+              set:
+                first === undefined && last === undefined ? rest : { ...rest, name: [first, last].join(" ") },
+              unset,
+            }),
+          },
+        },
+      },
+    });
+    for (const stamps of [
+      { "*": "s0", first: "s5", last: "s2" },
+      { "*": "s0", last: "s5", first: "s2" },
+    ])
+      expect(
+        value(migrateRecord(joined, 1, "task", { fields: { first: "Ann", last: "Lee" }, stamps })).stamps,
+      ).toEqual({ "*": "s0", name: "s5" });
+  });
+
+  it("rule 12: a row that is offered back keeps its stamps in the same way", () => {
+    const offer: Op = {
+      op: "offer",
+      ...on,
+      set: { size: "2 kg" },
+      stamps: { "*": "s0", size: "s5", note: "s3" },
+    };
+    expect(value(migrateOps(apart, 1, [offer]))).toEqual([
+      {
+        ...offer,
+        set: { quantity: 2, unit: "kg" },
+        stamps: { "*": "s0", quantity: "s5", unit: "s5", note: "s3" },
+      },
+    ]);
+    const cleared: Op = { op: "offer", ...on, set: {}, stamps: { "*": "s0", size: "s5" } };
+    expect(value(migrateOps(apart, 1, [cleared]))).toEqual([
+      { ...cleared, stamps: { "*": "s0", quantity: "s5", unit: "s5" } },
+    ]);
+  });
+
+  it("a function that gives the fields alone fails, and says what it has to give", () => {
+    const failing = define(2, {
+      2: { domains: { task: { fields: (old) => old, update: (({ set }: FieldChanges) => set) as never } } },
+    });
+    for (const set of [{}, { a: 1 }] as Fields[])
+      expect(migrateOps(failing, 1, [{ op: "update", ...on, set, unset: ["b"] }])).toEqual({
+        ok: false,
+        reason: "failed",
+        message: expect.stringContaining("update gives { set, unset }") as string,
+      });
+  });
+});
+
 describe("functions may change what they are given", () => {
   it("and what is stored stays as it was", () => {
     const push = (old: Record<string, Json>): Fields => {
       (old["list"] as Json[]).push(2);
       return old;
     };
-    const pushing = define(2, { 2: { domains: { task: { fields: push, update: push } } } });
+    const update = ({ set, unset }: { set: Record<string, Json>; unset: string[] }): FieldChanges => {
+      unset.push("note");
+      return { set: push(set), unset };
+    };
+    const pushing = define(2, { 2: { domains: { task: { fields: push, update } } } });
     const stored = { list: [1] };
     expect(value(migrateFields(pushing, 1, "task", stored))).toEqual({ list: [1, 2] });
     expect(stored).toEqual({ list: [1] });
+    const op: Op = { op: "update", ...on, set: stored, unset: ["a"] };
+    expect(value(migrateOps(pushing, 1, [op]))).toEqual([
+      { ...op, set: { list: [1, 2] }, unset: ["a", "note"] },
+    ]);
+    expect(op).toEqual({ op: "update", ...on, set: { list: [1] }, unset: ["a"] });
   });
 });
 
@@ -243,7 +365,11 @@ describe("migrateRecord: a stored record, stamps and all", () => {
     return { ...rest, first, last };
   };
   const splitting = define(2, {
-    2: { domains: { task: { add: { size: 1 }, fields: split, update: split } } },
+    2: {
+      domains: {
+        task: { add: { size: 1 }, fields: split, update: ({ set, unset }) => ({ set: split(set), unset }) },
+      },
+    },
   });
 
   it("a field that a function made is as new as what is gone for it (rule 6)", () => {
@@ -264,7 +390,8 @@ describe("migrateRecord: a stored record, stamps and all", () => {
 
   it("a function that leaves all fields where they are leaves their stamps", () => {
     const same = (fields: Fields): Fields => ({ ...fields, shout: "!" });
-    const adding = define(2, { 2: { domains: { task: { fields: same, update: same } } } });
+    const update = (changes: FieldChanges): FieldChanges => changes;
+    const adding = define(2, { 2: { domains: { task: { fields: same, update } } } });
     expect(value(migrateRecord(adding, 1, "task", { fields: { title: "t" }, stamps })).stamps).toEqual(
       stamps,
     );
@@ -309,7 +436,7 @@ describe("readableFrom: which older apps read the rows as they are", () => {
       { drop: ["a"] },
       { rename: { a: "b" } },
       { map: { a: double } },
-      { fields: same, update: same },
+      { fields: same, update: (changes: FieldChanges) => changes },
     ]) {
       expect(from({ domains: { task: change } })).toBe(2);
       expect(from(add, { domains: { task: change } }, add)).toBe(3);
@@ -343,12 +470,17 @@ describe("migrations are total", () => {
   ];
   it.each(broken)("a function that %s is a failure with a reason", (_, change, message) => {
     const fn = change as () => Fields;
+    const update = ({ unset }: FieldChanges): FieldChanges => ({ set: fn(), unset });
     const failing = define(2, {
-      2: { domains: { task: { fields: fn, update: fn } }, actions: { close: fn as never } },
+      2: { domains: { task: { fields: fn, update } }, actions: { close: fn as never } },
     });
     const failed = { ok: false, reason: "failed", message: expect.stringContaining(message) as string };
     expect(migrateFields(failing, 1, "task", {})).toEqual(failed);
-    expect(migrateOps(failing, 1, [{ op: "update", ...on, set: { a: 1 } }])).toEqual(failed);
+    expect(migrateOps(failing, 1, [{ op: "put", ...on, set: { a: 1 } }])).toEqual(failed);
+    expect(migrateOps(failing, 1, [{ op: "update", ...on, set: { a: 1 } }])).toMatchObject({
+      ok: false,
+      reason: "failed",
+    });
     expect(migrateAction(failing, 1, { action: "close", args: {} })).toMatchObject({
       ok: false,
       reason: "failed",

@@ -2,7 +2,7 @@ import { type Fields, type Json, type Op, type Stamps, isFieldName } from "@land
 import type { Schema } from "./define-schema.js";
 import { copyJson } from "./json-copy.js";
 import { own } from "./own.js";
-import type { ActionCall, DomainMigration, Migration } from "./migration.js";
+import type { ActionCall, DomainMigration, FieldChanges, Migration } from "./migration.js";
 import { describeIssues } from "./validation.js";
 
 /**
@@ -55,18 +55,23 @@ export function migrateFields(
 }
 
 /**
- * Brings a stored record to the schema's version: its fields, and their stamps with them, to the new name or away. A field
- * that a function made is as new as what it was made of. Total.
+ * Brings a stored record to the schema's version: its fields, and their stamps with them, to the new name, to what was made
+ * of them, or away. Total.
  */
 export function migrateRecord(
   schema: Schema,
   fromVersion: number,
   domain: string,
-  { fields, stamps }: StampedFields,
+  { fields: old, stamps: written }: StampedFields,
 ): Migrated<StampedFields> {
-  return migrating(schema, fromVersion, { fields, stamps }, (current, { domains }) => {
+  return migrating(schema, fromVersion, { fields: old, stamps: written }, (current, { domains }) => {
     const changes = own(domains, domain);
-    return changes ? wholeRecord(changes, current) : current;
+    if (!changes) return current;
+    const { fields, stamps } = current;
+    return {
+      fields: wholeFields(changes, fields),
+      stamps: stampsFrom(changes, mapFields(changes, fields), stamps),
+    };
   });
 }
 
@@ -150,16 +155,15 @@ function migrateOp(changes: DomainMigration, op: Op): Op | readonly [] {
     case "restore":
       return { ...op, set: wholeFields(changes, op.set) };
     case "update": {
-      const mapped = mapFields(changes, op.set ?? {});
-      const set = changes.update ? fieldsFrom(changes.update, mapped) : mapped;
-      const unset = (op.unset ?? []).flatMap((field) => nameIn(changes, field) ?? []);
+      const cleared = (op.unset ?? []).flatMap((field) => nameIn(changes, field) ?? []);
+      const { set, unset } = changesFrom(changes, mapFields(changes, op.set ?? {}), cleared);
       return isEmpty(set) && isEmpty(unset) ? [] : { ...op, set, unset };
     }
     case "offer": {
       if ("deletedAt" in op) return op;
       const mapped = mapFields(changes, op.set);
-      const set = changes.update ? fieldsFrom(changes.update, mapped) : mapped;
-      return { ...op, set, stamps: inherited(renamed(changes, op.stamps), mapped, set) };
+      const { set } = changesFrom(changes, mapped, []);
+      return { ...op, set, stamps: stampsFrom(changes, mapped, op.stamps) };
     }
     case "increment": {
       const by = renamed(changes, op.by);
@@ -178,39 +182,8 @@ function migrateOp(changes: DomainMigration, op: Op): Op | readonly [] {
 const isEmpty = (members: object): boolean => Object.keys(members).length === 0;
 
 function wholeFields(changes: DomainMigration, old: Fields): Fields {
-  return madeBy(changes, withAdded(changes, old));
-}
-
-const withAdded = (changes: DomainMigration, old: Fields): Fields => ({
-  ...changes.add,
-  ...mapFields(changes, old),
-});
-
-const madeBy = ({ fields: make }: DomainMigration, old: Fields): Fields =>
-  make ? fieldsFrom(make, old) : old;
-
-function wholeRecord(changes: DomainMigration, { fields, stamps }: StampedFields): StampedFields {
-  const before = withAdded(changes, fields);
-  const after = madeBy(changes, before);
-  return { fields: after, stamps: inherited(renamed(changes, stamps), before, after) };
-}
-
-/**
- * The stamps of fields that a function of the app made of others. Which of what no one can tell, so each new field is as new
- * as the newest that is gone: an older write that comes late does not win over what it would have lost to (DESIGN rule 6).
- */
-function inherited(stamps: Stamps, before: Fields, after: Fields): Stamps {
-  const next: Record<string, string> = { ...stamps };
-  let newest = "";
-  for (const field of Object.keys(before)) {
-    const stamp = own(stamps, field);
-    if (Object.hasOwn(after, field) || !stamp) continue;
-    if (stamp > newest) newest = stamp;
-    delete next[field];
-  }
-  for (const field of Object.keys(after))
-    if (!Object.hasOwn(before, field) && newest > (own(next, field) ?? "")) next[field] = newest;
-  return next;
+  const fields = { ...changes.add, ...mapFields(changes, old) };
+  return changes.fields ? fieldsFrom(changes.fields, fields) : fields;
 }
 
 /** Drop, rename and map: what whole records and updates have in common. */
@@ -238,8 +211,41 @@ function nameIn({ drop = [], rename = {} }: DomainMigration, field: string): str
   );
 }
 
+/**
+ * Stamps go where their fields go. What `update` makes of a field is as new as that was, and as the newest of several:
+ * were it older, an earlier write that is still on its way would win over a later one.
+ */
+function stampsFrom(changes: DomainMigration, mapped: Fields, old: Stamps): Stamps {
+  const stamps = renamed(changes, old) as Stamps;
+  if (!changes.update) return stamps;
+  const { "*": created, ...written } = stamps;
+  const now: Record<string, string> = { "*": created as string };
+  for (const [field, stamp] of Object.entries(written)) {
+    const { set, unset } = Object.hasOwn(mapped, field)
+      ? changesFrom(changes, { [field]: mapped[field] as Json }, [])
+      : changesFrom(changes, {}, [field]);
+    for (const name of [...Object.keys(set), ...unset]) if (stamp > (own(now, name) ?? "")) now[name] = stamp;
+  }
+  return now;
+}
+
+/** What an update does after its fields have their new names and values. */
+function changesFrom({ update }: DomainMigration, set: Fields, unset: readonly string[]): FieldChanges {
+  if (!update) return { set, unset };
+  const changes = json(update(json({ set, unset }) as { set: Record<string, Json>; unset: string[] }));
+  const { set: sets, unset: clears, ...rest } = Object(changes) as Record<string, Json>;
+  if (!Array.isArray(clears) || !isEmpty(rest)) throw new Failure("update gives { set, unset }");
+  return {
+    set: checked(sets),
+    unset: Object.keys(checked(Object.fromEntries(clears.map((name) => [name, null])))),
+  };
+}
+
 function fieldsFrom(change: (fields: Record<string, Json>) => Fields, old: Fields): Fields {
-  const fields = json(change(json(old) as Record<string, Json>));
+  return checked(json(change(json(old) as Record<string, Json>)));
+}
+
+function checked(fields: Json | undefined): Fields {
   if (typeof fields !== "object" || fields === null || Array.isArray(fields))
     throw new Failure("it did not give an object of fields");
   const wrong = Object.keys(fields).find((field) => !isFieldName(field));

@@ -2,10 +2,16 @@ import { type Fields, type Json, isFieldName } from "@landfall/protocol";
 import { own } from "./own.js";
 import { checkOptions, refuse, refuseUnknown } from "./schema-error.js";
 
+/** What an update does: the fields that it sets, and those that it clears. */
+export interface FieldChanges {
+  readonly set: Fields;
+  readonly unset: readonly string[];
+}
+
 /**
  * How one domain's fields of the version before become fields of this one, in the order below. The first
  * four work on whole records and on updates alike. `fields` and `update` are for what they cannot say,
- * come together, and run last: one for whole records, the other for the fields that an update sets.
+ * come together, and run last: one for whole records, the other for what an update sets and clears.
  */
 export interface DomainMigration {
   /** Fields that are gone: they leave records, updates, increments and set changes. */
@@ -17,7 +23,11 @@ export interface DomainMigration {
   /** Values for fields that a whole record lacks. */
   readonly add?: Fields;
   readonly fields?: (fields: Record<string, Json>) => Fields;
-  readonly update?: (set: Record<string, Json>) => Fields;
+  /**
+   * Is also asked of each field by itself what becomes of it: what it sets or clears then was written when that field was,
+   * so that later writes go on to win.
+   */
+  readonly update?: (changes: { set: Record<string, Json>; unset: string[] }) => FieldChanges;
 }
 
 /** A call of an action: its name and its arguments. */

@@ -1,5 +1,5 @@
 import type { Fields } from "@landfall/protocol";
-import { counter, defineSchema, records, set } from "@landfall/schema";
+import { type FieldChanges, counter, defineSchema, records, set } from "@landfall/schema";
 import { z } from "zod";
 import type { SchemaFacts } from "./history.js";
 
@@ -89,7 +89,7 @@ const second = defineSchema({
           rename: { body: "text" },
           map: { marks: (members) => (members as string[]).map((member) => `#${member}`) },
         },
-        folder: { drop: ["color"], fields: splitName, update: splitName },
+        folder: { drop: ["color"], fields: splitName, update: splitNameIn },
         task: { drop: ["done"], add: { size: 1 } },
         purse: { rename: { coins: "cents" }, map: { cents: (coins) => (coins as number) * 100 } },
         draft: { rename: { text: "words" }, map: { words: (text) => `${text as string}.` } },
@@ -109,6 +109,13 @@ function splitName({ name, ...rest }: Fields): Fields {
   if (typeof name !== "string") return rest;
   const [kind = "", ...label] = name.split(" ");
   return { ...rest, kind, label: label.join(" ") };
+}
+
+function splitNameIn({ set, unset }: FieldChanges): FieldChanges {
+  return {
+    set: splitName(set),
+    unset: unset.flatMap((field) => (field === "name" ? ["kind", "label"] : field)),
+  };
 }
 
 export type WorldSchema = typeof second;

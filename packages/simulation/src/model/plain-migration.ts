@@ -4,6 +4,8 @@ import type { Fields, Json } from "@landfall/protocol";
 export interface PlainMigration {
   /** What a field is called now; undefined where there is none. */
   nameOf(domain: string, field: string): string | undefined;
+  /** What takes the place of a field: those that are written, or cleared, where it was. */
+  madeOf(domain: string, field: string): readonly string[];
   /** What becomes of a field that a record has, or that an update sets. */
   valueOf(domain: string, field: string, value: Json): Fields;
   /** What whole records have that had none of it. */
@@ -37,6 +39,11 @@ export const plainMigration: PlainMigration = {
   nameOf: (domain, field) => {
     const name = `${domain}.${field}`;
     return Object.hasOwn(names, name) ? names[name] : field;
+  },
+  madeOf(domain, field) {
+    if (domain === "folder" && field === "name") return ["kind", "label"];
+    const name = this.nameOf(domain, field);
+    return name === undefined ? [] : [name];
   },
   valueOf: (domain, field, value) => values[`${domain}.${field}`]?.(value) ?? { [field]: value },
   addedTo: (domain): Fields => (domain === "task" ? { size: 1 } : {}),

@@ -33,7 +33,7 @@ const op = fc.constantFrom(...domains).chain((domain): fc.Arbitrary<Op> => {
       fc.record({
         op: fc.constant("update"),
         set: setOf(domain),
-        unset: fc.subarray(["body", "color"]),
+        unset: fc.subarray(["body", "color", "name"]),
       }),
       fc.record({
         op: fc.constant("offer"),

@@ -21,7 +21,7 @@ export class Upgrade {
     let now = this.#rows.get(row);
     if (!now) {
       const fields = this.whole(row.domain, row.fields);
-      const written = this.#stamps(row.domain, row.written, row.fields);
+      const written = this.#renamed(row.domain, row.written);
       const isSame = sameMembers(fields, row.fields) && sameMembers(written, row.written);
       this.#rows.set(row, (now = isSame ? row : { ...row, fields, written }));
     }
@@ -79,12 +79,12 @@ export class Upgrade {
         return { ...op, set: this.whole(domain, op.set) };
       case "update": {
         const set = this.part(domain, op.set ?? {});
-        const unset = (op.unset ?? []).flatMap((field) => this.plain.nameOf(domain, field) ?? []);
+        const unset = (op.unset ?? []).flatMap((field) => this.plain.madeOf(domain, field));
         return isEmpty(set) && unset.length === 0 ? undefined : { ...op, set, unset };
       }
       case "offer":
         if ("deletedAt" in op) return op;
-        return { ...op, set: this.part(domain, op.set), stamps: this.#stamps(domain, op.stamps, op.set) };
+        return { ...op, set: this.part(domain, op.set), stamps: this.#renamed(domain, op.stamps) };
       case "increment": {
         const by = this.#renamed(domain, op.by);
         return isEmpty(by) ? undefined : { ...op, by };
@@ -112,26 +112,11 @@ export class Upgrade {
     return now;
   }
 
-  /** The stamps of a record, or of what is offered of one: each goes where its value goes. */
-  #stamps<T>(domain: string, of: Named<T>, fields: Fields): Named<T> {
-    const now: Record<string, T> = {};
-    for (const [field, stamp] of Object.entries(of)) {
-      const value = fields[field];
-      const targets =
-        value === undefined
-          ? [this.plain.nameOf(domain, field) ?? []].flat()
-          : Object.keys(this.plain.valueOf(domain, field, value));
-      for (const target of targets) now[target] = stamp;
-    }
-    return now;
-  }
-
   #renamed<T>(domain: string, of: Named<T>): Named<T> {
     return Object.fromEntries(
-      Object.entries(of).flatMap(([field, value]) => {
-        const name = this.plain.nameOf(domain, field);
-        return name === undefined ? [] : [[name, value] as const];
-      }),
+      Object.entries(of).flatMap(([field, value]) =>
+        this.plain.madeOf(domain, field).map((name) => [name, value] as const),
+      ),
     );
   }
 }
