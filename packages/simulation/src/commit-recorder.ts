@@ -22,6 +22,8 @@ interface Batch {
         readonly reason: string;
         readonly at: number;
         readonly startedAt: number;
+        /** The schema version of a space that is emptied. */
+        readonly schema: number | undefined;
       }
     | undefined;
   /** The schema version of the rows, as the batch found it and as it left it. */
@@ -124,6 +126,7 @@ export class CommitRecorder {
         forkedAt: started.at,
         startedAt: started.startedAt,
         ...(started.reason === "restored" && { forgotten: batch.horizons }),
+        ...(started.schema !== undefined && { schema: started.schema }),
       });
     for (const pruned of batch.pruned) this.recorder.add({ type: "pruned", space, ...pruned });
     const decided = decisions(batch);
@@ -163,7 +166,7 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
       return transaction.pruneTombstones(domain, upTo, limit);
     },
     startGeneration(start, state, wipe) {
-      batch.started = start;
+      batch.started = { ...start, schema: wipe ? state.schema : undefined };
       return transaction.startGeneration(start, state, wipe);
     },
     publish(generation, events) {

@@ -446,6 +446,8 @@ export interface GenerationStarted extends At {
    * what its server forgot since. Absent where nobody has said.
    */
   readonly forgotten?: Readonly<Record<string, number>>;
+  /** The version of the app's schema in which it begins where it begins empty. Absent where nobody has said. */
+  readonly schema?: number;
 }
 
 /** The server has forgotten the tombstones of a domain up to a version. */

@@ -81,21 +81,23 @@ export class Branch {
     /** When it began by the server's clock, where anybody has said. */
     readonly startedAt = Number.POSITIVE_INFINITY,
     forgotten?: GenerationStarted["forgotten"],
+    schema?: number,
   ) {
     this.head = from;
     this.#states.set(from, parent && reason !== "wiped" ? parent.#backedUp(from, forgotten) : new Map());
     // A wipe leaves no tombstones of anything.
     this.#wipedAt = reason === "wiped" ? from : parent ? parent.#wipedAt : 0;
     this.#horizons = new Map(forgotten ? Object.entries(forgotten) : parent ? parent.#horizons : []);
-    this.#inheritSchema();
+    this.#beginSchema(schema);
   }
 
-  #inheritSchema(): void {
+  /** @param said what it begins in, where it begins empty and somebody has said. */
+  #beginSchema(said: number | undefined): void {
     const { parent, from } = this;
     if (!parent) return;
     // Of nothing, nobody can tell the version.
     const last = this.reason === "wiped" ? parent.head : from;
-    if (parent.schemaAt(last) === 1) return;
+    if ((said ?? parent.schemaAt(last)) === 1) return;
     this.#upgradedFrom = from;
     this.#readableUpTo = this.reason === "wiped" || parent.isReadable(from, 1) ? from : from - 1;
   }
@@ -344,8 +346,10 @@ export class Lineage {
         position,
         entry.startedAt,
         entry.forgotten,
+        entry.schema,
       ),
     );
+    if (entry.schema === 2 && !this.#upgradedAt.has(entry.space)) this.#upgradedAt.set(entry.space, position);
     this.branches.set(entry.space, siblings);
   }
 
