@@ -344,6 +344,18 @@ export const versionFaults: readonly Fault[] = [
     why: "An older write that comes after the upgrade wins over the newer one that the field was made of.",
   },
   {
+    name: "older-tab-writes-newer-words-again",
+    rule: "rule 9",
+    file: "packages/client/src/space/item-migration.ts",
+    find: "if (Math.max(from, event?.schema ?? 0) > schema.version) return leftToNewer(item);",
+    replace: "",
+    test: {
+      file: "tests/sync/versions.test.ts",
+      title: "what the newer one has put into the inbox the older one leaves to it",
+    },
+    why: "What a person tries again in a tab that was left open is migrated twice, and loses what was renamed.",
+  },
+  {
     name: "pages-of-two-versions",
     rule: "§5.2",
     file: "packages/server/src/exchange/exchange.ts",

@@ -518,4 +518,31 @@ describe("§5.2: tabs of two versions", () => {
     expect(site.note.get("n1")).toMatchObject({ title: "late!", $: { pending: false } });
     expect(older.device.client.status.state).toBe("outdated");
   });
+
+  it("rule 9: what the newer one has put into the inbox the older one leaves to it", async () => {
+    await filled();
+    await serve(2);
+    const browser = openBrowser(place, storage);
+    const older = await browser.open(space, app(1));
+    const newer = await browser.open(space, app(2));
+    const [old, site] = [siteIn(older), siteIn(newer)];
+    await newer.device.client.sync();
+    const other = another(2);
+    const theirs = await siteOf(other);
+    await settle(other);
+    newer.device.offline();
+    site.note.update("n1", { title: "mine", mood: "glad" });
+    theirs.note.delete("n1");
+    await settle(other);
+    newer.device.online();
+    await newer.device.client.sync();
+    await browser.until(() => old.inbox.current.length > 0);
+    const [item] = old.inbox.current;
+    expect(item).toMatchObject({ code: "deleted", choices: ["dismiss"] });
+    expect(() => old.inbox.retry(item?.id ?? "")).toThrow("That item is not for retry");
+    expect(site.inbox.current).toMatchObject([{ choices: ["retry", "keepCopy", "dismiss"] }]);
+    const { key } = site.inbox.keepCopy(item?.id ?? "");
+    expect(fieldsOf(site.note.get(key))).toEqual({ title: "mine", mood: "glad" });
+    await browser.until(() => old.inbox.current.length === 0);
+  });
 });

@@ -1,6 +1,7 @@
 import { defineSchema, records } from "@landfall/schema";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import type { InboxItem } from "./inbox-item.js";
 import { migrateItem } from "./item-migration.js";
 import { rejectedItems } from "./settlement.js";
 
@@ -43,4 +44,19 @@ test("rule 9: so is an op, and its event; of one that only changed what is gone 
   expect(refused({ ops: [{ ...op, set: { lining: "red" } }] })).toMatchObject([
     { tried: {}, event: { ops: [] }, schema: 2 },
   ]);
+});
+
+test("what a newer version has put into the inbox, or written, is dealt with there: here it would be in words of another version", () => {
+  const event = {
+    id,
+    madeAt: 0,
+    ops: [{ op: "update", domain: "purse", key: "p1", set: { euros: 3 } } as const],
+  };
+  const [item] = rejectedItems(event, "missing", "There is none.");
+  for (const newer of [{ schema: 3 }, { schema: 2, event: { ...event, schema: 3 } }])
+    expect(migrateItem(schema, { ...(item as InboxItem), ...newer })).toMatchObject({
+      tried: { euros: 3 },
+      reason: "There is none. A newer version of the app has put this here: it can be dealt with there.",
+      choices: ["dismiss"],
+    });
 });

@@ -10,9 +10,16 @@ import { triedFields } from "./settlement.js";
  */
 export function migrateItem(schema: Schema, item: InboxItem): InboxItem {
   const { schema: from = schema.version, event } = item;
+  if (Math.max(from, event?.schema ?? 0) > schema.version) return leftToNewer(item);
   if (from >= schema.version) return item;
   const told = event ? { ...item, event: migrateEvent(schema, event) } : item;
   return item.field === undefined ? migrateTried(schema, from, told) : migrateField(schema, from, told);
+}
+
+/** What a newer version of the app has put there, or written, this one knows no words for: written again here, it would lose them. */
+function leftToNewer(item: InboxItem): InboxItem {
+  const reason = `${item.reason} A newer version of the app has put this here: it can be dealt with there.`;
+  return { ...item, reason, choices: ["dismiss"] };
 }
 
 /** What a whole record, an op or a call was to write; of an op of which nothing is left, that. */
