@@ -172,6 +172,33 @@ describe("the loop with a socket", () => {
     expect([loop.status.connection, server.sockets]).toEqual(["socket", 2]);
   });
 
+  test("a server that is gone is found out at the first try in vain to have its socket again, not after the idle time", async () => {
+    const { server, loop, time, requestsWithin } = createWorld();
+    await time.advance(200);
+    server.weather = [() => ({ code: "network", timedOut: false, message: "It cannot be reached." })];
+    server.socketsRefused = true;
+    server.socket?.closed({ unauthorized: false, message: "Gone." });
+    await time.advance(100);
+    expect([loop.status.state, loop.status.connection]).toEqual(["live", "polling"]);
+    await time.advance(7_000);
+    expect([loop.status.state, loop.status.connection]).toEqual(["offline", "offline"]);
+    server.weather = [() => "ok"];
+    await time.advance(20_000);
+    expect([loop.status.state, loop.status.connection]).toEqual(["live", "polling"]);
+    await time.advance(minute);
+    // Where no socket can be had any more, that one try was it.
+    expect(requestsWithin(minute)).toBeLessThan(3);
+  });
+
+  test("a socket that fell silent has the server looked for at once", async () => {
+    const { server, loop, time } = createWorld();
+    await time.advance(200);
+    server.weather = [() => ({ code: "network", timedOut: false, message: "It cannot be reached." })];
+    server.socket?.closed({ unauthorized: false, silent: true, message: "Silent." });
+    await time.advance(100);
+    expect(loop.status.state).toBe("offline");
+  });
+
   test("a socket that confirms what is there keeps the time of the last sync", async () => {
     const { server, loop, time } = createWorld({ spaces: ["a", "b"] });
     server.heads.set("a", 5);

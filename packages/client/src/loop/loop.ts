@@ -88,8 +88,11 @@ class Synchronizer implements Loop {
         chance,
         message: (message) => this.#hear(message),
         unauthorized: () => session.refuse(this.#greeting.token),
-        changed: (turned) => {
-          if (turned) for (const tracked of this.#all) tracked.idle();
+        changed: (turned, doubtful) => {
+          for (const tracked of this.#all) {
+            if (turned) tracked.idle();
+            if (doubtful) tracked.look();
+          }
           this.#again();
         },
       });

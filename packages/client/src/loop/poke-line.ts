@@ -25,8 +25,11 @@ export interface PokeLineOptions {
   readonly now: () => number;
   /** In [0, 1). */
   readonly chance: () => number;
-  /** The line was lost, or could not be had; or it is open now. `turned`: it had been the other way. */
-  readonly changed: (turned: boolean) => void;
+  /**
+   * The line was lost, or could not be had; or it is open now. `turned`: it had been the other way. `doubtful`: the server
+   * may be gone, for the line fell silent, or the first try to have it again was in vain.
+   */
+  readonly changed: (turned: boolean, doubtful: boolean) => void;
   readonly message: (message: ServerMessage) => void;
   readonly unauthorized: () => void;
 }
@@ -37,6 +40,8 @@ export class PokeLine {
   open = false;
   #channel: PokeChannel | undefined;
   #failures = 0;
+  /** It was open since a doubt was told of: where none can be had, nothing is told again and again. */
+  #wasOpen = false;
   #retryAtMs = 0;
   #said: object | undefined;
 
@@ -55,16 +60,18 @@ export class PokeLine {
     try {
       this.#channel = connect({
         open: () => {
-          this.open = true;
+          this.open = this.#wasOpen = true;
           this.#failures = 0;
-          changed(true);
+          changed(true, false);
         },
         message,
         closed: (reason) => {
           const turned = this.open;
+          const doubtful = reason.silent === true || (this.#wasOpen && !turned);
+          if (doubtful) this.#wasOpen = false;
           this.#lost();
           if (reason.unauthorized) unauthorized();
-          changed(turned);
+          changed(turned, doubtful);
         },
       });
     } catch {

@@ -95,8 +95,12 @@ export interface PokeChannel {
 export interface PokeListener {
   open(): void;
   message(message: ServerMessage): void;
-  /** The channel is gone; `unauthorized` when the token was refused. */
-  closed(reason: { readonly unauthorized: boolean; readonly message: string }): void;
+  /** The channel is gone; `unauthorized` when the token was refused, `silent` when nobody has said so, and nothing else. */
+  closed(reason: {
+    readonly unauthorized: boolean;
+    readonly silent?: boolean;
+    readonly message: string;
+  }): void;
 }
 
 /** Everything that a client wants of a server (DESIGN §4): HTTP is one, a server in the same process another. */

@@ -80,7 +80,7 @@ function listen(): PokeListener & { readonly log: unknown[]; until(count: number
     log,
     open: () => note("open"),
     message: ({ type }) => note(type),
-    closed: ({ unauthorized, message }) => note({ unauthorized, message }),
+    closed: (reason) => note(reason),
     async until(count) {
       while (log.length < count) await new Promise<void>((resolve) => (heard = resolve));
       return log;
@@ -180,7 +180,9 @@ describe("the socket", () => {
     open(mute.remote, listener);
     await until(() => mute.said.length > 0);
     mute.fire();
-    expect(await listener.until(1)).toEqual([{ unauthorized: false, message: "The socket fell silent." }]);
+    expect(await listener.until(1)).toEqual([
+      { unauthorized: false, silent: true, message: "The socket fell silent." },
+    ]);
 
     const quiet = await serve(welcome);
     const second = listen();
@@ -189,13 +191,17 @@ describe("the socket", () => {
     for (let look = 0; look < 5; look++) quiet.fire();
     expect(second.log.length).toBe(2);
     channel.watch({ a: [] });
-    for (let look = 0; look < 3; look++) quiet.fire();
+    for (let look = 0; look < 2; look++) quiet.fire();
     (await quiet.socket()).send(JSON.stringify({ type: "heads", time: 2, spaces: {} }));
     expect(await second.until(3)).toContain("heads");
-    for (let look = 0; look < 3; look++) quiet.fire();
+    for (let look = 0; look < 2; look++) quiet.fire();
     expect(second.log.length).toBe(3);
     quiet.fire();
-    expect(await second.until(4)).toContainEqual({ unauthorized: false, message: "The socket fell silent." });
+    expect(await second.until(4)).toContainEqual({
+      unauthorized: false,
+      silent: true,
+      message: "The socket fell silent.",
+    });
   });
 
   test("closed by ourselves it says nothing more, and nothing can be said", async () => {

@@ -13,8 +13,8 @@ import type { PokeChannel, PokeListener } from "./port.js";
 
 /** The line is looked at so often, and not timed at every message; until then the server must have said its welcome. */
 const lookMs = 32_000;
-/** A server says `heads` every 30 s to who watches; a line that is silent for three of them is dead, whatever TCP believes. */
-const silentLooks = 4;
+/** A server says `heads` every 30 s to who watches; a line that is silent for two of them is dead, whatever TCP believes. */
+const silentLooks = 3;
 /** An exchange that is not answered after so long is asked over HTTP. */
 const answerMs = 10_000;
 /** More events are for HTTP without being looked at: what is made of them is most likely too long. */
@@ -77,6 +77,13 @@ function socketExchanges(
   };
 }
 
+type Closed = Parameters<PokeListener["closed"]>[0];
+
+const closedBy = ({ code, reason }: { readonly code: number; readonly reason: string }): Closed => ({
+  unauthorized: code === socketCloseCodes.unauthorized,
+  message: reason || `The socket was closed (${code}).`,
+});
+
 /** Opens a socket for pokes (DESIGN §6.1). The token goes in the first message, never into the address. */
 export function openPokes(
   webSocket: (url: string, protocol: string) => SocketLike,
@@ -93,22 +100,21 @@ export function openPokes(
   const exchanges = socketExchanges(timers, (text) => socket?.send(text));
 
   /** Ends the socket once; says so unless it was our own wish. */
-  const end = (message?: string, code?: number): void => {
+  const end = (reason?: Partial<Closed> & Pick<Closed, "message">): void => {
     cancelTimer();
     const ended = socket;
     socket = undefined;
     exchanges.end();
     if (!ended) return;
     ended.close();
-    if (message !== undefined)
-      listener.closed({ unauthorized: code === socketCloseCodes.unauthorized, message });
+    if (reason) listener.closed({ unauthorized: false, ...reason });
   };
   /** Looks since the last word. */
   let silent = 0;
   const look = (): void => {
     cancelTimer = timers.after(lookMs, () => {
       silent = Object.keys(watched).length > 0 ? silent + 1 : 0;
-      if (!welcomed || silent === silentLooks) end("The socket fell silent.");
+      if (!welcomed || silent === silentLooks) end({ silent: true, message: "The socket fell silent." });
       else look();
     });
   };
@@ -127,7 +133,8 @@ export function openPokes(
     if (!socket) return;
     const decoded =
       typeof data === "string" && data.length <= maxMessageChars && decodeText(serverMessage, data);
-    if (!decoded || !decoded.ok) return end("The socket brought something that is not of this protocol.");
+    if (!decoded || !decoded.ok)
+      return end({ message: "The socket brought something that is not of this protocol." });
     const message = decoded.value;
     const first = message?.type === "welcome" && !welcomed;
     welcomed ||= first;
@@ -138,7 +145,7 @@ export function openPokes(
   };
   // A close event follows, with all that a browser tells of an error.
   socket.onerror = () => undefined;
-  socket.onclose = ({ code, reason }) => end(reason || `The socket was closed (${code}).`, code);
+  socket.onclose = (event) => end(closedBy(event));
   return {
     watch(spaces) {
       watched = spaces;
