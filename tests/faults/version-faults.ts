@@ -332,6 +332,17 @@ export const versionFaults: readonly Fault[] = [
     why: "Who clears a field that the next version splits finds it there again, and is told nothing.",
   },
   {
+    name: "upgrade-of-what-devices-keep",
+    rule: "§5.2",
+    file: "packages/server/src/apply/upgrade.ts",
+    find: ".filter((name) => schema.domain(name)?.local === false);",
+    replace: ".filter((name) => schema.domain(name));",
+    test: upgraded(
+      "rows of a domain that is gone, or is kept on devices alone now, stay as they are, and the space goes on",
+    ),
+    why: "A space that has such rows cannot be read or written by anybody any more.",
+  },
+  {
     name: "made-fields-as-old-as-the-record",
     rule: "rule 6",
     file: "packages/schema/src/migrate.ts",

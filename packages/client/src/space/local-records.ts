@@ -114,6 +114,8 @@ export class LocalRecords {
   /** Another tab has written these. */
   hear(told: readonly LocalRow[]): void {
     for (const row of told) {
+      // A tab of another version may keep to itself what this one shares.
+      if (!this.#isLocal(row)) continue;
       const id = idOf(row);
       this.#heard.set(id, row);
       if (this.#own.get(id) === unstored) this.#own.delete(id);
@@ -181,6 +183,20 @@ export class LocalRecords {
         "newer_records",
         `${space}: ${count} records of this device were written by a newer version of the app, and do not show in this one. They are kept; update the app.`,
       );
-    return shown;
+    const others = new Set(
+      shown
+        .filter((record) => context.domains.includes(record.domain) && isNews(record))
+        .map(({ domain }) => domain),
+    );
+    for (const domain of others)
+      context.report(
+        "not_migrated",
+        `${space}: ${domain} is local no more. What this device has of its own in it is kept, and does not show.`,
+      );
+    return shown.filter((record) => this.#isLocal(record));
+  }
+
+  #isLocal({ domain }: LocalRow): boolean {
+    return this.#session.context.localDomains.includes(domain);
   }
 }

@@ -162,6 +162,26 @@ describe("a server with a newer schema", () => {
     await later.world.engine.close();
   });
 
+  test("§5.2: rows of a domain that is gone, or is kept on devices alone now, stay as they are, and the space goes on", async () => {
+    const person = records({ fields: z.object({ name: z.string() }), local: true });
+    const other = records({ fields: z.object({ a: z.number() }) });
+    const schemas = [
+      defineSchema({ version: 2, domains: { other } }),
+      defineSchema({ version: 2, domains: { other, person } }),
+    ];
+    for (const schema of schemas) {
+      const { here, device, file } = await begin(first);
+      await device.write([create("ann", { name: "Ann" }, "person"), create("o1", { a: 1 }, "other")]);
+      const later = again(await restart(here, file, schema), device);
+      const eve = { ops: [create("eve", { name: "Eve" }, "person")], schema: 2 };
+      expect(await later.write(eve)).toMatchObject({ code: "unknown_domain" });
+      const { head, rows } = await later.send([], { cursors: { other: 0 } });
+      expect({ head, rows }).toMatchObject({ head: 1, rows: [{ key: "o1", fields: { a: 1 } }] });
+      expect((await later.world.storage.read((snapshot) => verify(snapshot))).findings).toEqual([]);
+      await later.world.engine.close();
+    }
+  });
+
   test("§5.2: events made under the older version are migrated before they apply, and are no own echo", async () => {
     const { here, device, file } = await begin(first);
     await device.write({ ops: [create("ann", { name: "Ann" }, "person")], schema: 1 });

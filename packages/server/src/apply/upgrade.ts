@@ -68,7 +68,10 @@ export async function upgradeSpace(core: Core, transaction: SpaceTransaction): P
   const changed: string[] = [];
   await transaction.save({ writer: opened.writer ?? serverWriter(scope.modifiedAt) });
   if (isNew) await transaction.clearLookups();
-  const domains = opened.domains.map(({ domain }) => domain).filter((name) => schema.domain(name));
+  // Rows of a domain that is gone, or is kept on devices alone now, stay as they are.
+  const domains = opened.domains
+    .map(({ domain }) => domain)
+    .filter((name) => schema.domain(name)?.local === false);
   let left = batchRows;
   let rest: Progress | undefined;
   for (const domain of domains.toSorted().filter((name) => name >= progress.domain)) {
