@@ -211,4 +211,17 @@ export const tabFaults: readonly Fault[] = [
     },
     why: "A restore that was written while the answer to its own delete was stored is refused.",
   },
+  {
+    name: "number-of-a-tab-without-room-not-stored",
+    rule: "rule 3",
+    file: "packages/client/src/space/outbox.ts",
+    find: "if (entry.loose || !entry.stored) numbered.push(entry.event);",
+    replace: "if (entry.loose) numbered.push(entry.event);",
+    test: {
+      file: "packages/client/src/space/outbox.test.ts",
+      title:
+        "a number that another tab gave, and had no room to store, is stored with those after it, and not given again",
+    },
+    why: "After a crash a number is missing before others that were stored, and the server's history passes for lost.",
+  },
 ];

@@ -43,14 +43,20 @@ test("rule 3: a number that the storage had no room for is stored with the next 
   expect(outbox.nextSeq).toBe(4);
 });
 
-test("rule 3: a number that another tab gave, and had no room to store, is not given again", () => {
+test("rule 3: a number that another tab gave, and had no room to store, is stored with those after it, and not given again", () => {
   const outbox = new Outbox();
   outbox.nextSeq = 3;
   for (const [id, seq] of [["a", 3] as const, ["b", 4] as const]) outbox.add(event(id, { seq }), false);
   outbox.add(event("c"), true);
   for (const id of ["a", "b"]) outbox.markReady(id, false);
-  const { chosen, nextSeq } = outbox.choose({ events: 10, bytes: 10_000, first: true }, () => false);
-  expect([chosen.map(({ id, seq }) => `${id}${seq}`), nextSeq]).toEqual([["a3", "b4", "c5"], 6]);
+  const { chosen, numbered, nextSeq } = outbox.choose(
+    { events: 10, bytes: 10_000, first: true },
+    () => false,
+  );
+  const names = (events: readonly PendingEvent[]) => events.map(({ id, seq }) => `${id}${seq}`);
+  expect([names(chosen), nextSeq]).toEqual([["a3", "b4", "c5"], 6]);
+  // Without room for them still, the number after them is not stored either.
+  expect(names(numbered)).toEqual(["a3", "b4", "c5"]);
 });
 
 test("rule 3: a cut stores the counter up to the first number that no storage has, whichever tab gave it", () => {
@@ -91,8 +97,14 @@ test("rule 3: a number that the storage had no room for stands when the storage 
     const { chosen, numbered } = outbox.choose({ events: 10, bytes: 10_000, first: true }, () => false);
     return [chosen, numbered].map((events) => events.map(({ id, seq }) => `${id}${seq}`));
   };
-  expect(reread(true)).toEqual([["a3", "b4"], ["a3"]]);
-  expect(reread(false)).toEqual([["b4", "a5"], ["a5"]]);
+  expect(reread(true)).toEqual([
+    ["a3", "b4"],
+    ["a3", "b4"],
+  ]);
+  expect(reread(false)).toEqual([
+    ["b4", "a5"],
+    ["b4", "a5"],
+  ]);
 });
 
 test("rule 7: what expects a write that was settled just before it joined expects the version which that made", () => {

@@ -258,8 +258,8 @@ export class Outbox {
       if (seq) {
         // It is given, also where another tab gave it and had no room to store that.
         nextSeq = Math.max(nextSeq, seq + 1);
-        // Without its number it would come after those that are stored with theirs, and be acknowledged unheard.
-        if (entry.loose) numbered.push(entry.event);
+        // Without it those that are stored with later numbers would stand behind a gap after a crash.
+        if (entry.loose || !entry.stored) numbered.push(entry.event);
       }
       if (hasOutcome(entry.event.id)) continue;
       const larger = bytes + entry.bytes + envelopeBytes;
