@@ -135,7 +135,7 @@ function wrongIn(run: Run, { device, space, event, outcome }: Settled, position:
     // A wipe takes away what was applied too; who was not told of that has it parked, for nobody can know (rule 12).
     const counted = outcome.code === "wiped" ? branches.slice(wipedFrom(branches)) : branches;
     // What a device has given up, a copy of it may still send.
-    const until = run.stories.shared.has(device, event) ? position : Number.POSITIVE_INFINITY;
+    const until = run.stories.shared.has(device, event, position) ? position : Number.POSITIVE_INFINITY;
     const isApplied = (branch: Branch): boolean => {
       const index = branch.indexOf(event);
       return index !== undefined && (branch.eventAt(index)?.position ?? 0) < until;

@@ -337,6 +337,32 @@ describe("rule 3: an outbox of which there was another", () => {
     expect(taleOf([])).toContain('note/n1 is {"marks":[],"title":"T","votes":2}, and should be');
   });
 
+  it("is what a copy had sent under the id that it had before it was found out, until it is told", () => {
+    const taleOf = (deviceId: string): Tale => {
+      const tale = new Tale();
+      const create: Op = { op: "create", domain: "note", key: "n1", set: { title: "T" } };
+      tale
+        .start("d1")
+        .start("d2")
+        .write("d2", first, [create])
+        .commit(applied(1, first, "d2", 1));
+      tale.view("d1", tale.stateAt(1));
+      tale.write("d1", second, [{ op: "increment", domain: "note", key: "n1", by: { votes: 1 } }]);
+      request(tale, who("d1"), "d1", second, 1).commit(applied(2, second, "d1", 1));
+      return request(tale, who("d1"), deviceId, second, 1);
+    };
+    const twice = { "note/n1": { title: "T", votes: 2, marks: [] } };
+    const copy = taleOf("d1-copy");
+    copy.view("d1", copy.stateAt(2), "listener", twice);
+    expect(texts(copy)).toBe("");
+    copy
+      .settled("d1", second, { status: "applied", index: 2 })
+      .view("d1", copy.stateAt(2), "listener", twice);
+    expect(texts(copy)).toContain('"votes":2}, and should be');
+    const same = taleOf("d1");
+    expect(texts(same.view("d1", same.stateAt(2), "listener", twice))).toContain('"votes":2}, and should be');
+  });
+
   it("leaves before what was written since and passes for known, under a seq that was used before", () => {
     const taleOf = (isClashing: boolean): Tale => {
       const tale = new Tale();

@@ -25,8 +25,8 @@ interface Open {
   readonly isOwn: boolean;
   /** Its own process had not stored it, so that only another tab can know of it. */
   readonly isGone: boolean;
-  /** It lay in an outbox of which there was another. */
-  readonly isShared: boolean;
+  /** From where on it lies in an outbox of which there was another. */
+  readonly sharedSince: number;
   /** Its place in the history, or what was decided of it otherwise. */
   readonly applied: number | undefined;
   readonly decision: PlacedOtherwise | undefined;
@@ -207,7 +207,7 @@ export class OwnEvents {
 
   /** Whether somebody was told of its outcome before the process was there: that has never had it pending. */
   #wasOver({ launchedAt }: Line, { issue, toldAt }: EventStory, { device }: View): boolean {
-    return toldAt < launchedAt && !this.#stories.shared.has(device, issue.event);
+    return toldAt < launchedAt && !this.#stories.shared.has(device, issue.event, launchedAt);
   }
 
   #opened({ tab, branch, begun, begunAt }: Line, story: EventStory, view: View): Open {
@@ -219,7 +219,7 @@ export class OwnEvents {
       isOwn,
       // What an earlier process had not stored is gone with it, unless another tab has heard of it.
       isGone: !isOwn && (issue.tab === view.tab || this.#isLost(story, begunAt)),
-      isShared: this.#stories.shared.has(view.device, issue.event),
+      sharedSince: this.#stories.shared.sinceWhen(view.device, issue.event),
       applied: branch.indexOf(issue.event),
       decision: branch.decisionOn(issue.event),
       settledAt: settled.get(tab) ?? never,
@@ -263,19 +263,19 @@ export class OwnEvents {
 }
 
 /** Whether an event that is over may lie in the outbox still, for all that the process was told. */
-const mayReturn = ({ isShared, settledAt, boxedAt }: Open, position: number): boolean =>
-  isShared && settledAt >= position && boxedAt >= position;
+const mayReturn = ({ sharedSince, settledAt, boxedAt }: Open, position: number): boolean =>
+  sharedSince <= position && settledAt >= position && boxedAt >= position;
 
 /**
  * Whether a process may know what became of an event in a history that was lost, though a copy of its device brings it to the
  * restored one again.
  */
-const wasDecided = ({ isShared, story }: Open, branch: Branch, position: number): boolean =>
-  isShared && branch.reason === "restored" && story.decidedAt < position;
+const wasDecided = ({ sharedSince, story }: Open, branch: Branch, position: number): boolean =>
+  sharedSince <= position && branch.reason === "restored" && story.decidedAt < position;
 
 function standingOf(
   { branch, wipes, isLeftBehind }: Line,
-  { story, isShared, applied, decision, settledAt, boxedAt }: Open,
+  { story, sharedSince, applied, decision, settledAt, boxedAt }: Open,
   position: number,
   index: number,
 ): "pending" | "perhaps" | "elsewhere" | "gone" {
@@ -294,7 +294,7 @@ function standingOf(
   // A device that hears of a wipe parks what it has pending in the inbox (rule 12), in the step that empties the view.
   const wipedAt = wipes.findLast((at) => issuedAt < at && at < position);
   if (wipedAt !== undefined)
-    return branch.isAfterWipe && !isShared && story.toldAt < wipedAt ? "gone" : "perhaps";
+    return branch.isAfterWipe && sharedSince > position && story.toldAt < wipedAt ? "gone" : "perhaps";
   if (givenUpAt < never) return givenUpAt > position ? "pending" : "perhaps";
   if (isRefused) return "pending";
   if (decision) return "perhaps";

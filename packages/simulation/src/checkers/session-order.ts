@@ -178,7 +178,7 @@ function orderOf({ entries, stories }: Run): Order {
   };
   for (const [position, entry] of entries.of("storageFault", "settled", "started")) {
     const { device } = entry;
-    const isShared = (event: Stamp): boolean => stories.shared.has(device, event);
+    const isShared = (event: Stamp): boolean => stories.shared.has(device, event, position);
     if (entry.type === "settled") {
       settled.add(`${device} ${entry.event}`);
       if (entry.outcome.status === "rejected") leave(position, [entry.event], isShared);

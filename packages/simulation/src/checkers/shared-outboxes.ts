@@ -1,5 +1,5 @@
 import type { Stamp } from "@landfall/protocol";
-import type { Cloned, Started } from "../history.js";
+import type { Cloned, Request, Started } from "../history.js";
 
 /**
  * Events that lay in an outbox of which there was another: that of a copied installation, or of a disk that fell back to
@@ -7,7 +7,10 @@ import type { Cloned, Started } from "../history.js";
  * sent them too and been told, nothing can say to it that they are in base already (rule 5 goes by the device's own seq).
  */
 export class SharedOutboxes {
-  readonly #events = new Map<string, Set<Stamp>>();
+  /** Each from where in the entries on. */
+  readonly #events = new Map<string, Map<Stamp, number>>();
+  /** What each device has sent under the id that it has now. */
+  readonly #sent = new Map<string, { readonly deviceId: string; readonly events: Set<Stamp> }>();
   /** Devices whose next start shows what they share, and with whom. */
   readonly #expected = new Map<string, readonly string[]>();
 
@@ -25,13 +28,29 @@ export class SharedOutboxes {
     this.#expected.delete(device);
   }
 
-  add(device: string, event: Stamp): void {
-    let events = this.#events.get(device);
-    if (!events) this.#events.set(device, (events = new Set()));
-    events.add(event);
+  /** A copy that was found out goes on under another id: what it had sent under the one before is as that of an outbox that was shared. */
+  asked({ device, deviceId, spaces }: Request, position: number): void {
+    let sent = this.#sent.get(device);
+    if (sent?.deviceId !== deviceId) {
+      for (const event of sent?.events ?? [])
+        if (!this.has(device, event, position)) this.add(device, event, position);
+      this.#sent.set(device, (sent = { deviceId, events: new Set() }));
+    }
+    for (const { events } of spaces) for (const { id } of events) sent.events.add(id);
   }
 
-  has(device: string, event: Stamp): boolean {
-    return this.#events.get(device)?.has(event) ?? false;
+  add(device: string, event: Stamp, since = 0): void {
+    let events = this.#events.get(device);
+    if (!events) this.#events.set(device, (events = new Map()));
+    events.set(event, since);
+  }
+
+  has(device: string, event: Stamp, position: number): boolean {
+    return this.sinceWhen(device, event) <= position;
+  }
+
+  /** From where on it is shared; never, where it is not. */
+  sinceWhen(device: string, event: Stamp): number {
+    return this.#events.get(device)?.get(event) ?? Number.POSITIVE_INFINITY;
   }
 }

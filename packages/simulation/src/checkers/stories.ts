@@ -216,6 +216,7 @@ export class Stories {
 
   #request(request: Request, position: number): void {
     const { device, deviceId } = request;
+    this.shared.asked(request, position);
     for (const { space, events, generation } of request.spaces) {
       const takenFor = this.lineage.takenFor(space, generation, position);
       const unnamed = this.#unnamedOf(`${deviceId} ${space}`);
