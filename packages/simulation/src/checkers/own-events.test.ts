@@ -491,6 +491,18 @@ describe("rule 1: the order in which a tab has written", () => {
     expect(texts(taleOf(false), "session-order")).toContain("which the tab wrote later");
   });
 
+  it("is not kept by a copy that brings what the tab was told of to a server which has lost it", () => {
+    const taleOf = (isCopied: boolean): Tale => {
+      const tale = new Tale().start("d1").write("d1", first, [create("f1")]);
+      if (isCopied) tale.add({ type: "cloned", device: "d3", from: "d1" }).start("d3", [first]);
+      tale.commit(applied(1, first, "d1", 1)).settled("d1", first, { status: "applied", index: 1 });
+      begin(tale, "restored", 0).write("d1", second, [create("f2")]);
+      return commitTo(tale, "g2", applied(1, second, "d1", 1), applied(2, first, "d3", 1));
+    };
+    expect(texts(taleOf(true), "session-order")).toBe("");
+    expect(texts(taleOf(false), "session-order")).toContain("which the tab wrote later");
+  });
+
   it("is not kept by a request that was on its way when the disk was lost, and is until then", () => {
     const taleOf = (isSent: boolean, isAppliedBefore = false): Tale => {
       const tale = new Tale()

@@ -149,7 +149,7 @@ interface Order {
   /** Processes that went on without their disk. */
   readonly standIns: ReadonlySet<string>;
   /**
-   * From where on an event is one that its device has lost, was told to forget or gave up, or has again and knew to be over: a copy,
+   * From where on an event is one that its device has lost, was told of or gave up, or has again and knew to be over: a copy,
    * an older copy of its disk or a request that is on its way still brings it, and nobody on the device can keep its order.
    */
   readonly left: ReadonlyMap<Stamp, number>;
@@ -181,7 +181,8 @@ function orderOf({ entries, stories }: Run): Order {
     const isShared = (event: Stamp): boolean => stories.shared.has(device, event, position);
     if (entry.type === "settled") {
       settled.add(`${device} ${entry.event}`);
-      if (entry.outcome.status === "rejected") leave(position, [entry.event], isShared);
+      // It has left the outbox here, and a copy may bring it to a history that lacks it.
+      leave(position, [entry.event], isShared);
     } else if (entry.type === "storageFault")
       leave(position, entry.lostEvents, (event) => isShared(event) || stories.isSentBefore(event, position));
     else {
