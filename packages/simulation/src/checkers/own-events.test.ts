@@ -503,6 +503,21 @@ describe("rule 1: the order in which a tab has written", () => {
     expect(texts(taleOf(false), "session-order")).toContain("which the tab wrote later");
   });
 
+  it("is not kept by a copy of a disk that had no room for the first of what it wrote", () => {
+    const taleOf = (isUnsaved: boolean): Tale => {
+      const tale = new Tale().start("d1").write("d1", first, [create("f1")]);
+      if (isUnsaved) {
+        tale.entries.pop();
+        tale.add({ type: "unsaved", ...who("d1"), event: first, code: "full" });
+      }
+      tale.write("d1", second, [create("f2")]);
+      tale.add({ type: "cloned", device: "d3", from: "d1" }).start("d3", [second]);
+      return tale.commit(applied(1, second, "d1", 1), applied(2, first, "d4", 1));
+    };
+    expect(texts(taleOf(true), "session-order")).toBe("");
+    expect(texts(taleOf(false), "session-order")).toContain("which the tab wrote later");
+  });
+
   it("is not kept by a request that was on its way when the disk was lost, and is until then", () => {
     const taleOf = (isSent: boolean, isAppliedBefore = false): Tale => {
       const tale = new Tale()

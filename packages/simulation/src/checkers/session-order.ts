@@ -149,8 +149,9 @@ interface Order {
   /** Processes that went on without their disk. */
   readonly standIns: ReadonlySet<string>;
   /**
-   * From where on an event is one that its device has lost, was told of or gave up, or has again and knew to be over: a copy,
-   * an older copy of its disk or a request that is on its way still brings it, and nobody on the device can keep its order.
+   * From where on an event is one that its device has lost, was told of or gave up, has again and knew to be over, or had no
+   * room for when it was copied: a copy, an older copy of its disk or a request that is on its way still brings it, or what
+   * came after it, and nobody on the device can keep its order.
    */
   readonly left: ReadonlyMap<Stamp, number>;
 }
@@ -169,6 +170,7 @@ function orderOf({ entries, stories }: Run): Order {
   const left = new Map<Stamp, number>();
   for (const [position, { event }] of entries.of("issue")) written.set(event, position);
   const settled = new Set<string>();
+  const unsaved = new Map<string, Stamp[]>();
   const leave = (
     position: number,
     events: readonly Stamp[],
@@ -176,10 +178,13 @@ function orderOf({ entries, stories }: Run): Order {
   ): void => {
     for (const event of events) if (!left.has(event) && isElsewhere(event)) left.set(event, position);
   };
-  for (const [position, entry] of entries.of("storageFault", "settled", "started")) {
+  for (const [position, entry] of entries.of("storageFault", "settled", "started", "unsaved", "cloned")) {
     const { device } = entry;
     const isShared = (event: Stamp): boolean => stories.shared.has(device, event, position);
-    if (entry.type === "settled") {
+    if (entry.type === "unsaved") unsaved.set(device, [...(unsaved.get(device) ?? []), entry.event]);
+    // The copy has what was written later, where the disk had room for that.
+    else if (entry.type === "cloned") leave(position, unsaved.get(entry.from) ?? [], () => true);
+    else if (entry.type === "settled") {
       settled.add(`${device} ${entry.event}`);
       // It has left the outbox here, and a copy may bring it to a history that lacks it.
       leave(position, [entry.event], isShared);
