@@ -224,4 +224,17 @@ export const tabFaults: readonly Fault[] = [
     },
     why: "After a crash a number is missing before others that were stored, and the server's history passes for lost.",
   },
+  {
+    name: "fork-leaves-out-what-nobody-told",
+    rule: "rule 3",
+    file: "packages/client/src/space/recovery.ts",
+    find: "for (const session of sessions) await session.joinStored();",
+    replace: "",
+    test: {
+      file: "tests/sync/clone.test.ts",
+      title:
+        "a tab that finds the installation copied gives away a write too that another tab stored and never told of",
+    },
+    why: "The write is refused as somebody else's, though the copy has sent it, and trying it again counts twice.",
+  },
 ];

@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClientPorts, ClientStorageFactory, SettledOutcome } from "@landfall/client";
 import { sqliteStorage } from "@landfall/client/storage/sqlite";
+import { memoryStorage } from "@landfall/client/storage/memory";
+import { storageTables } from "@landfall/client/storage/port";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { isSettled, land, openBrowser } from "./browser.js";
 import {
   type Device,
   type NoteSpace,
@@ -51,6 +54,16 @@ const slowly = (factory: ClientStorageFactory): ClientStorageFactory => ({
 /** What became of an event, at first or at a retry. */
 const effectOf = (outcome: SettledOutcome): string =>
   `${outcome.id} ${outcome.status === "duplicate" ? outcome.of : outcome.status}`;
+
+/** What one storage has, another one has as well from now on. */
+async function copyAll(from: ClientStorageFactory, to: ClientStorageFactory): Promise<void> {
+  const name = "landfall.account.ann";
+  const [source, target] = [await from.open(name), await to.open(name)];
+  for (const space of await source.spaces())
+    for (const table of storageTables)
+      for (const { a, b, value } of await source.entries(table, space))
+        await target.commit([{ type: "put", table, space, a, b, value }]);
+}
 
 describe("a cloned installation", () => {
   it("rules 3 and 8: found forked twice, with the answer lost in between: every write is there once, and none is refused", async () => {
@@ -136,6 +149,30 @@ describe("a cloned installation", () => {
     }
     expect([first, second].map(({ client }) => client.status.pending.count)).toEqual([0, 0]);
     expect([...here.inbox.current, ...there[0].inbox.current, ...there[1].inbox.current]).toEqual([]);
+  });
+
+  it("rule 3: a tab that finds the installation copied gives away a write too that another tab stored and never told of", async () => {
+    const [storage, copied] = [memoryStorage(), memoryStorage()];
+    const browser = openBrowser(place, storage);
+    const leader = await browser.open();
+    await makeProbe(leader.device);
+    const other = await browser.open();
+    leader.deafen();
+    await probe(other.site, "never told").saved;
+    await copyAll(storage, copied);
+    const copy = place.device({ storage: copied });
+    await copy.open();
+    await settle(copy);
+    await browser.close(other);
+    probe(leader.site, "of the leader");
+    await browser.until(() => isSettled(leader));
+    expect(leader.device.reports).toEqual(["device_forked"]);
+    leader.hear();
+    const reader = await browser.open();
+    await land(reader, "later");
+    await browser.until(() => isSettled(leader) && isSettled(reader));
+    expect(probed(leader.site)).toEqual({ names: ["later", "never told", "of the leader"], count: 3 });
+    expect([leader.site.inbox.current, leader.device.client.status.pending.count]).toEqual([[], 0]);
   });
 
   it("rule 3: a copy that finds itself out in two spaces of one answer becomes one new device, and goes on", async () => {

@@ -261,6 +261,7 @@ export async function forkSessions(
   const holding = async (at: number): Promise<void> => {
     const next = others[at];
     if (next) return next.exclusively(() => holding(at + 1));
+    for (const session of sessions) await session.joinStored();
     const plans = sessions.map((session) => planRenumber(session, { device }, 1));
     await asking.commit([...changes, ...plans.flatMap((plan) => plan.changes)]);
     committed();

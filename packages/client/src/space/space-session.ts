@@ -157,6 +157,14 @@ export class SpaceSession {
     return migrated;
   }
 
+  /** Takes in writes that are stored and that nobody has told of yet, as a tab that died before it could. They do not show yet. */
+  async joinStored(): Promise<void> {
+    for (const { value } of await this.context.storage.entries("outbox", this.space)) {
+      const event = value as PendingEvent;
+      if (!this.outbox.knows(event.id)) this.join(event);
+    }
+  }
+
   /** Stamps to come lie above those of rows that are seen. */
   observe(rows: Iterable<Row>): void {
     let newest = "";
