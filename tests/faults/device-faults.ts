@@ -212,17 +212,4 @@ export const deviceFaults: readonly Fault[] = [
     },
     why: "A write stays pending in its tab for as long as that is open, and is gone with it.",
   },
-  {
-    name: "server-gone-and-nobody-looks",
-    rule: "§8",
-    file: "packages/client/src/loop/loop.ts",
-    find: "if (doubtful) tracked.look();",
-    replace: "",
-    test: {
-      file: "packages/client/src/loop/loop-socket.test.ts",
-      title:
-        "a server that is gone is found out at the first try in vain to have its socket again, not after the idle time",
-    },
-    why: "A device says for a minute that it is live although its server is gone.",
-  },
 ];

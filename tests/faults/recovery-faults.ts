@@ -199,4 +199,17 @@ export const recoveryFaults: readonly Fault[] = [
     },
     why: "After a wipe a device is not in step for seconds, and asks for what never comes.",
   },
+  {
+    name: "server-gone-and-nobody-looks",
+    rule: "§8",
+    file: "packages/client/src/loop/loop.ts",
+    find: "if (doubtful) tracked.look();",
+    replace: "",
+    test: {
+      file: "packages/client/src/loop/loop-socket.test.ts",
+      title:
+        "a server that is gone is found out at the first try in vain to have its socket again, not after the idle time",
+    },
+    why: "A device says for a minute that it is live although its server is gone.",
+  },
 ];

@@ -220,6 +220,23 @@ describe("a write on its way to the storage", () => {
 });
 
 describe("a change of account", () => {
+  it("§8: leaves a space open that is not theirs, which a sync names once all others are in step", async () => {
+    const who = { user: "ann" };
+    const device = place.device({ client: { credentials: () => `dev:${who.user}` } });
+    const anns = await device.open("of-ann");
+    await device.client.sync();
+    who.user = "ben";
+    await device.client.signIn();
+    const bens = await device.open("of-ben");
+    const { settled } = bens.note.create({ text: "ben's" });
+    await anns.note.create({ text: "waits" }).saved;
+    await expect(device.client.sync()).rejects.toThrow("of-ann: There is no such space, or you are not");
+    expect(await settled).toMatchObject({ status: "applied" });
+    const { spaces } = device.client.status;
+    expect(spaces["of-ben"]).toMatchObject({ state: "live", pending: 0 });
+    expect(spaces["of-ann"]).toMatchObject({ state: "catching-up", pending: 1 });
+  });
+
   it("rule 8: data of a user whose id is guest is nobody else's to adopt", async () => {
     const who = { user: "guest" };
     const device = place.device({ client: { credentials: () => `dev:${who.user}` } });

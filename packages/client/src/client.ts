@@ -62,7 +62,10 @@ export interface Client<S extends Schema = Schema> {
    * space can have that id.
    */
   space(id: string, options?: { readonly create?: boolean }): { open(): Promise<SpaceHandle<S>> };
-  /** Tries now. Resolves when everything known at the call has landed. @throws SyncError saying why it has not. */
+  /**
+   * Tries now. Resolves when everything known at the call has landed.
+   * @throws SyncError saying why it has not, and in which space where the others have.
+   */
   sync(): Promise<void>;
   spaces(): SpacesHandle;
   /** Asks `credentials` again: somebody has signed in, perhaps as another account. */
@@ -452,8 +455,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
     await this.#ready;
     await this.#tabs.sync();
     // What a newer tab has fetched, this one may be too old to read.
-    for (const { outdated } of this.#sessions.values())
-      if (outdated !== undefined) throw new SyncError("outdated", outdated);
+    for (const { space, outdated } of this.#sessions.values())
+      if (outdated !== undefined) throw new SyncError("outdated", `${space}: ${outdated}`);
   }
 
   signIn(): Promise<void> {

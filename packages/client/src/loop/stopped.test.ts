@@ -52,7 +52,7 @@ describe("a space that was stopped (DESIGN §8)", () => {
     expect(server.requests.length - before).toBeLessThan(8);
     const synced = loop.syncNow().catch((error: unknown) => error);
     await time.advance(100);
-    expect(await synced).toMatchObject({ code: "outdated", message: "Update the app." });
+    expect(await synced).toMatchObject({ code: "outdated", message: "a: Update the app." });
     space("a").outdated = undefined;
     await time.advance(7 * minute);
     expect(loop.status.state).toBe("live");
