@@ -32,6 +32,18 @@ const socketExchange = (title: string): Fault["test"] => ({
 
 export const serverFaults: readonly Fault[] = [
   {
+    name: "no-answer-that-lets-in",
+    rule: "§5.2",
+    file: runEvent,
+    find: 'if (typeof allowed !== "boolean")',
+    replace: 'if (typeof allowed === "function")',
+    test: {
+      file: "packages/server/src/exchange/actions.test.ts",
+      title: "has not decided: the event is deferred, and nobody is let through by a forgotten return",
+    },
+    why: "A rule with a forgotten return lets everybody do everything.",
+  },
+  {
     name: "index-of-a-counter",
     rule: "§8",
     file: "packages/server/src/apply/domain-rules.ts",

@@ -31,8 +31,8 @@ export interface AuthorizationRequest<T = AnyTx> {
 
 /**
  * Decides whether a member may do what an event says; `Authorize<TxOf<typeof schema>>` knows the records. False rejects
- * it as `forbidden`, a `RejectedError` with its own code; any other error defers it, and all that follow it, until the
- * hook works again.
+ * it as `forbidden`, a `RejectedError` with its own code; any other error, or an answer that is neither true nor false,
+ * defers it, and all that follow it, until the hook works again.
  */
 export type Authorize<T = AnyTx> = (request: AuthorizationRequest<T>) => boolean | Promise<boolean>;
 

@@ -250,6 +250,24 @@ describe("authorize", () => {
   });
 });
 
+describe("authorize that gives neither true nor false", () => {
+  test("§5.2: has not decided: the event is deferred, and nobody is let through by a forgotten return", async () => {
+    const none = (): void => undefined;
+    const quiet = { debug: none, info: none, warn: none };
+    for (const answer of [undefined, null, "yes", Promise.resolve(undefined)]) {
+      const told: unknown[] = [];
+      const device = await start({
+        authorize: ({ event }) =>
+          "ops" in event && event.ops[0]?.op === "update" ? (answer as never) : true,
+        logger: { ...quiet, error: (_message, fields) => void told.push(fields) },
+      });
+      const { outcomes } = await device.send([device.event([update("a", { amount: 1 }, "account")])]);
+      expect(outcomes).toMatchObject([{ status: "deferred", code: "busy" }]);
+      expect(String((told[0] as { error?: unknown }).error)).toContain("neither true nor false");
+    }
+  });
+});
+
 describe("the server's own writes", () => {
   test("§5.2: they take an index, reach every client, and win over what was there", async () => {
     const device = await start();

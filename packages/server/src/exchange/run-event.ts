@@ -252,18 +252,23 @@ async function authorize(
   scope: EventScope,
   event: Effective,
 ): Promise<void> {
+  const { authorize: decide } = batch.core;
+  if (!decide) return;
   const reading = new RecordTransaction(batch.working, scope, undefined);
-  let allowed: boolean;
+  let allowed: unknown;
   try {
-    const decision =
-      batch.core.authorize?.({
-        space: sender.space,
-        user: { id: sender.user },
-        role: sender.role,
-        event,
-        tx: reading.tx,
-      }) ?? true;
+    const decision = decide({
+      space: sender.space,
+      user: { id: sender.user },
+      role: sender.role,
+      event,
+      tx: reading.tx,
+    });
     allowed = await withinBudget(batch.core, Promise.resolve(decision));
+    if (typeof allowed !== "boolean")
+      throw new Error(
+        `authorize gave ${allowed === undefined ? "nothing" : JSON.stringify(allowed)}, which is neither true nor false.`,
+      );
     reading.close();
   } catch (error) {
     if (rejectionCode(error) !== undefined) throw error;
