@@ -32,6 +32,18 @@ const socketExchange = (title: string): Fault["test"] => ({
 
 export const serverFaults: readonly Fault[] = [
   {
+    name: "audience-that-is-not-looked-at",
+    rule: "§10",
+    file: "packages/server/src/auth/jwt.ts",
+    find: "if (Object.hasOwn(options, name) &&",
+    replace: "if (!Object.hasOwn(options, name) &&",
+    test: {
+      file: "packages/server/src/auth/auth.test.ts",
+      title: "will not start where a check is named and not given, or misspelt",
+    },
+    why: "With a variable that is not set, tokens made for another service sign people in.",
+  },
+  {
     name: "no-answer-that-lets-in",
     rule: "§5.2",
     file: runEvent,

@@ -233,6 +233,39 @@ test("an option that is not there, or is missing, is refused with words: nobody 
   expect(made({ storage, auth, schema, actions: { finsh: () => undefined } })).toThrow(
     'The schema has no action "finsh"',
   );
+  expect(made({ storage, auth, schema: { schema } })).toThrow("what defineSchema gives");
+});
+
+test("a member of an option that is not there, or cannot be meant, is refused with words", () => {
+  const storage = sqlite(":memory:");
+  cleanUps.push(() => storage.close());
+  const auth = jwt({ secret: "x".repeat(32) });
+  const made = (options: object) => () => createServer({ storage, auth, ...options });
+  for (const [options, words] of [
+    [{ limits: { actionBudget: 1 } }, 'limits has no option "actionBudget". Known are: maxEventsPerRequest'],
+    [{ retention: { tombstones: 1 } }, 'retention has no option "tombstones". Known are: tombstonesMs'],
+    [{ sockets: { maxSockets: 1 } }, 'sockets has no option "maxSockets"'],
+    [{ timeouts: { closeGrace: 1 } }, 'timeouts has no option "closeGrace"'],
+    [{ crossOrigin: "https://a.example" }, "crossOrigin needs origins"],
+    [{ crossOrigin: { origin: "https://a.example" } }, "crossOrigin needs origins"],
+    [{ crossOrigin: { origins: "*", credentials: true } }, 'crossOrigin has no option "credentials"'],
+    [{ crossOrigin: { origins: ["https://a.example/"] } }, 'Give "https://a.example".'],
+    [{ crossOrigin: { origins: ["https://A.example:443/app"] } }, 'Give "https://a.example".'],
+    [{ crossOrigin: { origins: ["a.example"] } }, "Give one such as https://app.example.org."],
+  ] as const)
+    expect(made(options)).toThrow(words);
+  for (const crossOrigin of [
+    false,
+    { origins: "*" },
+    { origins: ["https://a.example", "http://localhost:5173"] },
+  ])
+    expect(made({ crossOrigin, limits: {} })).not.toThrow();
+});
+
+test("what is no file for the data is refused with words", () => {
+  for (const file of ["sqlite:landfall.db", "", undefined])
+    expect(() => sqlite(file as string)).toThrow('sqlite() needs a file such as "landfall.db"');
+  expect(() => sqlite(":memory:", { maxByte: 1 } as object)).toThrow('sqlite() has no option "maxByte"');
 });
 
 test("the hooks are typed by the schema", async () => {

@@ -4,6 +4,7 @@ import type { Authenticator } from "./auth/authenticator.js";
 import type { CrossOrigin } from "./http/cross-origin.js";
 import type { ListenerTimeouts } from "./http/node-listener.js";
 import type { HubLimits } from "./hub/hub.js";
+import { refuseUnknown } from "./known-options.js";
 import type { Authorize, EngineOptions, ServerActions, TxOf } from "./options.js";
 
 export interface SocketLimits extends HubLimits {
@@ -68,17 +69,43 @@ const known: { readonly [name in keyof ServerOptions]-?: true } = {
   hash: true,
 };
 
+/** The same of the options that have members of their own. */
+const knownMembers: {
+  readonly [name in "limits" | "retention" | "sockets" | "timeouts"]: {
+    readonly [member in keyof NonNullable<ServerOptions[name]>]-?: true;
+  };
+} = {
+  limits: {
+    maxEventsPerRequest: true,
+    maxBodyBytes: true,
+    maxBatchBytes: true,
+    maxPageRows: true,
+    maxRowsPerSpace: true,
+    maxPageBytes: true,
+    actionBudgetMs: true,
+  },
+  retention: { tombstonesMs: true, outcomesMs: true, everyMs: true },
+  sockets: {
+    maxSocketsPerAddress: true,
+    maxSocketsPerUser: true,
+    helloTimeoutMs: true,
+    headsEveryMs: true,
+    maxBufferedBytes: true,
+    maxMessagesPerSecond: true,
+  },
+  timeouts: { closeGraceMs: true, headersTimeoutMs: true, requestTimeoutMs: true, idleTimeoutMs: true },
+};
+
 /**
  * Refuses what would otherwise be left out in silence: with `authorise` for `authorize`, everybody could do everything.
  * @throws Error
  */
 export function checkOptions(options: object): void {
-  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(known, name));
-  if (unknown.length > 0)
-    throw new Error(
-      `createServer has no option ${unknown.map((name) => JSON.stringify(name)).join(", ")}. Known are: ${Object.keys(known).join(", ")}.`,
-    );
-  const { storage, auth, schema, actions } = options as Partial<ServerOptions<Schema>>;
+  refuseUnknown("createServer", options, known);
+  for (const [name, members] of Object.entries(knownMembers))
+    refuseUnknown(name, (options as Record<string, object | undefined>)[name] ?? {}, members);
+  const { storage, auth, schema, actions, crossOrigin } = options as Partial<ServerOptions<Schema>>;
+  if (crossOrigin) checkOrigins(crossOrigin);
   if (typeof storage?.onCommit !== "function")
     throw new Error(
       `createServer needs a storage, such as sqlite("landfall.db"), and was given ${storage === undefined ? "none" : typeof storage}.`,
@@ -88,6 +115,8 @@ export function checkOptions(options: object): void {
       "createServer needs auth, the function that says whom a token stands for, and was given none: jwt({ secret }), " +
         "jwks({ url, issuer, audience }), a function of your own, or for development devTokens().",
     );
+  if (schema !== undefined && typeof schema?.domain !== "function")
+    throw new Error("createServer needs schema to be what defineSchema gives, or to be left out.");
   // Without a schema nobody has said which there are.
   const declared = schema?.actions;
   const strange = declared ? Object.keys(actions ?? {}).filter((name) => !Object.hasOwn(declared, name)) : [];
@@ -95,4 +124,24 @@ export function checkOptions(options: object): void {
     throw new Error(
       `The schema has no action ${strange.map((name) => JSON.stringify(name)).join(", ")} for the server to run in its place.`,
     );
+}
+
+/** Compared letter by letter with what browsers send: an origin with a path, or a slash at its end, would match none. */
+function checkOrigins(crossOrigin: CrossOrigin): void {
+  const { origins } = crossOrigin;
+  if (origins !== "*" && !Array.isArray(origins))
+    throw new Error(
+      'crossOrigin needs origins, "*" or a list such as ["https://app.example.org"], or is false.',
+    );
+  refuseUnknown("crossOrigin", crossOrigin, { origins: true });
+  for (const origin of origins === "*" ? [] : origins) {
+    const written = URL.canParse(origin) ? new URL(origin).origin : "null";
+    if (written !== origin)
+      throw new Error(
+        `crossOrigin.origins: browsers write no origin as ${JSON.stringify(origin)}. ` +
+          (written === "null"
+            ? "Give one such as https://app.example.org."
+            : `Give ${JSON.stringify(written)}.`),
+      );
+  }
 }

@@ -7,7 +7,7 @@ import { LandfallError } from "../landfall-error.js";
 import { authenticate, bearerToken } from "./authenticator.js";
 import { devTokens } from "./dev-tokens.js";
 import { jwks } from "./jwks.js";
-import { jwt } from "./jwt.js";
+import { type JwtOptions, jwt } from "./jwt.js";
 
 const nowMs = Date.UTC(2026, 0, 1);
 const seconds = nowMs / 1_000;
@@ -107,6 +107,20 @@ describe("jwt with a shared secret", () => {
     expect(() => jwt({ secret: undefined })).toThrow(/at least 32 bytes/);
     expect(() => jwt({ secret: "short" })).toThrow(/was given 5/);
   });
+
+  test("will not start where a check is named and not given, or misspelt", () => {
+    // An audience that was to be checked, and is not, lets in tokens made for another service.
+    for (const nothing of [undefined, "", [], [undefined]])
+      expect(() => jwt({ secret, audience: nothing as string })).toThrow(/given audience, and nothing in it/);
+    expect(() => jwt({ secret, audiance: "landfall" } as JwtOptions)).toThrow(/has no option "audiance"/);
+  });
+});
+
+test("jwks will not start with an address that is none, or a misspelt option", () => {
+  const checks = { issuer: "https://issuer.test", audience: "landfall" };
+  expect(() => jwks({ ...checks, url: "issuer.test/keys" })).toThrow('was given "issuer.test/keys"');
+  const misspelt = { ...checks, url: "https://issuer.test/keys", cooldown: 1 };
+  expect(() => jwks(misspelt)).toThrow('jwks() has no option "cooldown"');
 });
 
 describe("jwks", () => {

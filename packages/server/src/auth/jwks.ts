@@ -1,6 +1,7 @@
 import { type FetchImplementation, createRemoteJWKSet, customFetch, errors, jwtVerify } from "jose";
 import type { Authenticator } from "./authenticator.js";
-import { type ClaimChecks, userOf, verifyOptions } from "./jwt.js";
+import { refuseUnknown } from "../known-options.js";
+import { type ClaimChecks, knownChecks, userOf, verifyOptions } from "./jwt.js";
 import { jwtFailure, keysUnavailable } from "./jwt-failure.js";
 
 export interface JwksOptions extends ClaimChecks {
@@ -15,6 +16,14 @@ export interface JwksOptions extends ClaimChecks {
   /** The platform's unless set. */
   readonly fetch?: FetchImplementation;
 }
+
+const known: { readonly [name in keyof JwksOptions]-?: true } = {
+  url: true,
+  cooldownMs: true,
+  timeoutMs: true,
+  fetch: true,
+  ...knownChecks,
+};
 
 /** Signatures by a private key only: a public key must never pass as the secret of an HMAC (RFC 8725 §2.1). */
 const asymmetric = [
@@ -40,12 +49,17 @@ const failureCooldownMs = 1_000;
  * @throws Error at once where issuer or audience is missing.
  */
 export function jwks(options: JwksOptions): Authenticator {
+  refuseUnknown("jwks()", options, known);
   for (const name of ["url", "issuer", "audience"] as const) {
     const values = [options[name]].flat().filter((value) => value !== undefined && value !== "");
     if (values.length === 0) {
       throw new Error(`jwks() needs ${name}: without it, a token made for another service would be taken.`);
     }
   }
+  if (!URL.canParse(String(options.url)))
+    throw new Error(
+      `jwks() needs url to be an address such as https://id.example.org/.well-known/jwks.json, and was given ${JSON.stringify(options.url)}.`,
+    );
   const fetchKeys = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
   let nowMs = 0;
   let failedAtMs = Number.NEGATIVE_INFINITY;

@@ -1,4 +1,5 @@
 import { type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
+import { refuseUnknown } from "../known-options.js";
 import type { Authenticated, Authenticator } from "./authenticator.js";
 import { jwtFailure } from "./jwt-failure.js";
 
@@ -20,6 +21,18 @@ export interface JwtOptions extends ClaimChecks {
 }
 
 const defaultToleranceMs = 5_000;
+
+/** Every check of a claim that there is; what the compiler holds to be whole. */
+export const knownChecks: { readonly [name in keyof ClaimChecks]-?: true } = {
+  issuer: true,
+  audience: true,
+  clockToleranceMs: true,
+};
+const known: { readonly [name in keyof JwtOptions]-?: true } = {
+  secret: true,
+  allowUnexpiring: true,
+  ...knownChecks,
+};
 
 /** The options of a check at a given time. */
 export function verifyOptions(
@@ -47,9 +60,15 @@ export function userOf(payload: JWTPayload, checks: ClaimChecks): Authenticated 
 
 /**
  * JSON Web Tokens signed with a shared secret by HS256 and nothing else. The user is `sub`; `exp` is required.
- * @throws Error at once where the secret is missing or too short to be one.
+ * @throws Error at once where the secret is missing or too short to be one, and where a check is named and not given.
  */
 export function jwt(options: JwtOptions): Authenticator {
+  refuseUnknown("jwt()", options, known);
+  for (const name of ["issuer", "audience"] as const)
+    if (Object.hasOwn(options, name) && [options[name]].flat().every((value) => !value))
+      throw new Error(
+        `jwt() was given ${name}, and nothing in it. Name it, or leave it out: then it is not looked at, and tokens made for other services that share the secret are taken.`,
+      );
   const secret =
     typeof options.secret === "string" ? new TextEncoder().encode(options.secret) : options.secret;
   if (secret === undefined || secret.length < 32) {

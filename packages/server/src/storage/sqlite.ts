@@ -1,4 +1,5 @@
 import type { SpaceCommit } from "../engine-types.js";
+import { refuseUnknown } from "../known-options.js";
 import type { MaybePromise } from "../maybe-promise.js";
 import { GroupCommit, type GroupConnection, type Schedule } from "./group-commit.js";
 import type { GenerationStart, Snapshot, SpaceTransaction, Storage, StorageStats } from "./port.js";
@@ -36,6 +37,11 @@ export function sqlite(
     readonly around?: (connection: GroupConnection) => GroupConnection;
   } = {},
 ): SqliteStorage {
+  refuseUnknown("sqlite()", options, { maxBytes: true, schedule: true, around: true });
+  if (typeof file !== "string" || file === "" || file.startsWith("sqlite:"))
+    throw new Error(
+      `sqlite() needs a file such as "landfall.db", without sqlite: before it, and was given ${JSON.stringify(file)}.`,
+    );
   const { writer, reader, close } = openFile(loadSqlite(), file, options);
   const listeners = new Set<(commit: SpaceCommit) => void>();
   const { schedule = setImmediate, around = (connection: GroupConnection) => connection } = options;
