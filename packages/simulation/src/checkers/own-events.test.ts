@@ -252,6 +252,22 @@ describe("rule 7: what stands on a create that was refused to a copy", () => {
   });
 });
 
+describe("rule 7: what stands on a create that was refused, and a copy has applied later", () => {
+  it.each([true, false])("is given up by the device that was told, copied: %s", (isCopied) => {
+    const { tale } = twoTabs();
+    const rename: Op = { op: "update", domain: "folder", key: "f1", set: { name: "G" } };
+    tale.write("d1", second, [create("f1")]).write("d1", third, [rename]);
+    if (isCopied) tale.add({ type: "cloned", device: "d3", from: "d1" }).start("d3", [second, third]);
+    tale.write("d2", first, [create("f1")]).commit(applied(1, first, "d2", 1));
+    tale.commit(rejected(second, "d1", 1, "exists")).view("d1", tale.stateAt(1));
+    tale.settled("d1", second, { status: "rejected", code: "exists" });
+    tale.settled("d1", third, { status: "rejected", code: "depends_on" });
+    tale.commit(applied(2, third, "d3", 2));
+    if (isCopied) expect(texts(tale)).toBe("");
+    else expect(texts(tale)).toContain('folder/f1 is {"name":"F"}, and should be {"name":"G"}');
+  });
+});
+
 describe("rule 12: what was over before a wipe", () => {
   it.each([0, 1])("is not shown again after it, nor after %i restores of what came then", (restores) => {
     const { tale, writes } = twoTabs();

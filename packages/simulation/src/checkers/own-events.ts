@@ -279,7 +279,10 @@ function standingOf(
   position: number,
   index: number,
 ): "pending" | "perhaps" | "elsewhere" | "gone" {
-  if (applied !== undefined) return applied <= index ? "gone" : "pending";
+  if (applied !== undefined && applied <= index) return "gone";
+  // What a device has given up, a copy of it may still send.
+  const isOfCopy = sharedSince <= position && story.givenUpAt < position;
+  if (applied !== undefined && !isOfCopy) return "pending";
   if (boxedAt < position) return "gone";
   const isRefused = decision?.decided.status === "rejected" && decision.decided.code !== "depends_on";
   if (isRefused) {
