@@ -69,8 +69,8 @@ export class Stories {
   readonly #sentAs = new Map<string, Map<Stamp, number>>();
   /** Where the disk of a device was full first since it began. */
   readonly #fullSince = new Map<string, number>();
-  /** Where a create was refused first, by device, space and record. */
-  readonly #refusedCreates = new Map<string, { readonly position: number; readonly by: EventStory }>();
+  /** The creates that were refused, and where, by space and record. */
+  readonly #refusedCreates = new Map<string, { readonly position: number; readonly by: EventStory }[]>();
   /** Events written on each device in each space, in order. */
   readonly #written = new Map<string, EventStory[]>();
   /** Where each device was told that a space was wiped, by device and space. */
@@ -268,8 +268,10 @@ export class Stories {
       const by = status === "rejected" && event !== undefined ? this.#stories.get(event) : undefined;
       for (const op of by?.issue.ops ?? []) {
         if (!by || op.op !== "create") continue;
-        const name = `${by.issue.device} ${space} ${op.domain}/${op.key}`;
-        if (!this.#refusedCreates.has(name)) this.#refusedCreates.set(name, { position, by });
+        const name = `${space} ${op.domain}/${op.key}`;
+        const refusals = this.#refusedCreates.get(name);
+        if (refusals) refusals.push({ position, by });
+        else this.#refusedCreates.set(name, [{ position, by }]);
       }
     }
   }
@@ -288,7 +290,12 @@ export class Stories {
     if (this.#refusedCreates.size === 0) return first;
     for (const op of ops) {
       for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) {
-        const refusal = this.#refusedCreates.get(`${device} ${space} ${op.domain}/${key}`);
+        // The copy of a device has its creates too.
+        const refusal = this.#refusedCreates
+          .get(`${space} ${op.domain}/${key}`)
+          ?.find(
+            ({ by }) => by.issue.device === device || this.shared.sinceWhen(device, by.issue.event) < never,
+          );
         if (refusal && toldOn(device, refusal.by) >= position) first = Math.min(first, refusal.position);
       }
     }
