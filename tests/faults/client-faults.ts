@@ -580,9 +580,9 @@ export const clientFaults: readonly Fault[] = [
   {
     name: "misspelt-option-passed-over",
     rule: "§8",
-    file: "packages/client/src/client-options.ts",
-    find: "if (!kind) throw",
-    replace: "if (!kind) continue; if (!kind[1]) throw",
+    file: "packages/client/src/known-options.ts",
+    find: "if (!known.includes(name))",
+    replace: "if (!name)",
     test: {
       file: "packages/client/src/client-options.test.ts",
       title: "are refused where one is misspelt, with those that there are",

@@ -24,6 +24,19 @@ export const tabFaults: readonly Fault[] = [
     why: "A tab that nobody has loaded since the update keeps all others from syncing.",
   },
   {
+    name: "misspelt-query-answered-with-everything",
+    rule: "§8",
+    file: "packages/schema/src/query.ts",
+    find: "if (!options.includes(option))",
+    replace: "if (!option)",
+    test: {
+      file: "tests/sync/beginner-mistakes.test.ts",
+      title:
+        "in the options of a query is refused with those that there are, and is not answered with all there is",
+    },
+    why: "An app that misspells its where shows, and perhaps deletes, all records.",
+  },
+  {
     name: "signing-out-waits-for-itself",
     rule: "§8",
     file: "packages/client/src/client.ts",

@@ -50,6 +50,48 @@ describe("a mistake of the app", () => {
     site.note.create({ text: "one" });
   });
 
+  it("in the options of a query is refused with those that there are, and is not answered with all there is", async () => {
+    const device = place.device();
+    const { note } = await device.open();
+    note.create({ text: "one" });
+    const known = "Known are: where, orderBy, limit, after.";
+    const asked = (query: object) => query as Parameters<typeof note.query>[0];
+    expect(() => note.query(asked({ were: { text: "two" } }))).toThrow(`no option "were". ${known}`);
+    expect(() => note.watch(asked({ limt: 1 }), () => undefined)).toThrow(`no option "limt". ${known}`);
+    expect(() => note.live(asked({ order: "text" })).current).toThrow(`no option "order". ${known}`);
+    for (const orderBy of [["text"], [["text", "DESC"]], { text: "desc" }])
+      expect(() => note.query(asked({ orderBy }))).toThrow('a field, or a list of [field, "asc" or "desc"]');
+    expect(() => (note.all as (query: object) => void)({ where: { text: "two" } })).toThrow(
+      "all takes no query, which query does",
+    );
+    note.create({ text: "goes on" });
+  });
+
+  it("rule 8: in the options of a space, a write or a signing out is refused, and nothing is written or gone", async () => {
+    const device = place.device();
+    const { client } = device;
+    const mistaken = { craete: true } as object;
+    await expect(client.space("site-8", mistaken).open()).rejects.toThrow(
+      'space has no option "craete". Known are: create.',
+    );
+    const { note } = await device.open();
+    note.create({ text: "one" }, { key: "n1" });
+    expect(() => note.update("n1", { text: "two" }, { expects: "current" } as object)).toThrow(
+      'update has no option "expects". Known are: expect, unset.',
+    );
+    expect(() => note.delete("n1", { expected: 1 } as object)).toThrow('delete has no option "expected"');
+    expect(() => note.create({ text: "two" }, { id: "n2" } as object)).toThrow(
+      'create has no option "id". Known are: key.',
+    );
+    device.offline();
+    await note.create({ text: "unsynced" }).saved;
+    await expect(client.signOut({ unsyncd: "export" } as object)).rejects.toThrow('no option "unsyncd"');
+    await expect(client.signOut({ unsynced: "exprot" } as object)).rejects.toThrow(
+      "unsynced to be block, export or discard",
+    );
+    expect(note.all().map(({ text }) => text)).toEqual(expect.arrayContaining(["one", "unsynced"]));
+  });
+
   it("in writing a record back as it was read says what to leave out", async () => {
     const device = place.device();
     const site = await device.open();

@@ -1,5 +1,6 @@
 import type { Sha256 } from "@landfall/protocol";
 import type { Schema } from "@landfall/schema";
+import { knownOptions } from "./known-options.js";
 import type { FirstSync } from "./adopt.js";
 import type { Credentials } from "./loop/session.js";
 import type { ClientPorts } from "./ports.js";
@@ -61,10 +62,9 @@ const kinds: { readonly [name in keyof ClientOptions<Schema>]-?: Kind } = {
  */
 export function checkOptions<S extends Schema>(options: ClientOptions<S>): void {
   const needed = { schema: undefined, url: undefined, credentials: undefined };
+  knownOptions("createClient", options, Object.keys(kinds));
   for (const [name, value] of Object.entries({ ...needed, ...options })) {
-    const kind = Object.hasOwn(kinds, name) ? kinds[name as keyof typeof kinds] : undefined;
-    if (!kind)
-      throw new Error(`createClient has no option "${name}". Known are: ${Object.keys(kinds).join(", ")}.`);
+    const kind = kinds[name as keyof typeof kinds];
     if ((value !== undefined || name in needed) && !kind[0](value))
       // A token is not for logs.
       throw new Error(

@@ -20,6 +20,7 @@ import {
   writeLastAccount,
 } from "./client-storage.js";
 import { deviceName, giveSpace, putDevice } from "./installation.js";
+import { knownOptions } from "./known-options.js";
 import { tell } from "./listeners.js";
 import { createLoop } from "./loop/loop.js";
 import { type Loop, SyncError } from "./loop/port.js";
@@ -415,6 +416,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
   space(id: string, options: { readonly create?: boolean } = {}): { open(): Promise<SpaceHandle<S>> } {
     return {
       open: async () => {
+        knownOptions("space", options, ["create"]);
         // The server refuses a whole request for one such name in it: nothing at all would sync from then on.
         if (typeof id !== "string" || !isIdentifier(id))
           throw new TypeError(
@@ -520,9 +522,13 @@ class LandfallClient<S extends Schema> implements Client<S> {
     this.#status.signedOut();
   }
 
-  signOut({ unsynced = "block" }: { readonly unsynced?: "block" | "export" | "discard" } = {}): Promise<
-    readonly UnsyncedWrite[]
-  > {
+  async signOut(
+    options: { readonly unsynced?: "block" | "export" | "discard" } = {},
+  ): Promise<readonly UnsyncedWrite[]> {
+    const { unsynced = "block" } = options;
+    knownOptions("signOut", options, ["unsynced"]);
+    if (!["block", "export", "discard"].includes(unsynced))
+      throw new TypeError("signOut needs unsynced to be block, export or discard.");
     this.#leaving = true;
     // It may be called inside of credentials, which then waits for what waits for it. Without a note of whose data lies
     // here, the answer at the start is needed to find it.

@@ -1,5 +1,6 @@
 import type { Json } from "@landfall/protocol";
 import type { AllKeys } from "./domain-types.js";
+import { refuse } from "./schema-error.js";
 
 /** What queries look at: a record's fields and its key. */
 export type Queried = { readonly key: string };
@@ -52,13 +53,18 @@ function compareLists(a: readonly unknown[], b: readonly unknown[]): number {
   return a.length - b.length;
 }
 
-/** Compares records by fields in turn and, where they tie, by key: no two records are ever equal. */
+/**
+ * Compares records by fields in turn and, where they tie, by key: no two records are ever equal.
+ * @throws SchemaError on what is no order.
+ */
 export function compareBy<Fields extends object>(
   orderBy: OrderBy<Fields> = "key",
 ): (a: Fields & Queried, b: Fields & Queried) => number {
   if (orderBy === "key") return byKey;
   const steps: readonly (readonly [string, "asc" | "desc"])[] =
     typeof orderBy === "string" ? [[orderBy, "asc"]] : orderBy;
+  if (!Array.isArray(steps) || steps.some((step) => !["asc", "desc"].includes(step[1])))
+    refuse("orderBy", 'must be a field, or a list of [field, "asc" or "desc"].');
   return (a, b) => {
     for (const [field, direction] of steps) {
       const apart = compareValues(a[field as keyof typeof a], b[field as keyof typeof b]);

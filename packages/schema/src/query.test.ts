@@ -18,6 +18,20 @@ const value = fc.oneof(
   json,
 );
 
+describe("select", () => {
+  it("refuses options and orders that there are not", () => {
+    const ask = (query: object) => select([row("a")], query);
+    expect(() => ask({ were: {} })).toThrow(
+      new SchemaError('query: there is no option "were". Known are: where, orderBy, limit, after.'),
+    );
+    for (const orderBy of [["name"], [["name"]], [["name", "up"]], { name: "asc" }])
+      expect(() => ask({ orderBy })).toThrow(
+        new SchemaError('orderBy: must be a field, or a list of [field, "asc" or "desc"].'),
+      );
+    expect(ask({ orderBy: [["name", "desc"]], limit: undefined })).toHaveLength(1);
+  });
+});
+
 describe("compareValues: the order that every query uses", () => {
   it("goes by kind, then by value", () => {
     const sorted: Json[] = [

@@ -1,4 +1,5 @@
 import { type OrderBy, type Queried, compareBy } from "./order.js";
+import { refuse } from "./schema-error.js";
 import { type Where, matches } from "./where.js";
 
 /** Which records, in which order, and how many of them. */
@@ -12,6 +13,8 @@ export interface Query<Fields> {
   readonly after?: string;
 }
 
+const options = ["where", "orderBy", "limit", "after"];
+
 /**
  * Answers a query from records: the one definition that client and server share. Pure, and the same for
  * the same records in any order. The record named by `after` need not match; when it is not there at all,
@@ -20,12 +23,17 @@ export interface Query<Fields> {
  *
  * @param records all records of the domain, or those that an index left.
  * @param find gives a record by key, where `records` may lack the one named by `after`.
+ * @throws SchemaError on an option that does not exist.
  */
 export function select<R extends Queried>(
   records: Iterable<R>,
-  { where, orderBy, limit, after }: Query<R>,
+  query: Query<R>,
   find: (key: string) => R | undefined = (key) => findIn(records, key),
 ): R[] {
+  for (const option in query)
+    if (!options.includes(option))
+      refuse("query", `there is no option "${option}". Known are: ${options.join(", ")}.`);
+  const { where, orderBy, limit, after } = query;
   const compare = compareBy<R>(orderBy);
   const byKey = orderBy === undefined || orderBy === "key";
   const from = after === undefined ? undefined : (find(after) ?? (byKey ? ({ key: after } as R) : undefined));

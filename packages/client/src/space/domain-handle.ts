@@ -18,6 +18,7 @@ import type {
   Typed,
   UnsetOf,
 } from "@landfall/schema";
+import { knownOptions } from "../known-options.js";
 import type { RecordMeta, ViewRecord } from "../replica/view-record.js";
 import { WriteError, checkedSweep, domainWrites } from "./domain-writes.js";
 import { type LiveQuery, liveQuery } from "./live-query.js";
@@ -135,7 +136,9 @@ export function domainHandle(
   const get = (key: string): AnyRecord | undefined => replica.get(name, key);
   const fields = (key: string): Fields | undefined => replica.fields(name, key);
   /** What the record must be like when the server gets to the op. */
-  const expected = ({ op, key }: RecordOp, { expect }: WriteOptions = {}): NewEvent["expect"] => {
+  const expected = ({ op, key }: RecordOp, options: WriteOptions = {}): NewEvent["expect"] => {
+    knownOptions(op, options, op === "update" ? ["expect", "unset"] : ["expect"]);
+    const { expect } = options;
     // A tombstone that is restored is the server's already, or the last own event that writes the record makes it.
     const last = op === "restore" ? replica.lastWriter(name, key) : undefined;
     if (last) return [[name, key, { event: last.id }]];
@@ -156,7 +159,11 @@ export function domainHandle(
 
   const handle = {
     get,
-    all: () => replica.all(name),
+    all(asked?: unknown) {
+      // Everything would pass for the answer.
+      if (asked !== undefined) throw new TypeError("all takes no query, which query does.");
+      return replica.all(name);
+    },
     query: (asked: Query<AnyRecord>) => live(asked).current,
     watch(
       queryOrListener: Query<AnyRecord> | ((records: readonly AnyRecord[]) => void),
@@ -180,8 +187,10 @@ export function domainHandle(
         if (changes.get(name)?.has(key)) later.push(listener);
       }),
     ...writes,
-    create: (input: unknown, options: { readonly key?: string } = {}) =>
-      writes.create(options.key ?? randomIdentifier(random), input),
+    create(input: unknown, options: { readonly key?: string } = {}) {
+      knownOptions("create", options, ["key"]);
+      return writes.create(options.key ?? randomIdentifier(random), input);
+    },
     deleteMany: (which: readonly string[] | { readonly upTo: number }) =>
       submit({ op: "deleteMany", domain: name, ...checkedSweep(name, which) }),
   };
