@@ -249,6 +249,30 @@ test.each([
   },
 );
 
+test.each([
+  "backup --storage sqlite:x.db --to sqlite:copy/x.db",
+  "export --storage sqlite:x.db --to sqlite:copy/x.db",
+  "restore --storage sqlite:x.db --from sqlite:copy/x.db",
+  "import --storage sqlite:x.db --from sqlite:copy/x.db",
+])("landfall %s: the second file has no sqlite: before it, and none of that name is made", async (words) => {
+  const { code, said } = await run(words.split(" "));
+  expect({ code, said }).toEqual({ code: 1, said: expect.stringContaining("Give copy/x.db.") as string });
+});
+
+test("landfall restore says of an export that it is none of its files, and what reads it", async () => {
+  const from = join(folder, "all.ndjson");
+  writeFileSync(from, '{"landfall":"export"}\n'.repeat(200));
+  const { code, said } = await run([
+    "restore",
+    "--from",
+    from,
+    "--storage",
+    `sqlite:${join(folder, "new.db")}`,
+  ]);
+  expect(code).toBe(1);
+  expect(said).toContain("is no data file of a server. What landfall export wrote, landfall import reads.");
+});
+
 test("landfall --version says which it is", async () => {
   const { code, out } = await run(["--version"]);
   expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string });

@@ -5,7 +5,7 @@ import {
   backupFile,
   restoreFile,
 } from "@landfall/server/operations";
-import { onFile, sqliteFile } from "./storage-address.js";
+import { onFile, plainFile, sqliteFile } from "./storage-address.js";
 import { type Terminal, watchWork } from "./terminal.js";
 import type { Machine } from "./machine.js";
 
@@ -18,10 +18,11 @@ export interface BackupCommand {
 /** `landfall backup`: a copy as of one moment, while the server goes on. */
 export function backup(command: BackupCommand, terminal: Terminal, machine: Machine): Promise<BackupReport> {
   const file = sqliteFile(command.storage);
+  const to = plainFile("--to", command.to);
   return onFile(() =>
     backupFile({
       file,
-      to: command.to,
+      to,
       overwrite: command.force === true,
       clock: machine.clock,
       begins: (bytes) => terminal.tell(`Copying ${sizeText(bytes)} from ${file} …`),
@@ -43,9 +44,10 @@ export function restore(
   machine: Machine,
 ): Promise<RestoreReport> {
   const file = sqliteFile(command.storage);
+  const from = plainFile("--from", command.from);
   return onFile(() =>
     restoreFile({
-      from: command.from,
+      from,
       file,
       overwrite: command.force === true,
       unverified: command.skipVerify === true,

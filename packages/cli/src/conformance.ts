@@ -38,7 +38,7 @@ export async function conformance(options: ConformanceOptions): Promise<Report> 
     if (error instanceof CommandError) throw error;
     const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).message;
     throw new CommandError(
-      `The checks cannot begin: ${cause}. Check the address and the token with: landfall doctor`,
+      `The checks cannot begin: ${cause.replace(/\.$/, "")}. Check the address and the token with: landfall doctor`,
     );
   }
 }

@@ -1,7 +1,7 @@
 import { type ExportReport, type ImportedSpace, exportFile, importFile } from "@landfall/server/operations";
 import { sizeText } from "./backup.js";
 import type { Machine } from "./machine.js";
-import { onFile, sqliteFile } from "./storage-address.js";
+import { onFile, plainFile, sqliteFile } from "./storage-address.js";
 import { type Terminal, watchWork } from "./terminal.js";
 
 export interface ExportCommand {
@@ -17,8 +17,9 @@ export function exportData(
   terminal: Terminal,
   machine: Machine,
 ): Promise<ExportReport> {
-  const { storage, to, space, force } = command;
+  const { storage, space, force } = command;
   const file = sqliteFile(storage);
+  const to = plainFile("--to", command.to);
   const progress = watchWork(
     terminal,
     machine.elapsedMs,
@@ -53,8 +54,9 @@ export function importData(
   terminal: Terminal,
   machine: Machine,
 ): Promise<readonly ImportedSpace[]> {
-  const { from, storage, space, as, owner } = command;
+  const { storage, space, as, owner } = command;
   const file = sqliteFile(storage);
+  const from = plainFile("--from", command.from);
   const progress = watchWork(
     terminal,
     machine.elapsedMs,

@@ -87,7 +87,7 @@ const declared = {
   from: { flag: "--from <file>", help: "file to read" },
   force: { flag: "--force", help: "replace a file that is there" },
   skipVerify: { flag: "--skip-verify", help: "restore without looking for damage first" },
-  as: { flag: "--as <id>", help: "another id for the space that --space names" },
+  as: { flag: "--as <id>", help: "another id for the space, which --space names where there are several" },
   owner: { flag: "--owner <user>", help: "user who becomes an owner, beside the members that there were" },
   space: { flag: "--space <id>", help: "space to look at" },
   json: { flag: "--json", help: "print JSON" },

@@ -14,6 +14,17 @@ export function sqliteFile(address: string): string {
   throw new CommandError(`The storage ${JSON.stringify(address)} is not known. Give sqlite:FILE.`);
 }
 
+/**
+ * The file that a command writes or reads beside its storage: by its name alone, or a folder `sqlite:…` would be made.
+ * @throws CommandError
+ */
+export function plainFile(flag: "--to" | "--from", file: string): string {
+  if (!file.startsWith("sqlite:")) return file;
+  throw new CommandError(
+    `${flag} names a file, without sqlite: before it. Give ${file.slice("sqlite:".length)}.`,
+  );
+}
+
 /** Runs something on a data file; what its errors say is for the person. */
 export async function onFile<T>(run: () => T | Promise<T>): Promise<T> {
   try {

@@ -37,7 +37,7 @@ export interface ImportOptions {
   readonly hash?: Sha256;
   /** Only this space of the export. */
   readonly only?: string;
-  /** Another name for the space that `only` names. */
+  /** Another name for the space: of several, the one that `only` names. */
   readonly as?: string;
   /** Becomes an owner of every space, beside the members that it had. */
   readonly owner?: string;
@@ -100,7 +100,7 @@ export class Importer {
     for (const name of [options.only, options.as])
       if (name !== undefined && !isIdentifier(name)) throw new ImportError(`${name} is no name of a space.`);
     if (options.as !== undefined && options.only === undefined)
-      throw new ImportError("Another name is given for one space only: say which.");
+      throw new ImportError("Another name is given for one space only: say which");
   }
 
   /** Takes in the next line, without its line feed. @throws ImportError */

@@ -110,7 +110,7 @@ describe("a backup", () => {
     );
     const text = join(folder, "text.db");
     writeFileSync(text, "Once upon a time there was a file that was no database. ".repeat(100));
-    expect(() => backupFile({ file: text, to, clock: ports.clock })).toThrow("could not be copied");
+    expect(() => backupFile({ file: text, to, clock: ports.clock })).toThrow("is no data file of a server");
     const foreign = join(folder, "foreign.db");
     const database = new (loadSqlite())(foreign);
     database.exec("CREATE TABLE cats(name)");

@@ -63,6 +63,9 @@ export function backupFile({ file, to, overwrite = false, clock, begins }: Backu
   return report;
 }
 
+/** SQLITE_NOTADB */
+const notDatabase = 26;
+
 /**
  * Copies an SQLite file of ours, and what its write-ahead log has beyond it, into a new and compact one.
  * @throws Error that says what is in the way, and what to do.
@@ -80,7 +83,15 @@ export function copyDatabase(file: string, to: string, begins?: (bytes: number) 
     database.prepare("VACUUM INTO ?").run(to);
   } catch (cause) {
     removeDatabase(to);
-    if ((cause as { errcode?: number }).errcode === undefined) throw cause;
+    const { errcode } = cause as { errcode?: number };
+    if (errcode === undefined) throw cause;
+    if (errcode === notDatabase)
+      throw new Error(
+        `${file} is no data file of a server. What landfall export wrote, landfall import reads.`,
+        {
+          cause,
+        },
+      );
     throw new Error(
       `${file} could not be copied to ${to} (${String(cause)}). See whether there is room and the right to write there, and whether the data is sound: landfall verify.`,
       { cause },

@@ -132,7 +132,18 @@ describe("an export that is imported", () => {
     ]);
     await storage.close();
     await expect(imported({ only: "nowhere" })).rejects.toThrow("there is no space nowhere");
-    await expect(imported({ as: "x" })).rejects.toThrow("say which");
+    await expect(imported({ as: "x", file: `${fresh}.none` })).rejects.toThrow(
+      /all\.ndjson has 2 spaces, and one can have another name: say which with --space/,
+    );
+    expect(existsSync(`${fresh}.none`)).toBe(false);
+  });
+
+  test("rule 8: the space of an export of one may be given another name without being named", async () => {
+    await exported({ space: "site-7" });
+    expect(await imported({ as: "site-8" })).toMatchObject([{ space: "site-8", written: 40 }]);
+    expect(await imported({ as: "site-8" })).toMatchObject([{ space: "site-8", written: 0, resumed: true }]);
+    writeFileSync(to, "{}\n");
+    await expect(imported({ as: "site-9" })).rejects.toThrow("line 1: this is no line of an export");
   });
 
   test("rule 8: another space of the same export is not taken for the rest of one that has its name here", async () => {

@@ -1,9 +1,10 @@
+import { decodeText } from "@landfall/protocol";
 import { existsSync } from "node:fs";
 import { type ImportOptions, type ImportedSpace, Importer } from "../operations/import.js";
-import { maxLineBytes } from "../operations/export-format.js";
+import { exportLine, maxLineBytes } from "../operations/export-format.js";
 import type { Progress } from "../operations/verify-records.js";
 import { readLines } from "./bounded-lines.js";
-import { sqlite } from "./sqlite.js";
+import { type SqliteStorage, sqlite } from "./sqlite.js";
 
 export interface ImportFileOptions extends Omit<ImportOptions, "storage"> {
   readonly from: string;
@@ -24,10 +25,12 @@ export async function importFile(options: ImportFileOptions): Promise<readonly I
   const { from, file, progress = () => undefined, ...rest } = options;
   if (!existsSync(from))
     throw new Error(`There is no file ${from}. Name one that landfall export has written.`);
-  const storage = sqlite(file);
   let number = 0;
+  let storage: SqliteStorage | undefined;
   try {
-    const importer = new Importer({ ...rest, storage });
+    const only = rest.only ?? (rest.as && (onlySpace(from) ?? rest.as));
+    storage = sqlite(file);
+    const importer = new Importer({ ...rest, storage, ...(only !== undefined && { only }) });
     for (const line of readLines(from, maxLineBytes)) {
       number = line.number;
       await importer.take(line.text);
@@ -43,6 +46,21 @@ export async function importFile(options: ImportFileOptions): Promise<readonly I
       throw new Error(`${from}, line ${number + 1}: ${(cause as Error).message}.`, { cause });
     throw cause;
   } finally {
-    await storage.close();
+    await storage?.close();
   }
+}
+
+/** The space of an export that has one, so that it need not be named to be given another name; undefined where there is none. */
+function onlySpace(from: string): string | undefined {
+  const spaces = new Set<string>();
+  for (const { text } of readLines(from, maxLineBytes)) {
+    // The line of a space says how many members follow. Rows, which are most lines, are not decoded twice.
+    const line = text.includes('"members":') ? decodeText(exportLine, text) : undefined;
+    if (line?.ok === true && "space" in line.value) spaces.add(line.value.space);
+  }
+  if (spaces.size > 1)
+    throw new Error(
+      `${from} has ${spaces.size} spaces, and one can have another name: say which with --space (in code: \`only\`).`,
+    );
+  return [...spaces][0];
 }
