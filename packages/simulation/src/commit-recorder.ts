@@ -1,7 +1,7 @@
 import type { Row } from "@landfall/protocol";
 import type { CommittedEvent } from "@landfall/server/engine-types";
 import { readBody } from "@landfall/server/exchange/outcome";
-import type { SpaceChanges, SpaceTransaction, Storage } from "@landfall/server/storage/port";
+import type { MemberState, SpaceChanges, SpaceTransaction, Storage } from "@landfall/server/storage/port";
 import type { Decided } from "./history.js";
 import type { Recorder } from "./recorder.js";
 
@@ -15,6 +15,7 @@ interface Batch {
   readonly events: CommittedEvent[];
   readonly outcomes: { readonly seq: number; readonly id: string; readonly body: string }[];
   readonly pruned: { readonly domain: string; readonly upTo: number }[];
+  readonly members: MemberState[];
   started:
     | {
         readonly generation: string;
@@ -55,6 +56,7 @@ export class CommitRecorder {
           events: [],
           outcomes: [],
           pruned: [],
+          members: [],
           started: undefined,
           schema: { before: 0, after: 0 },
           horizons: {},
@@ -63,7 +65,7 @@ export class CommitRecorder {
         try {
           const result = await storage.write(space, (transaction) => {
             // A group that was lost begins its batches anew.
-            batch.events.length = batch.outcomes.length = batch.pruned.length = 0;
+            batch.events.length = batch.outcomes.length = batch.pruned.length = batch.members.length = 0;
             batch.started = undefined;
             return run(watched(transaction, batch));
           });
@@ -97,6 +99,9 @@ export class CommitRecorder {
           if (!ended.some(({ generation }) => generation === batch.generation)) return false;
         }
         if (isUpgrade(batch)) return found.state.schema >= batch.schema.after;
+        const [member] = batch.members;
+        if (member)
+          return (await snapshot.space(batch.space, member.user))?.role === (member.role ?? "former");
         const [pruned] = batch.pruned;
         if (pruned) {
           return found.domains.some(
@@ -128,6 +133,8 @@ export class CommitRecorder {
         ...(started.reason === "restored" && { forgotten: batch.horizons }),
         ...(started.schema !== undefined && { schema: started.schema }),
       });
+    for (const { user, role } of batch.members)
+      this.recorder.add({ type: "member", space, user, ...(role && { role }) });
     for (const pruned of batch.pruned) this.recorder.add({ type: "pruned", space, ...pruned });
     const decided = decisions(batch);
     const upgrade = isUpgrade(batch) ? { schema: batch.schema.after } : {};
@@ -160,6 +167,10 @@ function watched(transaction: SpaceTransaction, batch: Batch): SpaceTransaction 
         if (fresh.has(outcome.id) || outcome.body.includes('"id_conflict"')) batch.outcomes.push(outcome);
       if (changes.space) batch.schema.after = changes.space.schema;
       return transaction.save(changes);
+    },
+    saveMember(member) {
+      batch.members.push(member);
+      return transaction.saveMember(member);
     },
     pruneTombstones(domain, upTo, limit) {
       batch.pruned.push({ domain, upTo });

@@ -104,6 +104,7 @@ export type Entry =
   | AnswerArrived
   | Commit
   | GenerationStarted
+  | MemberSaved
   | Pruned
   | ServerStarted
   | ServerEnded
@@ -448,6 +449,15 @@ export interface GenerationStarted extends At {
   readonly forgotten?: Readonly<Record<string, number>>;
   /** The version of the app's schema in which it begins where it begins empty. Absent where nobody has said. */
   readonly schema?: number;
+}
+
+/** Somebody is a member of a space from now on, in another role, or no more. */
+export interface MemberSaved extends At {
+  readonly type: "member";
+  readonly space: string;
+  readonly user: string;
+  /** Absent for who is no member. */
+  readonly role?: string;
 }
 
 /** The server has forgotten the tombstones of a domain up to a version. */

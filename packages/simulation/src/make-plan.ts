@@ -28,6 +28,7 @@ const apart: Readonly<Partial<Record<FaultKind, number>>> = {
   serverDisk: 0.1,
   rush: 0.1,
   sleep: 0.1,
+  access: 0.1,
 };
 
 /** As soon as a server can be told to forget. */

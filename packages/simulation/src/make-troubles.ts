@@ -186,6 +186,10 @@ const losses: Readonly<Partial<Record<FaultKind, Recipe>>> = {
     make: ({ random, atMs }) => ({ type: "restore", atMs, forMs: length(random), downMs: length(random) }),
   },
   wipe: { most: 1, make: ({ random, atMs }) => ({ type: "wipe", atMs, space: random.below(2) }) },
+  access: {
+    most: 4,
+    make: ({ random, atMs }) => ({ type: "access", atMs, space: random.below(2), forMs: length(random) }),
+  },
 };
 
 /** Moments of trouble: the more weight a kind has, the more of them. */

@@ -32,6 +32,7 @@ export const faultKinds = [
   "serverDisk",
   "rush",
   "sleep",
+  "access",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -192,7 +193,9 @@ export type Trouble =
   /** The server goes back to what it has now, as a new generation. */
   | (Timed & { readonly type: "restore"; readonly forMs: number; readonly downMs: number })
   /** The owner wipes a space. */
-  | (Timed & { readonly type: "wipe"; readonly space: number });
+  | (Timed & { readonly type: "wipe"; readonly space: number })
+  /** Whoever is not an owner may only read for so long. */
+  | (Timed & { readonly type: "access"; readonly space: number; readonly forMs: number });
 
 export type Step = Operation | Trouble;
 

@@ -1,4 +1,5 @@
 import { SyncError } from "@landfall/client";
+import type { Engine } from "@landfall/server/engine-types";
 import { randomIdentifier } from "@landfall/protocol";
 import { act } from "./app.js";
 import type { Device } from "./device.js";
@@ -227,14 +228,32 @@ function atServer(world: World, trouble: Exclude<Trouble, OnDevice>): void {
       });
       return;
     }
-    case "wipe": {
-      const space = world.plan.spaces[trouble.space];
-      const { node } = server;
-      if (space !== undefined && node?.program.alive)
-        node.engine.wipeSpace({ id: "ann" }, space).catch((error: unknown) => {
-          if (node.program.alive && !isOfDisk(error)) world.fault("a space could not be wiped", error);
-        });
-      return;
+    case "wipe":
+      return asOwner(world, trouble.space, "wiped", (engine, space) =>
+        engine.wipeSpace({ id: "ann" }, space),
+      );
+    case "access": {
+      const give = (role: "reader" | "writer"): void =>
+        asOwner(world, trouble.space, `given to a ${role}`, (engine, space) =>
+          engine.setMember({ id: "ann" }, space, "ben", role),
+        );
+      give("reader");
+      return void queue.after(trouble.forMs, () => give("writer"));
     }
   }
+}
+
+/** The owner does something with a space, where there is a server just now. */
+function asOwner(
+  world: World,
+  number: number,
+  what: string,
+  work: (engine: Engine, space: string) => Promise<unknown>,
+): void {
+  const space = world.plan.spaces[number];
+  const { node } = world.server;
+  if (space === undefined || !node?.program.alive) return;
+  work(node.engine, space).catch((error: unknown) => {
+    if (node.program.alive && !isOfDisk(error)) world.fault(`a space could not be ${what}`, error);
+  });
 }

@@ -1,4 +1,5 @@
 import type { History } from "../history.js";
+import { access } from "./access.js";
 import { bounded } from "./bounded.js";
 import { type Checker, type Violation, ask } from "./checker.js";
 import { consistentCut } from "./consistent-cut.js";
@@ -28,6 +29,7 @@ export const checkers: readonly Checker[] = [
   rebase,
   sessionOrder,
   outcomes,
+  access,
   ownVersion,
   reports,
   quiescence,
