@@ -1,6 +1,6 @@
 import type { Fault } from "./fault.js";
 
-/** Mistakes of what a device knows once it has read its disk again. */
+/** Mistakes of what a device knows once it has read its disk again, and of what it says of a record. */
 export const deviceFaults: readonly Fault[] = [
   {
     name: "commit-done-again-behind-a-later-one",
@@ -211,5 +211,18 @@ export const deviceFaults: readonly Fault[] = [
       title: "what a tab wrote that had not heard of the signing in reaches the server by the tab that leads",
     },
     why: "A write stays pending in its tab for as long as that is open, and is gone with it.",
+  },
+  {
+    name: "read-explained-as-write",
+    rule: "§8",
+    file: "packages/client/src/replica/replica.ts",
+    find: "(effects.failure ?? effects.writes.has(id))",
+    replace: "(effects.failure ?? true)",
+    test: {
+      file: "tests/sync/explain.test.ts",
+      title:
+        "explain counts as own writes those that write a record, or cannot, and none that has only read it",
+    },
+    why: "Who asks why a record looks as it does is told of writes that have nothing to do with it.",
   },
 ];

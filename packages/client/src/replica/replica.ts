@@ -130,6 +130,15 @@ export class Replica {
     return this.#events.touching(rowId(domain, key)).map((entry) => entry.event);
   }
 
+  /** Pending events that write a record, or cannot as things are, oldest first. */
+  writersOf(domain: string, key: string): readonly PendingEvent[] {
+    const id = rowId(domain, key);
+    return this.#events
+      .touching(id)
+      .filter(({ event, effects }) => !event.confirmed && (effects.failure ?? effects.writes.has(id)))
+      .map(({ event }) => event);
+  }
+
   /** The last pending event that wrote a record; undefined where the record shows as base has it. */
   lastWriter(domain: string, key: string): PendingEvent | undefined {
     return this.#events.lastWriter(rowId(domain, key))?.event;

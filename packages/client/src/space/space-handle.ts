@@ -59,7 +59,7 @@ export interface Explanation {
   readonly view: ViewRecord | undefined;
   /** The row that the server confirmed, with its stamps, as the app's version has it. */
   readonly base: Row | undefined;
-  /** Own events on it that are not confirmed, in the order that they apply. */
+  /** Own events that write it, or cannot as things are, and are not confirmed, in the order that they apply. */
   readonly pending: readonly {
     readonly event: PendingEvent;
     readonly failure?: { readonly code: string; readonly message: string };
@@ -87,7 +87,7 @@ function explain(session: SpaceSession, domain: string, key: string): Explanatio
   const { replica } = session;
   const view = replica.get(domain, key);
   const base = replica.present(replica.baseRow(domain, key));
-  const pending = replica.pendingOf(domain, key).map((event) => {
+  const pending = replica.writersOf(domain, key).map((event) => {
     const failure = replica.failureOf(event.id);
     return failure ? { event, failure } : { event };
   });
