@@ -32,6 +32,18 @@ const socketExchange = (title: string): Fault["test"] => ({
 
 export const serverFaults: readonly Fault[] = [
   {
+    name: "member-who-stays",
+    rule: "§15",
+    file: "packages/server/src/access/user-id.ts",
+    find: '!id.includes("\\0")',
+    replace: "true",
+    test: {
+      file: "packages/server/src/access/access.test.ts",
+      title: "whoever could not be removed again is no member: an id is text, and SQLite gives it back whole",
+    },
+    why: "A member whose id SQLite cuts off can read for ever.",
+  },
+  {
     name: "audience-that-is-not-looked-at",
     rule: "§10",
     file: "packages/server/src/auth/jwt.ts",

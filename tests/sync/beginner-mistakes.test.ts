@@ -28,6 +28,27 @@ describe("a mistake of the app", () => {
     expect(device.client.status.state).toBe("live");
   });
 
+  it("in the id of a member or of a space asks the server for nothing: without one, the address is another", async () => {
+    const { client } = place.device();
+    await client.space("site-7", { create: true }).open();
+    await client.sync();
+    const spaces = client.spaces();
+    for (const id of ["", ".", "..", "\ud800", undefined] as string[]) {
+      for (const call of [
+        () => spaces.invite("site-7", id, "writer"),
+        () => spaces.remove("site-7", id),
+        () => spaces.members(id),
+        () => spaces.leave(id),
+      ])
+        await expect(call()).rejects.toMatchObject({
+          name: "RemoteError",
+          code: "invalid_request",
+          message: expect.stringContaining("cannot be the id of a") as string,
+        });
+    }
+    expect(await spaces.members("site-7")).toHaveLength(1);
+  });
+
   it("rule 5: in the members of a set shows nothing that the server will not take", async () => {
     const device = place.device();
     const site = await device.open();

@@ -37,17 +37,26 @@ function read<T>(decoder: Decoder<T>, value: unknown): T {
   return decoded.value;
 }
 
+/** Who leaves a name out is not to reach another address, and `.` and `..` lead to one: of a member to that of the space. */
+function segment(what: string, id: string): string {
+  if (typeof id !== "string" || /^\.{0,2}$/.test(id) || !id.isWellFormed())
+    throw new RemoteError({
+      code: "invalid_request",
+      message: `${JSON.stringify(id)} cannot be the id of a ${what}.`,
+    });
+  return encodeURIComponent(id);
+}
+
 export function spacesHandle(remote: Remote, session: Session, me: () => string): SpacesHandle {
   const call = (method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<unknown> =>
     session.authorized((token) => remote.call(method, path, token, body));
-  const member = (space: string, user: string): string =>
-    `/v1/spaces/${encodeURIComponent(space)}/members/${encodeURIComponent(user)}`;
+  const members = (space: string): string => `/v1/spaces/${segment("space", space)}/members`;
+  const member = (space: string, user: string): string => `${members(space)}/${segment("user", user)}`;
   return {
     list: async () => read(spacesAnswer, await call("GET", "/v1/spaces")).spaces,
     create: async (space) =>
       read(createSpaceAnswer, await call("POST", "/v1/spaces", space === undefined ? {} : { space })).space,
-    members: async (space) =>
-      read(membersAnswer, await call("GET", `/v1/spaces/${encodeURIComponent(space)}/members`)).members,
+    members: async (space) => read(membersAnswer, await call("GET", members(space))).members,
     invite: async (space, user, role) => void (await call("PUT", member(space, user), { role })),
     remove: async (space, user) => void (await call("DELETE", member(space, user))),
     leave: async (space) => void (await call("DELETE", member(space, me()))),

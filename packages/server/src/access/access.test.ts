@@ -77,6 +77,21 @@ describe("members", () => {
     });
   });
 
+  test("§15: whoever could not be removed again is no member: an id is text, and SQLite gives it back whole", async () => {
+    const { engine } = await world();
+    for (const id of ["", "x".repeat(257), "\ud800", "ben\u0000"])
+      await expect(engine.setMember(ann, "site-7", id, "owner")).rejects.toMatchObject({
+        code: "invalid_request",
+        message: expect.stringContaining("1–256 characters of text") as string,
+      });
+    expect(await engine.members(ann, "site-7")).toHaveLength(1);
+    for (const id of ["ben@example.org", "Ägir Ø", "x".repeat(256), "a/../b"]) {
+      await engine.setMember(ann, "site-7", id, "owner");
+      await engine.removeMember(ann, "site-7", id);
+    }
+    expect(await engine.members(ann, "site-7")).toHaveLength(1);
+  });
+
   test("§15: the last owner can neither go nor step down", async () => {
     const here = await world();
     const { engine } = here;

@@ -1,9 +1,10 @@
-import { type Role, limits } from "@landfall/protocol";
+import type { Role } from "@landfall/protocol";
 import type { Core } from "../core.js";
 import type { Member, User } from "../engine-types.js";
 import { LandfallError, spaceNotFound } from "../landfall-error.js";
 import type { MemberState, SpaceTransaction } from "../storage/port.js";
 import { requireOwner } from "./spaces.js";
+import { isUserId, userIdKind } from "./user-id.js";
 
 /** The members of a space, for its members. @throws LandfallError `not_found` */
 export async function listMembers(core: Core, user: User, space: string): Promise<readonly Member[]> {
@@ -27,12 +28,7 @@ export async function setMember(
   member: string,
   role: Role,
 ): Promise<boolean> {
-  if (member.length < 1 || member.length > limits.maxNameChars || !member.isWellFormed()) {
-    throw new LandfallError(
-      "invalid_request",
-      `user: expected 1–${limits.maxNameChars} characters of well-formed text`,
-    );
-  }
+  if (!isUserId(member)) throw new LandfallError("invalid_request", `user: expected ${userIdKind}`);
   return core.storage.write(space, async (transaction) => {
     requireOwner((await transaction.open("server", user.id))?.role);
     const members = await transaction.members();

@@ -251,6 +251,7 @@ describe("any function", () => {
       { id: "" },
       { id: 7 },
       { id: "\ud800" },
+      { id: "ann\u0000" },
       { id: "ann", expiresAt: nowMs },
       { id: "ann", expiresAt: Number.NaN },
     ]) {

@@ -1,4 +1,5 @@
 import { limits } from "@landfall/protocol";
+import { isUserId, userIdKind } from "../access/user-id.js";
 import type { User } from "../engine-types.js";
 import { LandfallError } from "../landfall-error.js";
 
@@ -63,11 +64,7 @@ export async function authenticate(
   // Apps in JavaScript give null as often as undefined.
   if (!found) throw unauthorized("The token was not accepted. Sign in again.");
   const { id, expiresAt } = found;
-  if (typeof id !== "string" || id.length < 1 || id.length > limits.maxNameChars || !id.isWellFormed()) {
-    throw unauthorized(
-      `The token names no user, or one whose id is not 1–${limits.maxNameChars} characters of text.`,
-    );
-  }
+  if (!isUserId(id)) throw unauthorized(`The token names no user, or one whose id is not ${userIdKind}.`);
   if (expiresAt === undefined) return { id };
   if (!(expiresAt > context.nowMs)) throw unauthorized("The token has expired. Sign in again.");
   return { id, expiresAt };

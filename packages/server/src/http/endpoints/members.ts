@@ -1,4 +1,5 @@
-import { decode, limits, setMemberRequest } from "@landfall/protocol";
+import { decode, setMemberRequest } from "@landfall/protocol";
+import { isUserId, userIdKind } from "../../access/user-id.js";
 import { LandfallError } from "../../landfall-error.js";
 import { readJson } from "../body.js";
 import { jsonReply } from "../call.js";
@@ -30,9 +31,6 @@ export const removeMember: Endpoint = async (service, call, [space = "", name = 
 };
 
 function checkedName(name: string): string {
-  if (name.length >= 1 && name.length <= limits.maxNameChars && name.isWellFormed()) return name;
-  throw new LandfallError(
-    "invalid_request",
-    `The user's id in the address is not 1–${limits.maxNameChars} characters of text.`,
-  );
+  if (isUserId(name)) return name;
+  throw new LandfallError("invalid_request", `The user's id in the address is not ${userIdKind}.`);
 }
