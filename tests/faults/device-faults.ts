@@ -216,12 +216,12 @@ export const deviceFaults: readonly Fault[] = [
     name: "read-explained-as-write",
     rule: "§8",
     file: "packages/client/src/replica/replica.ts",
-    find: "(effects.failure ?? effects.writes.has(id))",
-    replace: "(effects.failure ?? true)",
+    find: "(failure ?? (writes.has(id) || opOn(event.ops ?? [], domain, key)))",
+    replace: "(failure ?? (writes.has(id) || true))",
     test: {
       file: "tests/sync/explain.test.ts",
       title:
-        "explain counts as own writes those that write a record, or cannot, and none that has only read it",
+        "explain counts as own writes those that are to write a record, whether they can or not, and none that has only read it",
     },
     why: "Who asks why a record looks as it does is told of writes that have nothing to do with it.",
   },

@@ -7,7 +7,7 @@ beforeEach(() => {
 });
 afterEach(() => place.close());
 
-it("§8: explain counts as own writes those that write a record, or cannot, and none that has only read it", async () => {
+it("§8: explain counts as own writes those that are to write a record, whether they can or not, and none that has only read it", async () => {
   const device = place.device();
   const site = await device.open();
   site.note.create({ text: "one" }, { key: "n1" });
@@ -26,6 +26,8 @@ it("§8: explain counts as own writes those that write a record, or cannot, and 
   ]);
   site.note.update("n1", { text: "two" });
   expect(explained("n1")).toEqual([["ops"], `${confirmed}; 1 own write(s) are pending.`]);
+  site.note.deleteMany(["n8"]);
+  expect(explained("n8")[0]).toEqual(["ops"]);
   await site.actions.rewrite({ key: "n9", text: "of nothing" }).shown;
   expect(explained("n9")).toEqual([
     ["missing"],

@@ -10,7 +10,7 @@ import type { PendingEvent } from "./pending-event.js";
 import type { ReplicaRules } from "./rules.js";
 
 /** The op that an event of built-in ops does on a row. */
-function opOn(ops: readonly Op[], domain: string, key: string): RecordOp | undefined {
+export function opOn(ops: readonly Op[], domain: string, key: string): RecordOp | undefined {
   for (const op of ops) {
     if (op.domain !== domain) continue;
     if (op.op !== "deleteMany") {

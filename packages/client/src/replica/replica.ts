@@ -9,6 +9,7 @@ import {
   splitRowId,
 } from "./effects.js";
 import { EventList, type PendingEntry, position } from "./event-list.js";
+import { opOn } from "./own-echo.js";
 import { type PendingEvent, comesBefore } from "./pending-event.js";
 import { type Present, asIs } from "./present.js";
 import { Rebase } from "./rebase.js";
@@ -130,12 +131,15 @@ export class Replica {
     return this.#events.touching(rowId(domain, key)).map((entry) => entry.event);
   }
 
-  /** Pending events that write a record, or cannot as things are, oldest first. */
+  /** Pending events that write a record, or have an op on it that changes nothing as things are, oldest first. */
   writersOf(domain: string, key: string): readonly PendingEvent[] {
     const id = rowId(domain, key);
     return this.#events
       .touching(id)
-      .filter(({ event, effects }) => !event.confirmed && (effects.failure ?? effects.writes.has(id)))
+      .filter(
+        ({ event, effects: { failure, writes } }) =>
+          !event.confirmed && (failure ?? (writes.has(id) || opOn(event.ops ?? [], domain, key))),
+      )
       .map(({ event }) => event);
   }
 

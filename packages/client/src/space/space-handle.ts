@@ -59,7 +59,7 @@ export interface Explanation {
   readonly view: ViewRecord | undefined;
   /** The row that the server confirmed, with its stamps, as the app's version has it. */
   readonly base: Row | undefined;
-  /** Own events that write it, or cannot as things are, and are not confirmed, in the order that they apply. */
+  /** Own events that are to write it, whether they can as things are or not, and are not confirmed, in the order that they apply. */
   readonly pending: readonly {
     readonly event: PendingEvent;
     readonly failure?: { readonly code: string; readonly message: string };
