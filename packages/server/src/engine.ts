@@ -101,7 +101,7 @@ async function rows(core: Core, user: User, query: RowsQuery): Promise<RowsPage>
   for (;;) {
     const page = await core.storage.read((snapshot) => pullRows(core, snapshot, user, query));
     if (page !== "upgrade") return page;
-    await core.storage.write(query.space, (transaction) => upgradeSpace(core, transaction));
+    await core.storage.write(query.space, (transaction) => upgradeSpace(core, query.space, transaction));
   }
 }
 

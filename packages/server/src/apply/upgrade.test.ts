@@ -143,7 +143,7 @@ describe("a server with a newer schema", () => {
       text += lines;
       if (lines.includes('"checkpoint"'))
         await here.storage.write("site-7", (transaction) =>
-          upgradeSpace(makeCore({ storage: here.storage, schema: second }), transaction),
+          upgradeSpace(makeCore({ storage: here.storage, schema: second }), here.space, transaction),
         );
     }
     expect(text).toContain('"fields":{"name":"Ann"}');
@@ -180,6 +180,41 @@ describe("a server with a newer schema", () => {
       expect((await later.world.storage.read((snapshot) => verify(snapshot))).findings).toEqual([]);
       await later.world.engine.close();
     }
+  });
+
+  test("§5.2: says of records that do not hold under the newer schema how many there are, and what one of them lacks", async () => {
+    const misspelt = defineSchema({
+      version: 2,
+      domains: {
+        person: records({ fields: z.object({ fullName: z.string(), age: z.number().optional() }) }),
+        other: records({ fields: z.object({ a: z.number() }) }),
+      },
+      migrations: { 2: { domains: { person: { rename: { name: "fulName" } } } } },
+    });
+    const { here, device, file } = await begin(first);
+    await device.write([create("ann", { name: "Ann" }, "person"), create("bob", { name: "Bob" }, "person")]);
+    await device.write([create("o1", { a: 1 }, "other")]);
+    const told: unknown[] = [];
+    const later = again(
+      await restart(here, file, misspelt, (message, fields) => void told.push([message, fields])),
+      device,
+    );
+    await later.send([], { cursors: { person: 0 } });
+    await later.send([], { cursors: { person: 0 } });
+    expect(told).toEqual([
+      [
+        "records do not hold under the schema that they were brought to: see whether a migration is missing or misspelt",
+        {
+          space: "site-7",
+          domain: "person",
+          version: 2,
+          records: 2,
+          key: "ann",
+          why: expect.stringContaining("fullName") as string,
+        },
+      ],
+    ]);
+    await later.world.engine.close();
   });
 
   test("§5.2: events made under the older version are migrated before they apply, and are no own echo", async () => {
@@ -277,7 +312,7 @@ describe("a server with a newer schema", () => {
     }
     const step = (here: World, schema: Schema): Promise<void> =>
       here.storage.write(here.space, (transaction) =>
-        upgradeSpace(makeCore({ storage: here.storage, schema }), transaction),
+        upgradeSpace(makeCore({ storage: here.storage, schema }), here.space, transaction),
       );
     const soundness = (here: World) => here.storage.read((snapshot) => verify(snapshot));
 

@@ -1,5 +1,5 @@
 import { type Fields, type Stamps, canonicalJson } from "@landfall/protocol";
-import { type Schema, migrateRecord } from "@landfall/schema";
+import { type Schema, describeIssues, migrateRecord } from "@landfall/schema";
 import type { Core } from "../core.js";
 import type {
   LookupEntry,
@@ -58,7 +58,7 @@ function nextProgress(core: Core, schema: Schema, state: SpaceState): Progress &
  * that every client fetches them (DESIGN §5.2); lookups are built anew. A row that a migration fails on stays as it
  * is, and is logged.
  */
-export async function upgradeSpace(core: Core, transaction: SpaceTransaction): Promise<void> {
+export async function upgradeSpace(core: Core, space: string, transaction: SpaceTransaction): Promise<void> {
   const opened = await transaction.open("server", "");
   const { schema } = core;
   if (!opened || !schema || !needsUpgrade(core, opened.state)) return;
@@ -76,7 +76,7 @@ export async function upgradeSpace(core: Core, transaction: SpaceTransaction): P
   let rest: Progress | undefined;
   for (const domain of domains.toSorted().filter((name) => name >= progress.domain)) {
     const afterKey = domain === progress.domain ? progress.afterKey : "";
-    const bringing = { schema, domain, progress, afterKey, limit: left };
+    const bringing = { schema, space, domain, progress, afterKey, limit: left };
     const part = await bringPart(core, transaction, batch, scope, bringing);
     if (part.hasChanged) changed.push(domain);
     left -= part.rows;
@@ -104,6 +104,7 @@ export function serverWriter(seenAt: number): WriterState {
 
 interface Bringing {
   readonly schema: Schema;
+  readonly space: string;
   readonly domain: string;
   readonly progress: Progress;
   readonly afterKey: string;
@@ -118,10 +119,11 @@ async function bringPart(
   scope: EventScope,
   bringing: Bringing,
 ): Promise<{ readonly rows: number; readonly lastKey: string; readonly hasChanged: boolean }> {
-  const { domain, afterKey, limit } = bringing;
+  const { schema, space, domain, afterKey, limit } = bringing;
   const rows = await transaction.scan({ domain, afterKey, limit });
   const records: StoredRecord[] = [];
   const lookupsAdded: LookupEntry[] = [];
+  const wrong: { readonly key: string; readonly why: string }[] = [];
   for (const row of rows) {
     const brought = bringRow(core, scope, row, bringing);
     if (brought !== row) {
@@ -129,12 +131,19 @@ async function bringPart(
       batch.moveDigest(row, brought);
     }
     const fields = JSON.parse(brought.fields as string) as Fields;
+    const held = isOlder(row, bringing) ? schema.domain(domain)?.validate(fields) : undefined;
+    if (held?.ok === false) wrong.push({ key: row.key, why: describeIssues(held.issues) });
     for (const lookup of core.rules.of(domain).lookups) {
       const value = lookupValue(lookup, fields);
       if (value !== undefined) lookupsAdded.push({ domain, key: row.key, name: lookup.name, value });
     }
   }
   await transaction.save({ records, lookupsAdded });
+  if (wrong.length > 0)
+    core.logger.warn(
+      "records do not hold under the schema that they were brought to: see whether a migration is missing or misspelt",
+      { space, domain, version: schema.version, records: wrong.length, ...wrong[0] },
+    );
   return { rows: rows.length, lastKey: rows.at(-1)?.key ?? afterKey, hasChanged: records.length > 0 };
 }
 
@@ -143,21 +152,24 @@ function versionOf(row: StoredRecord, { from, steps }: Progress): number {
   return steps.findLast(([above]) => row.version > above)?.[1] ?? from;
 }
 
-/** The row under the new schema, or the same row where nothing of it changes. */
-function bringRow(
-  core: Core,
-  scope: EventScope,
-  row: StoredRecord,
-  { schema, domain, progress }: Bringing,
-): StoredRecord {
+/** Whether a row was made under a version before the schema's; where nobody has said under which, that is not known. */
+function isOlder(row: StoredRecord, { schema, progress }: Bringing): boolean {
   const version = versionOf(row, progress);
-  if (version === 0 || version === schema.version) return row;
+  return version !== 0 && version !== schema.version;
+}
+
+/** The row under the new schema, or the same row where nothing of it changes. */
+function bringRow(core: Core, scope: EventScope, row: StoredRecord, bringing: Bringing): StoredRecord {
+  const { schema, space, domain, progress } = bringing;
+  const version = versionOf(row, progress);
+  if (!isOlder(row, bringing)) return row;
   const migrated = migrateRecord(schema, version, domain, {
     fields: JSON.parse(row.fields as string) as Fields,
     stamps: JSON.parse(row.stamps as string) as Stamps,
   });
   if (!migrated.ok) {
     core.logger.error("a row could not be migrated and stays as it is", {
+      space,
       domain,
       key: row.key,
       version,

@@ -218,7 +218,7 @@ export class Exchange {
   }
 
   #upgrade(space: string): Promise<void> {
-    return this.core.storage.write(space, (transaction) => upgradeSpace(this.core, transaction));
+    return this.core.storage.write(space, (transaction) => upgradeSpace(this.core, space, transaction));
   }
 
   #count(outcomes: readonly EventOutcome[]): void {

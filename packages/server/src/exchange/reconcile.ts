@@ -74,7 +74,7 @@ async function readState(core: Core, user: User, space: string): Promise<SpaceSt
   for (;;) {
     const { state } = await core.storage.read((snapshot) => readableSpace(snapshot, user, space));
     if (!needsUpgrade(core, state)) return state;
-    await core.storage.write(space, (transaction) => upgradeSpace(core, transaction));
+    await core.storage.write(space, (transaction) => upgradeSpace(core, space, transaction));
   }
 }
 

@@ -29,7 +29,7 @@ export async function writeAsServer<R>(
     for (;;) {
       const done = await core.storage.write(space, (transaction) => writeOnce(core, transaction, change));
       if (done !== "upgrade") return done;
-      await core.storage.write(space, (transaction) => upgradeSpace(core, transaction));
+      await core.storage.write(space, (transaction) => upgradeSpace(core, space, transaction));
     }
   } catch (error) {
     if (error instanceof TransactionLostError)
