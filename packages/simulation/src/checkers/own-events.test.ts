@@ -369,6 +369,28 @@ describe("rule 3: an outbox of which there was another", () => {
     expect(taleOf([])).toContain('note/n1 is {"marks":[],"title":"T","votes":2}, and should be');
   });
 
+  it("leaves where a lost history has decided it before what was sent since, under a seq that was used before", () => {
+    const taleOf = (isDecided: boolean): Tale => {
+      const tale = new Tale()
+        .start("d1")
+        .start("d2")
+        .write("d1", first, [create("f1")]);
+      tale.add({ type: "cloned", device: "d3", from: "d1" }).start("d3", [first]);
+      if (isDecided) tale.commit(applied(1, first, "d1", 1));
+      begin(tale, "restored", 0)
+        .write("d3", second, [create("f2")])
+        .write("d1", third, [create("f3")]);
+      for (const [device, event] of [
+        ["d3", second],
+        ["d1", third],
+      ] as const)
+        request(tale, who(device), "d1", event, 1, { generation: "g2" });
+      return tale.view("d3", new Map(), "listener", { "folder/f2": { name: "F" } });
+    };
+    expect(texts(taleOf(true))).toBe("");
+    expect(texts(taleOf(false))).toContain("d3.a#1 shows something else than index 0 of site");
+  });
+
   it("is what a copy had sent under the id that it had before it was found out, until it is told", () => {
     const taleOf = (deviceId: string): Tale => {
       const tale = new Tale();

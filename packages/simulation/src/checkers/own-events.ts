@@ -11,7 +11,7 @@ export interface Candidate {
   readonly sure: boolean;
   /** It is decided, and the device may not know: all like it that are sent before it have left the outbox before it does. */
   readonly inTurn?: true;
-  /** It is in what is confirmed already, and the device may not know. */
+  /** It is in what is confirmed already, or was decided in a history before it, and the device may not know. */
   readonly isOver?: true;
   /** The step that made it, where it is doubtful whether the process has heard of that: of all that it made, or of nothing. */
   readonly madeIn?: string;
@@ -102,16 +102,18 @@ export class OwnEvents {
         this.#stories.passesForRestored(story, branch, position)
       )
         candidates.push({ story, sure: false });
+      else if (standing === "pending" && certain && wasDecided(open, branch, position))
+        candidates.push({ story, sure: true, inTurn: true, isOver: true });
       else if (
         standing === "pending" &&
         certain &&
-        (this.#stories.passesForKnown(story, view.device, position) || wasDecided(open, branch, position))
+        this.#stories.passesForKnown(story, view.device, position)
       )
         candidates.push({ story, sure: true, inTurn: true });
       else if (standing === "pending" && !certain && story.isOffer)
         candidates.push({ story, sure: false, madeIn: `${story.writer} ${story.issue.at}` });
       else if ((standing === "gone" || standing === "elsewhere") && certain && mayReturn(open, position))
-        candidates.push({ story, sure: true, inTurn: true, ...(standing === "gone" && { isOver: true }) });
+        candidates.push({ story, sure: true, inTurn: true, isOver: true });
       else if (standing !== "gone") candidates.push({ story, sure: certain && standing === "pending" });
     }
     return inOrder(candidates, { shown, position, branch, toldUpTo: position });
