@@ -3,6 +3,18 @@ import type { Fault } from "./fault.js";
 /** Mistakes of what a device knows once it has read its disk again, and of what it says of a record. */
 export const deviceFaults: readonly Fault[] = [
   {
+    name: "account-that-is-not-said",
+    rule: "§8",
+    file: "packages/client/src/client.ts",
+    find: "this.#status.account(account === guestAccount ? null : account);",
+    replace: "",
+    test: {
+      file: "tests/sync/account.test.ts",
+      title: "is said by the status, whatever token the app has by now",
+    },
+    why: "A tab that was left open says that it is somebody else's.",
+  },
+  {
     name: "commit-done-again-behind-a-later-one",
     rule: "rule 8",
     file: "packages/client/src/storage/indexeddb.ts",

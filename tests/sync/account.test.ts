@@ -145,6 +145,33 @@ describe("a guest's storage", () => {
   });
 });
 
+describe("whose data is shown", () => {
+  it("§8: is said by the status, whatever token the app has by now", async () => {
+    const { who, start } = phone(null);
+    const device = start();
+    await device.open();
+    const shown = (): string | null => device.client.status.account;
+    expect(shown()).toBeNull();
+    who.user = "ann";
+    expect(shown()).toBeNull();
+    await device.client.signIn();
+    expect(shown()).toBe("ann");
+    who.user = "bob";
+    await settle(device);
+    expect(shown()).toBe("ann");
+    await device.client.signIn();
+    expect(shown()).toBe("bob");
+    await device.client.close();
+    // Nobody is signed in, and what the account left here is open all the same.
+    who.user = null;
+    const again = start();
+    await again.open();
+    expect(again.client.status.account).toBe("bob");
+    await again.client.signOut();
+    expect(again.client.status.account).toBeNull();
+  });
+});
+
 describe("two accounts on one device", () => {
   it("rules 1 and 8: neither sees the other's data, and each finds its own again", async () => {
     const { who, start } = phone("ann");

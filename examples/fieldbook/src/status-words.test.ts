@@ -19,6 +19,7 @@ function status(change: Partial<ClientStatus> = {}, own: Partial<SpaceStatus> = 
   return {
     state: "live",
     reason: "",
+    account: "ann",
     connection: "socket",
     phase: "idle",
     lastSyncedAt: synced,

@@ -221,6 +221,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       await (isOther
         ? session.otherTabs.leaveAccount("another account has signed in")
         : session.otherTabs.reload(false, true));
+    this.#status.account(account === guestAccount ? null : account);
     // Only tabs that share a storage are tabs of one account; elsewhere, and on memory that stands in, this one stands alone.
     const isShared = opened.storage.kind === "indexeddb" || (!!this.#options.ports && !opened.refusal);
     this.#tabs.join(opened, isShared);

@@ -31,6 +31,7 @@ export class StatusKeeper {
   readonly #sessions: () => Iterable<SpaceSession>;
   readonly #listeners = new Set<() => void>();
   #loop: LoopStatus = idle;
+  #account: string | null = null;
   #storage: StorageStatus = { kind: "memory", persistent: false, problem: null };
   #onPending: (count: number) => unknown = () => undefined;
   #noted = -1;
@@ -52,7 +53,14 @@ export class StatusKeeper {
 
   /** Nobody's data is open, and nothing syncs. */
   signedOut(): void {
+    this.#account = null;
     this.loop({ ...idle, state: "signed-out", reason: "Nobody is signed in." });
+  }
+
+  /** The open spaces show this account's data from here on. */
+  account(account: string | null): void {
+    this.#account = account;
+    this.changed();
   }
 
   storage(status: StorageStatus, onPending: (count: number) => unknown): void {
@@ -141,6 +149,7 @@ export class StatusKeeper {
     return keepSame(old, {
       ...this.#loop,
       ...(isOutdated && { state: "outdated" as const, reason: outdatedHere as string }),
+      account: this.#account,
       error: keepSame(old?.error, this.#loop.error),
       lastSyncedAt: this.#loop.lastSyncedAt ?? newest,
       pending: keepSame(old?.pending, { count, bytes, oldestAt }),

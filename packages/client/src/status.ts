@@ -29,6 +29,8 @@ export interface SpaceStatus extends SpaceSync {
 /** How the client is (DESIGN §8): one immutable object; a new one only when something changed. */
 export interface ClientStatus extends Omit<LoopStatus, "spaces"> {
   readonly state: SyncState;
+  /** Whose data is shown: an account, whatever token the app has by now; null where it is a guest's, or nobody's. */
+  readonly account: string | null;
   readonly pending: PendingStatus;
   /** Whether every open space has ever been whole on this device. */
   readonly hasSynced: boolean;

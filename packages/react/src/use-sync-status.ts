@@ -6,6 +6,7 @@ import { useProvidedClient } from "./provider.js";
 const unopened: ClientStatus = {
   state: "catching-up",
   reason: "Opening.",
+  account: null,
   connection: "offline",
   phase: "idle",
   lastSyncedAt: null,
