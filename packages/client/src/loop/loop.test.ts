@@ -309,6 +309,26 @@ describe("the loop", () => {
     await sync;
   });
 
+  test("a syncNow that comes while an attempt is under way which fails has one of its own, and no more than that", async () => {
+    const { server, loop, time } = createWorld();
+    server.latencyMs = 200;
+    const lost = { status: 0, code: "network", message: "The server cannot be reached." } as const;
+    server.weather = [() => lost, () => "ok"];
+    await time.advance(100);
+    const sync = loop.syncNow();
+    await time.advance(500);
+    await sync;
+    expect([server.requests.length, loop.status.state]).toEqual([2, "live"]);
+
+    server.weather = [() => lost];
+    void loop.syncNow().catch(() => undefined);
+    await time.advance(100);
+    const again = loop.syncNow().catch((error: unknown) => error);
+    await time.advance(400);
+    expect(await again).toMatchObject({ code: "network" });
+    expect(server.requests).toHaveLength(4);
+  });
+
   test("an error that the space always answers with `again`, and an answer that never comes further, make no hot loop", async () => {
     const { server, loop, time, space } = createWorld({ spaces: ["a", "b"] });
     server.spaceErrors.set("a", { code: "seq_gap", message: "An event is missing." });

@@ -38,6 +38,8 @@ class Synchronizer implements Loop {
   readonly #budget = createBudget();
   readonly #line: PokeLine | undefined;
   #waiters: readonly Waiter[] = [];
+  /** Somebody asked while an attempt was under way: if that fails, it is not the answer, for they asked for one of their own. */
+  #asksAnew = false;
   /** What the socket watches; undefined when that must be worked out again. */
   #watch: { readonly [space: string]: readonly string[] } | undefined;
   #life = firstLife;
@@ -135,7 +137,11 @@ class Synchronizer implements Loop {
     if (!this.#running || this.#ending) return;
     this.#cancelTimer();
     const { now } = this.#tracking;
-    const { mode, task, notBeforeMs } = this.#life;
+    const { mode, task, notBeforeMs, failures } = this.#life;
+    if (task === "none" && this.#asksAnew) {
+      this.#asksAnew = false;
+      if (failures > 0) return this.#dispatch({ type: "urged" });
+    }
     // Whoever has no token or no server looks for one, whether spaces are due or not.
     const wanted =
       mode === "ready" && this.#options.session.token !== undefined
@@ -381,6 +387,7 @@ class Synchronizer implements Loop {
       if (!this.#running) return reject(new SyncError("stopped", "The client is not syncing."));
       for (const tracked of this.#all) tracked.retry();
       this.#waiters = [...this.#waiters, { resolve, reject }];
+      this.#asksAnew = this.#life.task !== "none";
       this.#dispatch({ type: "urged" });
     });
   }
