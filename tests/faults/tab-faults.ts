@@ -40,13 +40,26 @@ export const tabFaults: readonly Fault[] = [
     name: "signing-out-waits-for-itself",
     rule: "§8",
     file: "packages/client/src/client.ts",
-    find: "this.#session.giveUp();",
-    replace: "this.#session;",
+    find: "this.#ports.notes) this.#session.giveUp();",
+    replace: "this.#ports.notes) this.#session;",
     test: {
       file: "tests/sync/signing-out.test.ts",
       title: "ends, and so does the signing in that asked",
     },
     why: "An app that signs out where it finds that there is no token any more waits for ever.",
+  },
+  {
+    name: "signed-out-elsewhere-waits-for-a-login-form",
+    rule: "rule 8",
+    file: "packages/client/src/client.ts",
+    find: "this.#session.giveUp();\n    return this.#turns.run(() => this.#leaveAccount());",
+    replace: "return this.#turns.run(() => this.#leaveAccount());",
+    test: {
+      file: "tests/sync/signing-out.test.ts",
+      title:
+        "rule 8: no other tab shows anything of the account from then on, also one that waits for a login form",
+    },
+    why: "In a tab with an open login form, what somebody signed out of stays in view for whoever comes next.",
   },
   {
     name: "space-wished-for-while-signed-out",

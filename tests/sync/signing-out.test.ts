@@ -27,7 +27,8 @@ function openBrowser() {
     },
   }));
   const [locks, hub, notes] = [createLocks(), createHub(), notebook()];
-  const who: { user: string | null } = { user: "ann" };
+  /** `form`: where it is there, `credentials` waits for it. */
+  const who: { user: string | null; form?: Promise<string> } = { user: "ann" };
   return {
     who,
     late,
@@ -41,7 +42,7 @@ function openBrowser() {
           notes,
           channel: (name, receive) => hub(name, (message) => isDeaf || receive(message)),
         },
-        client: { credentials: () => who.user && `dev:${who.user}` },
+        client: { credentials: () => who.form ?? (who.user && `dev:${who.user}`) },
       });
       return { device, site: await device.open(), deafen: () => void (isDeaf = true) };
     },
@@ -169,6 +170,24 @@ describe("signing out with several tabs", () => {
     await leaving.device.client.signOut();
     await expect.poll(() => other.site.note.all(), { timeout: 5_000 }).toEqual([]);
     expect(other.device.client.status).toMatchObject({ state: "signed-out", pending: { count: 0 } });
+    await other.device.client.signIn();
+    await other.device.client.sync();
+    expect(other.site.note.all()).toHaveLength(1);
+  });
+
+  it("rule 8: no other tab shows anything of the account from then on, also one that waits for a login form", async () => {
+    const { open, who } = openBrowser();
+    const [leaving, other] = [await open(), await open()];
+    leaving.site.note.create({ text: "ann's" });
+    await leaving.device.client.sync();
+    who.form = new Promise(() => undefined);
+    const signingIn = other.device.client.signIn();
+    signingIn.catch(() => undefined);
+    await leaving.device.client.signOut();
+    await expect.poll(() => other.site.note.all(), { timeout: 5_000 }).toEqual([]);
+    expect(other.device.client.status.state).toBe("signed-out");
+    await expect(signingIn).rejects.toMatchObject({ code: "signed-out" });
+    delete who.form;
     await other.device.client.signIn();
     await other.device.client.sync();
     expect(other.site.note.all()).toHaveLength(1);

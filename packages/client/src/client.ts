@@ -496,6 +496,8 @@ class LandfallClient<S extends Schema> implements Client<S> {
   /** The account was signed out in another tab. */
   #part(): Promise<void> {
     this.#leaving = true;
+    // A login form that was left open would keep what is gone in view until somebody fills it in.
+    this.#session.giveUp();
     return this.#turns.run(() => this.#leaveAccount());
   }
 
