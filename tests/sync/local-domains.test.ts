@@ -56,7 +56,7 @@ describe("§5.2: a domain that a newer version of the app keeps elsewhere", () =
     expect(older.draft.get("d1")).toMatchObject({ text: "mine" });
   });
 
-  it("is the device's own now: what all had of it does not show, and what waits for the server is in the inbox", async () => {
+  it("is the device's own now: what all had of it does not show, and what waits for the server is in the inbox, to be kept on the device", async () => {
     const [was, now] = [app(1, false), app(2, true)];
     begin(was);
     const storage = memoryStorage();
@@ -75,8 +75,13 @@ describe("§5.2: a domain that a newer version of the app keeps elsewhere", () =
     expect(site.inbox.current).toMatchObject([
       { kind: "rejected", code: "unknown_domain", tried: { text: "waits" } },
     ]);
+    place.asked.length = 0;
+    await site.inbox.retry(site.inbox.current[0]?.id ?? "").saved;
     await site.draft.create({ text: "mine" }, { key: "d3" }).saved;
-    expect(site.draft.query({}).map(({ text }) => text)).toEqual(["mine"]);
+    expect(site.draft.query({}).map(({ text }) => text)).toEqual(["waits", "mine"]);
+    await updated.client.sync();
+    expect(site.inbox.current).toEqual([]);
+    expect(JSON.stringify(place.asked)).not.toContain("draft");
     expect(updated.client.status).toMatchObject({ state: "live", pending: { count: 0 } });
   });
 });

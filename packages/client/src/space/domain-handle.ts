@@ -83,7 +83,7 @@ export type Submit = (op: Op, expect?: NewEvent["expect"]) => Receipt | undefine
 const localOutcome: SettledOutcome = { status: "duplicate", of: "expired", id: "", seq: 0 };
 
 /** Writes to a local domain go straight to the device's own records (DESIGN rule 1). */
-function submitLocal(session: SpaceSession, op: Op): Receipt {
+export function submitLocal(session: SpaceSession, op: Op): Receipt {
   session.checkWritable();
   const { context, replica } = session;
   const id = context.stamps.next();

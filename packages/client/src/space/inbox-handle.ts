@@ -2,6 +2,7 @@ import { type Fields, type Json, type Op, type RandomPort, randomIdentifier } fr
 import type { Domain, Schema } from "@landfall/schema";
 import { WriteError, writtenAgain } from "./domain-writes.js";
 import type { PendingEvent } from "../replica/pending-event.js";
+import { submitLocal } from "./domain-handle.js";
 import type { InboxChoice, InboxItem } from "./inbox-item.js";
 import type { NewEvent, Receipt } from "./receipt.js";
 import type { SpaceSession } from "./space-session.js";
@@ -52,6 +53,13 @@ export function inboxHandle(session: SpaceSession, schema: Schema, random: Rando
     // What cannot be stored stays in the inbox for the next start.
     void receipt.saved.then(() => dismiss(ids)).then(done, done);
   };
+  /** A domain may have become local since: what was written to it goes to the device's own records. */
+  const written = (ops: readonly Op[], expect?: NewEvent["expect"]): Receipt => {
+    const [op] = ops;
+    return op && ops.length === 1 && schema.domain(op.domain)?.local
+      ? submitLocal(session, op)
+      : session.writeOps(ops, expect);
+  };
   return {
     get current() {
       current ??= [...session.inbox.values()].sort((a, b) => a.madeAt - b.madeAt || (a.id < b.id ? -1 : 1));
@@ -63,15 +71,14 @@ export function inboxHandle(session: SpaceSession, schema: Schema, random: Rando
       const siblings = [...session.inbox.values()]
         .filter((item) => item.event?.id === event.id && item.kind !== "superseded")
         .map((item) => item.id);
-      const receipt = event.ops
-        ? session.writeOps(event.ops, restoredFrom(session, event.ops))
-        : session.write({ action: event.action, args: event.args ?? null });
+      const { ops, action, args = null } = event;
+      const receipt = ops ? written(ops, restoredFrom(session, ops)) : session.write({ action, args });
       dealtWith(receipt, siblings);
       return receipt;
     },
     writeAgain(id) {
       const item = find(id, "writeAgain");
-      const receipt = session.writeOps([againOp(session, domainOf(item), item)]);
+      const receipt = written([againOp(session, domainOf(item), item)]);
       dealtWith(receipt, [id]);
       return receipt;
     },
@@ -81,7 +88,7 @@ export function inboxHandle(session: SpaceSession, schema: Schema, random: Rando
       const fields = session.replica.fields(domain.name, item.key ?? "") ?? item.before;
       const key = randomIdentifier(random);
       const set = writtenAgain(domain, key, { ...fields, ...(item.tried as Fields) });
-      const receipt = session.writeOps([{ op: "create", domain: domain.name, key, set }]);
+      const receipt = written([{ op: "create", domain: domain.name, key, set }]);
       dealtWith(receipt, [id]);
       return { ...receipt, key };
     },

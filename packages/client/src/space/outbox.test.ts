@@ -131,6 +131,9 @@ test("rule 7: what expects a write that was settled just before it joined expect
   outbox.remember(new Map([["theirs", applied("theirs", 5)]]));
   outbox.removeAll(new Set(["theirs"]));
   expect(expected("own", "theirs", "pending")).toEqual([4, 5, { seq: 7 }]);
+  // In another history the version is another write's.
+  outbox.forgetVersions(4);
+  expect(expected("own", "theirs")).toEqual([4, Number.MAX_SAFE_INTEGER]);
   // Nothing could ever be of that version.
   expect(expected("refused", "unheard")).toEqual([Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]);
 });

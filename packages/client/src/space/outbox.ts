@@ -212,6 +212,12 @@ export class Outbox {
     return isAnyHere;
   }
 
+  /** Versions above `upTo` that settled events made were those of a history that is no more: others have them in this one. */
+  forgetVersions(upTo: number): void {
+    for (const [id, version] of this.#settled)
+      if (version && version > upTo) this.#settled.set(id, undefined);
+  }
+
   /** Forgets settled events when they are many. @returns whether it did: of what is told late only the storage knows then. */
   letGo(): boolean {
     const areMany = this.#settled.size > maxSettled;

@@ -128,6 +128,7 @@ function earlier(before: Aside | undefined, now: Aside): Aside {
 
 /** Rows that the server may have lost are kept aside, and every domain is fetched again; base stands meanwhile. */
 export function keepAside(session: SpaceSession, from: Aside): void {
+  session.outbox.forgetVersions(from.exact ? from.at : 0);
   const rows: Row[] = [];
   for (const domain of session.domains) {
     for (const row of session.replica.baseRows(domain).values())

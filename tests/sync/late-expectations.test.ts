@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { memoryStorageWith } from "./storages.js";
+import { type Place, openPlace } from "./world.js";
+
+let place: Place;
+beforeEach(() => {
+  place = openPlace();
+});
+afterEach(() => place.close());
+
+/** A storage whose commits under the lead wait at a gate once it is shut. */
+function gatedStorage() {
+  let open: () => void = () => undefined;
+  let arrived: () => void = () => undefined;
+  let gate: Promise<void> | undefined;
+  const reached = new Promise<void>((resolve) => (arrived = resolve));
+  const storage = memoryStorageWith((handle) => ({
+    commit: async (changes, fence) => {
+      if (gate && fence) {
+        arrived();
+        await gate;
+      }
+      return handle.commit(changes, fence);
+    },
+  }));
+  return {
+    storage,
+    reached,
+    shut: () => void (gate = new Promise((resolve) => (open = resolve))),
+    open(): void {
+      gate = undefined;
+      open();
+    },
+  };
+}
+
+it.each([false, true])(
+  "rule 7: a restore written while the answer to the delete is stored stands, also after a restart: %s",
+  async (restarts) => {
+    const { storage, reached, shut, open } = gatedStorage();
+    const device = place.device({ storage });
+    const site = await device.open();
+    site.note.create({ text: "one" }, { key: "n1" });
+    await device.client.sync();
+    shut();
+    site.note.delete("n1");
+    await reached;
+    // The delete is numbered; what comes next is its answer.
+    open();
+    shut();
+    const syncing = device.client.sync().catch(() => undefined);
+    await expect.poll(() => place.asked.at(-1)?.events?.length).toBe(1);
+    const back = site.note.restore("n1", { text: "again" });
+    await back.saved;
+    device.offline();
+    open();
+    await syncing;
+    expect(site.note.get("n1")?.text).toBe("again");
+    if (!restarts) {
+      device.online();
+      await device.client.sync();
+      expect(await back.settled).toMatchObject({ status: "applied" });
+      return;
+    }
+    await device.client.close();
+    const next = place.device({ storage });
+    const there = await next.open();
+    await next.client.sync();
+    expect(there.inbox.current).toEqual([]);
+    expect(there.note.get("n1")?.text).toBe("again");
+  },
+);
