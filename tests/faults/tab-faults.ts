@@ -272,7 +272,7 @@ export const tabFaults: readonly Fault[] = [
     test: {
       file: "tests/sync/late-expectations.test.ts",
       title:
-        "rule 7: a restore written while the answer to the delete is stored stands, also after a restart: %s",
+        "rule 7: a restore written while the answer to the delete is stored stands, also after a restart",
     },
     why: "After a restart the restore is refused, since it expects a version that no record can have.",
   },
