@@ -290,13 +290,12 @@ export class Stories {
     if (this.#refusedCreates.size === 0) return first;
     for (const op of ops) {
       for (const key of op.op === "deleteMany" ? (op.keys ?? []) : [op.key]) {
-        // The copy of a device has its creates too.
-        const refusal = this.#refusedCreates
-          .get(`${space} ${op.domain}/${key}`)
-          ?.find(
-            ({ by }) => by.issue.device === device || this.shared.sinceWhen(device, by.issue.event) < never,
-          );
-        if (refusal && toldOn(device, refusal.by) >= position) first = Math.min(first, refusal.position);
+        for (const { by, position: at } of this.#refusedCreates.get(`${space} ${op.domain}/${key}`) ?? []) {
+          // The copy of a device has its creates too.
+          const isItsOwn =
+            by.issue.device === device || this.shared.sinceWhen(device, by.issue.event) < never;
+          if (isItsOwn && toldOn(device, by) >= position) first = Math.min(first, at);
+        }
       }
     }
     return first;
