@@ -332,6 +332,18 @@ export const versionFaults: readonly Fault[] = [
     why: "Who clears a field that the next version splits finds it there again, and is told nothing.",
   },
   {
+    name: "joined-field-both-set-and-cleared",
+    rule: "rule 8",
+    file: "packages/schema/src/migrate.ts",
+    find: "cleared.filter((name) => !Object.hasOwn(made, name))",
+    replace: "cleared",
+    test: {
+      file: "packages/schema/src/migrate.test.ts",
+      title: "what an update both sets and clears after two fields became one is set",
+    },
+    why: "The edit of an app that was updated is refused for ever, though the server would have taken it.",
+  },
+  {
     name: "upgrade-of-what-devices-keep",
     rule: "§5.2",
     file: "packages/server/src/apply/upgrade.ts",

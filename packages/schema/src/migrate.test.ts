@@ -257,6 +257,24 @@ describe("a field that is split in two", () => {
       ).toEqual({ "*": "s0", name: "s5" });
   });
 
+  it("rule 8: what an update both sets and clears after two fields became one is set", () => {
+    const joined = define(2, {
+      2: {
+        domains: {
+          task: {
+            fields: ({ first, last, ...rest }) => ({ ...rest, name: [first, last].join(" ") }),
+            update: ({ set: { first, ...set }, unset }) => ({
+              set: first === undefined ? set : { ...set, name: first },
+              unset: unset.map((field) => (field === "last" ? "name" : field)),
+            }),
+          },
+        },
+      },
+    });
+    const op: Op = { op: "update", ...on, set: { first: "Ann" }, unset: ["last", "note"] };
+    expect(value(migrateOps(joined, 1, [op]))).toEqual([{ ...op, set: { name: "Ann" }, unset: ["note"] }]);
+  });
+
   it("rule 12: a row that is offered back keeps its stamps in the same way", () => {
     const offer: Op = {
       op: "offer",

@@ -229,16 +229,15 @@ function stampsFrom(changes: DomainMigration, mapped: Fields, old: Stamps): Stam
   return now;
 }
 
-/** What an update does after its fields have their new names and values. */
+/** What an update does after its fields have their new names and values. What it would both set and clear is set. */
 function changesFrom({ update }: DomainMigration, set: Fields, unset: readonly string[]): FieldChanges {
   if (!update) return { set, unset };
   const changes = json(update(json({ set, unset }) as { set: Record<string, Json>; unset: string[] }));
   const { set: sets, unset: clears, ...rest } = Object(changes) as Record<string, Json>;
   if (!Array.isArray(clears) || !isEmpty(rest)) throw new Failure("update gives { set, unset }");
-  return {
-    set: checked(sets),
-    unset: Object.keys(checked(Object.fromEntries(clears.map((name) => [name, null])))),
-  };
+  const made = checked(sets);
+  const cleared = Object.keys(checked(Object.fromEntries(clears.map((name) => [name, null]))));
+  return { set: made, unset: cleared.filter((name) => !Object.hasOwn(made, name)) };
 }
 
 function fieldsFrom(change: (fields: Record<string, Json>) => Fields, old: Fields): Fields {

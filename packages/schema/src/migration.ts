@@ -24,6 +24,8 @@ export interface DomainMigration {
   readonly add?: Fields;
   readonly fields?: (fields: Record<string, Json>) => Fields;
   /**
+   * A field that it gives as both set and cleared is set: so says an edit of two old fields that are one now.
+   *
    * Is also asked of each field by itself what becomes of it: what it sets or clears then was written when that field was,
    * so that later writes go on to win.
    */
