@@ -12,6 +12,14 @@ export interface Line {
 /** Thrown for a line that is too long, is no UTF-8, or has no end. */
 export class LineError extends Error {
   override readonly name = "LineError";
+
+  constructor(
+    message: string,
+    /** Of the line, from 1. */
+    readonly line: number,
+  ) {
+    super(message);
+  }
 }
 
 /**
@@ -33,19 +41,20 @@ export function* readLines(file: string, maxBytes: number): Generator<Line> {
       for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10)) {
         number += 1;
         end += at + 1;
-        yield { text: decode(bytes.subarray(0, at)), number, end };
+        yield { text: decode(bytes.subarray(0, at), number), number, end };
         bytes = bytes.subarray(at + 1);
       }
-      if (bytes.length > maxBytes) throw new LineError(`the line has more than ${maxBytes} bytes`);
+      if (bytes.length > maxBytes)
+        throw new LineError(`the line has more than ${maxBytes} bytes`, number + 1);
       held = bytes;
     }
-    if (held.length > 0) throw new LineError("the last line has no end: the file was cut off");
+    if (held.length > 0) throw new LineError("the last line has no end: the file was cut off", number + 1);
   } finally {
     closeSync(handle);
   }
 }
 
-function decode(bytes: Buffer): string {
-  if (!isUtf8(bytes)) throw new LineError("the line is not UTF-8");
+function decode(bytes: Buffer, number: number): string {
+  if (!isUtf8(bytes)) throw new LineError("the line is not UTF-8", number);
   return bytes.toString("utf8");
 }

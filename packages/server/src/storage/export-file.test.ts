@@ -242,6 +242,16 @@ describe("an export that is broken off", () => {
 });
 
 describe("a file that is no good export", () => {
+  test.each([
+    // Here the first line is refused before the third is read.
+    ["under its own names", undefined, "line 1: this is no line of an export"],
+    ["under another name", "other", "line 3: the line is not UTF-8"],
+  ])("has its damaged line named, imported %s", async (_title, as, words) => {
+    const from = join(folder, "damaged.ndjson");
+    writeFileSync(from, Buffer.concat([Buffer.from('{"a":1}\n'.repeat(2)), Buffer.from([0xff, 0xfe, 10])]));
+    await expect(imported({ from, ...(as !== undefined && { as }) })).rejects.toThrow(words);
+  });
+
   /** The place after the end of a space. */
   const endOf = (all: readonly string[], space: string): number =>
     all.findIndex((line) => line.startsWith(`{"end":"${space}"`)) + 1;

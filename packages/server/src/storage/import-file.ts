@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { type ImportOptions, type ImportedSpace, Importer } from "../operations/import.js";
 import { exportLine, maxLineBytes } from "../operations/export-format.js";
 import type { Progress } from "../operations/verify-records.js";
-import { readLines } from "./bounded-lines.js";
+import { LineError, readLines } from "./bounded-lines.js";
 import { type SqliteStorage, sqlite } from "./sqlite.js";
 
 export interface ImportFileOptions extends Omit<ImportOptions, "storage"> {
@@ -39,12 +39,10 @@ export async function importFile(options: ImportFileOptions): Promise<readonly I
     importer.end();
     return importer.imported;
   } catch (cause) {
-    const { name } = cause as Error;
-    if (name === "ImportError")
-      throw new Error(`${from}, line ${number}: ${(cause as Error).message}.`, { cause });
-    if (name === "LineError")
-      throw new Error(`${from}, line ${number + 1}: ${(cause as Error).message}.`, { cause });
-    throw cause;
+    // The name of the space is looked for in lines that have not been counted here.
+    if (cause instanceof LineError) number = cause.line;
+    else if ((cause as Error).name !== "ImportError") throw cause;
+    throw new Error(`${from}, line ${number}: ${(cause as Error).message}.`, { cause });
   } finally {
     await storage?.close();
   }
