@@ -251,15 +251,31 @@ test("a member of an option that is not there, or cannot be meant, is refused wi
     [{ crossOrigin: { origins: "*", credentials: true } }, 'crossOrigin has no option "credentials"'],
     [{ crossOrigin: { origins: ["https://a.example/"] } }, 'Give "https://a.example".'],
     [{ crossOrigin: { origins: ["https://A.example:443/app"] } }, 'Give "https://a.example".'],
-    [{ crossOrigin: { origins: ["a.example"] } }, "Give one such as https://app.example.org."],
+    ...[
+      "a.example",
+      "https://",
+      "app://a.example/",
+      "capacitor://",
+      "chrome-extension://*",
+      "Tauri://localhost",
+    ].map(
+      (origin) =>
+        [{ crossOrigin: { origins: [origin] } }, "Give one such as https://app.example.org."] as const,
+    ),
+    ...[0, -1, 60_001, Number.NaN].map(
+      (headsEveryMs) =>
+        [{ sockets: { headsEveryMs } }, "sockets.headsEveryMs must be from 1 to 60000"] as const,
+    ),
   ] as const)
     expect(made(options)).toThrow(words);
   for (const crossOrigin of [
     false,
     { origins: "*" },
     { origins: ["https://a.example", "http://localhost:5173"] },
+    { origins: ["capacitor://localhost", "tauri://localhost", "app://obsidian.md"] },
+    { origins: ["chrome-extension://abcdefghijklmnop", "moz-extension://0b0b0b0b-1111-2222"] },
   ])
-    expect(made({ crossOrigin, limits: {} })).not.toThrow();
+    expect(made({ crossOrigin, limits: {}, sockets: { headsEveryMs: 60_000 } })).not.toThrow();
 });
 
 test("what is no file for the data is refused with words", () => {

@@ -69,6 +69,9 @@ const known: { readonly [name in keyof ServerOptions]-?: true } = {
   hash: true,
 };
 
+/** Clients, which look every 32 s, take a socket for dead after 64 to 96 s without a word. */
+const maxHeadsEveryMs = 60_000;
+
 /** The same of the options that have members of their own. */
 const knownMembers: {
   readonly [name in "limits" | "retention" | "sockets" | "timeouts"]: {
@@ -104,8 +107,9 @@ export function checkOptions(options: object): void {
   refuseUnknown("createServer", options, known);
   for (const [name, members] of Object.entries(knownMembers))
     refuseUnknown(name, (options as Record<string, object | undefined>)[name] ?? {}, members);
-  const { storage, auth, schema, actions, crossOrigin } = options as Partial<ServerOptions<Schema>>;
+  const { storage, auth, schema, actions, crossOrigin, sockets } = options as Partial<ServerOptions<Schema>>;
   if (crossOrigin) checkOrigins(crossOrigin);
+  checkHeads(sockets?.headsEveryMs);
   if (typeof storage?.onCommit !== "function")
     throw new Error(
       `createServer needs a storage, such as sqlite("landfall.db"), and was given ${storage === undefined ? "none" : typeof storage}.`,
@@ -126,6 +130,12 @@ export function checkOptions(options: object): void {
     );
 }
 
+/**
+ * What an installed app or an extension of a browser has for an origin, such as `capacitor://localhost`. `URL` knows the
+ * origins of the web alone.
+ */
+const appOrigin = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[^/?#@*\s]+$/;
+
 /** Compared letter by letter with what browsers send: an origin with a path, or a slash at its end, would match none. */
 function checkOrigins(crossOrigin: CrossOrigin): void {
   const { origins } = crossOrigin;
@@ -136,7 +146,7 @@ function checkOrigins(crossOrigin: CrossOrigin): void {
   refuseUnknown("crossOrigin", crossOrigin, { origins: true });
   for (const origin of origins === "*" ? [] : origins) {
     const written = URL.canParse(origin) ? new URL(origin).origin : "null";
-    if (written !== origin)
+    if (written !== origin && !(written === "null" && appOrigin.test(origin)))
       throw new Error(
         `crossOrigin.origins: browsers write no origin as ${JSON.stringify(origin)}. ` +
           (written === "null"
@@ -144,4 +154,12 @@ function checkOrigins(crossOrigin: CrossOrigin): void {
             : `Give ${JSON.stringify(written)}.`),
       );
   }
+}
+
+function checkHeads(headsEveryMs = 1): void {
+  if (!(headsEveryMs >= 1 && headsEveryMs <= maxHeadsEveryMs))
+    throw new Error(
+      `sockets.headsEveryMs must be from 1 to ${maxHeadsEveryMs}, and is ${headsEveryMs}: ` +
+        "clients take a socket that says nothing for longer for dead, and open another.",
+    );
 }

@@ -2,7 +2,7 @@ import type { Call, Reply } from "./call.js";
 
 /** Which web pages may use the server. */
 export interface CrossOrigin {
-  /** `*`, or a list of origins as browsers write them: `https://app.example`. */
+  /** `*`, or a list of origins as browsers write them: `https://app.example`, for an installed app `capacitor://localhost`. */
   readonly origins: "*" | readonly string[];
 }
 

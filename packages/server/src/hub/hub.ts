@@ -26,7 +26,7 @@ export interface HubLimits {
   readonly maxSocketsPerUser?: number;
   /** Time to say hello in; 5 s unless set. */
   readonly helloTimeoutMs?: number;
-  /** How often the heads are told and a ping is sent; 30 s unless set (DESIGN §6.1). */
+  /** How often the heads are told and a ping is sent; 30 s unless set (DESIGN §6.1), and at most 60 s. */
   readonly headsEveryMs?: number;
   /** Bytes that wait for a slow reader before it is cut off; 1 MiB unless set: a hundred large deltas. */
   readonly maxBufferedBytes?: number;
