@@ -71,6 +71,26 @@ export const tabFaults: readonly Fault[] = [
     why: "What is written in a space that was opened before signing in waits on the device until the app starts again.",
   },
   {
+    name: "space-wished-for-forgotten-with-the-leader",
+    rule: "§8",
+    file: "packages/client/src/client.ts",
+    find: "if (isWish) this.#wished.set(space, this.#opened.account);",
+    replace: "",
+    test: creating("and the one that leads next has it open"),
+    why: "What is written in a new space waits on the device until the app starts again.",
+  },
+  {
+    name: "next-leader-not-told-what-is-open",
+    rule: "rule 8",
+    file: "packages/client/src/client.ts",
+    find: "if (!Object.hasOwn(status.spaces, space)) this.#tellOpened(space);",
+    replace: "void space;",
+    test: test(
+      "a space that only one tab has open is synced by whoever leads next, though it is another tab",
+    ),
+    why: "After a tab was closed, another one shows a space as it was, until something is written in it.",
+  },
+  {
     name: "space-wished-for-by-another",
     rule: "rule 8",
     file: "packages/client/src/client.ts",

@@ -1,6 +1,7 @@
 import { memoryStorage } from "@landfall/client/storage/memory";
 import { createHub, createLocks } from "@landfall/client/tabs/origin.fixture";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openBrowser } from "./browser.js";
 import { notebook } from "./storages.js";
 import { type Device, type Place, openPlace } from "./world.js";
 
@@ -106,6 +107,25 @@ describe("§8: a space that is to be created", () => {
     await other.client.signIn();
     await expect.poll(() => spacesOf(other), { timeout: 4_000 }).toEqual(["first", "second"]);
   });
+
+  const isOpenIn = "and the one that leads next has it open";
+  it.each([isOpenIn, "and the one that leads next does not have it open"])(
+    "is, though the tab that leads closes before it hears, %s",
+    async (how) => {
+      const tabs = openBrowser(place);
+      const leader = await tabs.open("first");
+      const next = await tabs.open("first");
+      const wisher = await tabs.open("first");
+      const before = how === isOpenIn ? [leader, next, wisher] : [wisher];
+      for (const { device } of before) await device.client.space("later").open();
+      await expect(leader.device.client.sync()).rejects.toThrow("no such space");
+      leader.deafen();
+      await wisher.device.open("later");
+      await tabs.close(leader);
+      await tabs.until(() => wisher.device.client.status.spaces["later"]?.state === "live");
+      expect(await spacesOf(wisher.device)).toEqual(["first", "later"]);
+    },
+  );
 
   it("is, though its account had opened it in vain before a guest did", async () => {
     const storage = memoryStorage();

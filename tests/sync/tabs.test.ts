@@ -275,6 +275,21 @@ describe("several tabs", () => {
     expect([place.clashes, place.senders.size, ...second.device.reports]).toEqual([[], 1]);
   });
 
+  it("rule 8: a space that only one tab has open is synced by whoever leads next, though it is another tab", async () => {
+    const browser = openBrowser(place);
+    const leader = await browser.open("first");
+    await browser.open("first");
+    const third = await browser.open("first");
+    const site = await third.device.open("other");
+    await third.device.client.sync();
+    await browser.close(leader);
+    const elsewhere = place.device();
+    (await elsewhere.open("other")).note.create({ text: "from elsewhere" }, { key: "n1" });
+    await elsewhere.client.sync();
+    await browser.until(() => site.note.get("n1") !== undefined);
+    expect(third.device.client.status.spaces["other"]?.state).toBe("live");
+  });
+
   it("rule 9: who asked a leader to sync is answered by the next one, when it closes before it has", async () => {
     const browser = openBrowser(place);
     const leader = await browser.open();

@@ -29,7 +29,7 @@ import { type Session, createSession } from "./loop/session.js";
 import { platformPorts } from "./platform.js";
 import type { ClientPorts } from "./ports.js";
 import { httpRemote } from "./remote/http.js";
-import { type Remote, RemoteError } from "./remote/port.js";
+import type { Remote } from "./remote/port.js";
 import { forkSessions } from "./space/recovery.js";
 import { migrateItem } from "./space/item-migration.js";
 import { migrateLocal } from "./space/local-records.js";
@@ -38,7 +38,7 @@ import { type SpaceHandle, spaceHandle } from "./space/space-handle.js";
 import type { SessionContext } from "./space/session-context.js";
 import type { SpaceNews } from "./space/space-news.js";
 import { SpaceSession } from "./space/space-session.js";
-import { type SpacesHandle, spacesHandle } from "./spaces-handle.js";
+import { type SpacesHandle, createUnlessThere, spacesHandle } from "./spaces-handle.js";
 import type { ClientStatus } from "./status.js";
 import { StatusKeeper } from "./status-keeper.js";
 import { indexedDbStorage } from "./storage/indexeddb.js";
@@ -153,7 +153,12 @@ class LandfallClient<S extends Schema> implements Client<S> {
         leaveSpaces: () => {
           for (const space of this.#sessions.keys()) this.#loop.removeSpace(space);
         },
-        showStatus: (status) => this.#status.loop(status),
+        showStatus: (status) => {
+          this.#status.loop(status);
+          // One that leads since a moment ago was not there, or did not listen, when these were opened.
+          for (const space of this.#sessions.keys())
+            if (!Object.hasOwn(status.spaces, space)) this.#tellOpened(space);
+        },
         // It is taken in by and by; nobody waits for it who could hear that it failed.
         hear: (space, news) =>
           void this.#hear(space, news).catch((error: unknown) =>
@@ -225,8 +230,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
     // Only tabs that share a storage are tabs of one account; elsewhere, and on memory that stands in, this one stands alone.
     const isShared = opened.storage.kind === "indexeddb" || (!!this.#options.ports && !opened.refusal);
     this.#tabs.join(opened, isShared);
-    for (const space of this.#sessions.keys())
-      this.#publish(space, { type: "opened", create: this.#isWished(space) });
+    for (const space of this.#sessions.keys()) this.#tellOpened(space);
   }
 
   #factory(): ClientStorageFactory {
@@ -275,18 +279,25 @@ class LandfallClient<S extends Schema> implements Client<S> {
   }
 
   async #hear(space: string, news: SpaceNews): Promise<void> {
+    const isWish = news.type === "opened" && news.create;
+    // The tab that leads may close before it hears; whoever leads next sees to it.
+    if (isWish) this.#wished.set(space, this.#opened.account);
     // What a space that is being opened here does not find stored yet it hears of when it is open.
     const opening = this.#tabs.term === undefined ? this.#opening.get(space) : this.#openSession(space, {});
     const session = this.#sessions.get(space) ?? (await opening);
     if (!session) return;
     await session.otherTabs.hear(news);
-    if (news.type === "opened" && news.create) await this.#wish(session);
+    if (isWish) await this.#wish(session);
     this.#status.changed();
   }
 
   #publish(space: string, news: SpaceNews): void {
     this.#status.changed();
     this.#tabs.tell(space, news);
+  }
+
+  #tellOpened(space: string): void {
+    this.#publish(space, { type: "opened", create: this.#isWished(space) });
   }
 
   // --- spaces -------------------------------------------------------------------------------------------
@@ -318,7 +329,7 @@ class LandfallClient<S extends Schema> implements Client<S> {
       device: () => client.#opened.device,
       clockChange: () => client.#clockChange(),
       forkDevice: (session) => client.#forkDevice(session),
-      createSpace: (space) => client.#createSpace(space),
+      createSpace: (space) => createUnlessThere(client.spaces(), space),
       reconcile: (request) => client.#session.authorized((token) => client.#remote.reconcile(request, token)),
       term: () => client.#tabs.term,
       fenced: () => client.#tabs.fenced(),
@@ -353,20 +364,6 @@ class LandfallClient<S extends Schema> implements Client<S> {
     if (onReport) tell([onReport], code, message);
     // oxlint-disable-next-line no-console -- where nobody listens, the console is the last place to be heard
     else console.warn(`Landfall: ${message}`);
-  }
-
-  async #createSpace(space: string): Promise<string | undefined> {
-    try {
-      await this.spaces().create(space);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof RemoteError) && !(error instanceof SyncError)) throw error;
-      // Another device of this account may have made it a moment ago; when that cannot be asked, the refusal is the news.
-      const mine = await this.spaces()
-        .list()
-        .catch(() => []);
-      return mine.some((each) => each.space === space) ? undefined : error.message;
-    }
   }
 
   /** Takes a new device id and the seqs of all outboxes back, in one transaction (DESIGN rule 3). */

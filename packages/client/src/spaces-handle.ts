@@ -1,6 +1,7 @@
 import { type Role, createSpaceAnswer, decode, membersAnswer, spacesAnswer } from "@landfall/protocol";
 import type { Decoder } from "@landfall/protocol";
 import { type Remote, RemoteError } from "./remote/port.js";
+import { SyncError } from "./loop/port.js";
 import type { Session } from "./loop/session.js";
 
 export interface SpaceSummary {
@@ -61,4 +62,17 @@ export function spacesHandle(remote: Remote, session: Session, me: () => string)
     remove: async (space, user) => void (await call("DELETE", member(space, user))),
     leave: async (space) => void (await call("DELETE", member(space, me()))),
   };
+}
+
+/** Creates a space that the account may have by now. @returns why it could not be */
+export async function createUnlessThere(spaces: SpacesHandle, space: string): Promise<string | undefined> {
+  try {
+    await spaces.create(space);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof RemoteError) && !(error instanceof SyncError)) throw error;
+    // Another device of this account may have made it a moment ago; when that cannot be asked, the refusal is the news.
+    const mine = await spaces.list().catch(() => []);
+    return mine.some((each) => each.space === space) ? undefined : error.message;
+  }
 }
