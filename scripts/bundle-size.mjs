@@ -6,7 +6,7 @@ import { root, whenMain } from "./child.mjs";
 const targetBytes = 20 * 1024;
 
 /** What it may cost until the target is met: a change that makes the client larger than this fails. */
-const limitBytes = 57_610;
+const limitBytes = 57_650;
 
 /** What an app writes that takes the client with its default storage and nothing else. */
 const app = `import { createClient } from "@landfall/client"; globalThis.client = createClient;`;

@@ -367,6 +367,19 @@ export const versionFaults: readonly Fault[] = [
     why: "An older write that comes after the upgrade wins over the newer one that the field was made of.",
   },
   {
+    name: "made-of-the-whole-as-old-as-the-record",
+    rule: "rule 6",
+    file: "packages/schema/src/migrate.ts",
+    find: "return names(mapped).filter((name) => name === field || !Object.hasOwn(mapped, name));",
+    replace: "return [];",
+    test: {
+      file: "packages/schema/src/migrate.test.ts",
+      title:
+        "what an update fails to make of one field alone is as new as that where it is made of the whole",
+    },
+    why: "An older write that comes after the upgrade wins over what two newer ones became.",
+  },
+  {
     name: "older-tab-writes-newer-words-again",
     rule: "rule 9",
     file: "packages/client/src/space/item-migration.ts",

@@ -275,6 +275,30 @@ describe("a field that is split in two", () => {
     expect(value(migrateOps(joined, 1, [op]))).toEqual([{ ...op, set: { name: "Ann" }, unset: ["note"] }]);
   });
 
+  it("rule 6: what an update fails to make of one field alone is as new as that where it is made of the whole", () => {
+    const joined = define(2, {
+      2: {
+        domains: {
+          task: {
+            fields: ({ first, last, ...rest }) => ({ ...rest, name: [first, last].join(" ") }),
+            update: ({ set: { first, last, ...rest }, unset }) => {
+              if (first === undefined || last === undefined) throw new Error("Both are needed.");
+              return { set: { ...rest, name: [first, last].join(" ") }, unset };
+            },
+          },
+        },
+      },
+    });
+    const fields = { first: "Ann", last: "Lee", note: "n" };
+    const stamps = { "*": "s0", first: "s5", last: "s2", note: "s1" };
+    expect(value(migrateRecord(joined, 1, "task", { fields, stamps }))).toEqual({
+      fields: { name: "Ann Lee", note: "n" },
+      stamps: { "*": "s0", name: "s5", note: "s1" },
+    });
+    const part = { fields: { first: "Ann" }, stamps };
+    expect(migrateRecord(joined, 1, "task", part)).toMatchObject({ ok: false, reason: "failed" });
+  });
+
   it("rule 12: a row that is offered back keeps its stamps in the same way", () => {
     const offer: Op = {
       op: "offer",

@@ -221,12 +221,23 @@ function stampsFrom(changes: DomainMigration, mapped: Fields, old: Stamps): Stam
   const { "*": created, ...written } = stamps;
   const now: Record<string, string> = { "*": created as string };
   for (const [field, stamp] of Object.entries(written)) {
-    const { set, unset } = Object.hasOwn(mapped, field)
-      ? changesFrom(changes, { [field]: mapped[field] as Json }, [])
-      : changesFrom(changes, {}, [field]);
-    for (const name of [...Object.keys(set), ...unset]) if (stamp > (own(now, name) ?? "")) now[name] = stamp;
+    for (const name of madeOf(changes, mapped, field)) if (stamp > (own(now, name) ?? "")) now[name] = stamp;
   }
   return now;
+}
+
+/** The fields that `update` makes of one. Where it fails on that alone: that one, and those that are new, if it makes them of all. */
+function madeOf(changes: DomainMigration, mapped: Fields, field: string): readonly string[] {
+  const unset = Object.hasOwn(mapped, field) ? [] : [field];
+  const names = (set: Fields): string[] => {
+    const made = changesFrom(changes, set, unset);
+    return [...Object.keys(made.set), ...made.unset];
+  };
+  try {
+    return names(unset.length > 0 ? {} : { [field]: mapped[field] as Json });
+  } catch {
+    return names(mapped).filter((name) => name === field || !Object.hasOwn(mapped, name));
+  }
 }
 
 /** What an update does after its fields have their new names and values. What it would both set and clear is set. */

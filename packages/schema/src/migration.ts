@@ -27,7 +27,7 @@ export interface DomainMigration {
    * A field that it gives as both set and cleared is set: so says an edit of two old fields that are one now.
    *
    * Is also asked of each field by itself what becomes of it: what it sets or clears then was written when that field was,
-   * so that later writes go on to win.
+   * so that later writes go on to win. Where it throws on one alone, it is asked of the whole record.
    */
   readonly update?: (changes: { set: Record<string, Json>; unset: string[] }) => FieldChanges;
 }
