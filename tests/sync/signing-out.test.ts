@@ -109,6 +109,33 @@ describe("signing out inside of credentials", () => {
   });
 });
 
+it("a signing in that signOut() interrupts says so, also where that is refused, and can be begun again", async () => {
+  const asked: { form?: Promise<string>; times: number } = { times: 0 };
+  const device = place.device({
+    online: false,
+    client: {
+      credentials: () => {
+        asked.times += 1;
+        return asked.form ?? "dev:ann";
+      },
+    },
+  });
+  const site = await device.open();
+  await site.note.create({ text: "ann's" }, { key: "n1" }).saved;
+  asked.form = new Promise(() => undefined);
+  const before = asked.times;
+  const signingIn = device.client.signIn();
+  signingIn.catch(() => undefined);
+  await expect.poll(() => asked.times).toBeGreaterThan(before);
+  await expect(device.client.signOut()).rejects.toMatchObject({ code: "unsynced" });
+  await expect(signingIn).rejects.toThrow("signOut() was called while credentials() was under way.");
+  delete asked.form;
+  device.online();
+  await device.client.signIn();
+  await device.client.sync();
+  expect(site.note.get("n1")?.$.pending).toBe(false);
+});
+
 describe("signing out with several tabs", () => {
   it("rule 8: is refused where another tab saves a write at the last moment, and all go on", async () => {
     const { open, late } = openBrowser();

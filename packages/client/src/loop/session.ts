@@ -48,7 +48,7 @@ export function createSession(credentials: Credentials, clock: ClockPort): Sessi
   const givenUp = (): Promise<never> =>
     new Promise((_, reject) => {
       giveUp = () =>
-        reject(new SyncError("signed-out", "Somebody signed out while credentials() was under way."));
+        reject(new SyncError("signed-out", "signOut() was called while credentials() was under way."));
     });
   const give = async (isWanted: () => boolean): Promise<string | null> => {
     const given: unknown = await credentials(refused ? "refused" : token === undefined ? "start" : "renew");
