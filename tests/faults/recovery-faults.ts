@@ -212,4 +212,16 @@ export const recoveryFaults: readonly Fault[] = [
     },
     why: "A device says for a minute that it is live although its server is gone.",
   },
+  {
+    name: "server-doubted-again-and-again",
+    rule: "§8",
+    file: "packages/client/src/loop/poke-line.ts",
+    find: "this.#wasOpen && (reason.silent === true || !turned)",
+    replace: "reason.silent === true || (this.#wasOpen && !turned)",
+    test: {
+      file: "packages/client/src/loop/poke-line.test.ts",
+      title: "where a socket is taken and never welcomed, the server is not doubted again and again",
+    },
+    why: "Behind a proxy that takes sockets and passes nothing on, a device asks the server for nothing all day.",
+  },
 ];

@@ -67,7 +67,7 @@ export class PokeLine {
         message,
         closed: (reason) => {
           const turned = this.open;
-          const doubtful = reason.silent === true || (this.#wasOpen && !turned);
+          const doubtful = this.#wasOpen && (reason.silent === true || !turned);
           if (doubtful) this.#wasOpen = false;
           this.#lost();
           if (reason.unauthorized) unauthorized();
