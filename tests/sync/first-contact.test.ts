@@ -172,3 +172,21 @@ it("rule 8: a space of somebody else cannot be made, and what is written to it w
   expect(stranger.client.status).toMatchObject({ state: "live", pending: { count: 0 } });
   expect(bytesOf(theirs)).toBe(bytesOf(site));
 });
+
+it("§8: sync() names every space that keeps it from resolving, each with its own reason", async () => {
+  const other = place.device({ user: "ben" });
+  await other.open("of-ben");
+  await other.client.sync();
+  const device = place.device();
+  await device.open("of-ben");
+  await device.open("mine");
+  await device.client.space("nobodys").open();
+  const message = await device.client.sync().then(() => "", String);
+  const { spaces } = device.client.status;
+  for (const space of ["of-ben", "nobodys"]) {
+    expect(spaces[space]?.reason).not.toBe("");
+    expect(message).toContain(`${space}: ${spaces[space]?.reason}`);
+  }
+  expect(spaces["of-ben"]?.reason).not.toBe(spaces["nobodys"]?.reason);
+  expect(message).not.toContain("mine");
+});

@@ -395,10 +395,12 @@ class Synchronizer implements Loop {
   /** Nothing is under way or due: tells those who wait in `syncNow` how it ended. */
   #settle(): void {
     if (this.#waiters.length === 0) return;
-    const { state, reason, error, spaces } = this.status;
-    const why = reason || deferredReason;
-    const held = Object.keys(spaces).filter((space) => spaces[space]?.reason === why);
-    const message = held.length > 0 ? `${held.join(", ")}: ${why}` : why;
+    const { state, error, spaces } = this.status;
+    const held = Object.keys(spaces).flatMap((space) => {
+      const { reason } = spaces[space] as SpaceSync;
+      return reason ? `${space}: ${reason}` : [];
+    });
+    const message = this.#life.reason || held.join(" ") || deferredReason;
     for (const { resolve, reject } of this.#waiters) {
       if (state === "live" && !this.#waits) resolve();
       else reject(new SyncError(error?.code ?? state, message));
