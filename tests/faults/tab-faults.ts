@@ -283,17 +283,4 @@ export const tabFaults: readonly Fault[] = [
     },
     why: "The write is refused as somebody else's, though the copy has sent it, and trying it again counts twice.",
   },
-  {
-    name: "late-expectation-known-in-memory-only",
-    rule: "rule 7",
-    file: "packages/client/src/space/space-session.ts",
-    find: "const late = this.#expectingLate(settled);",
-    replace: "const late: readonly PendingEvent[] = []; void this.#expectingLate;",
-    test: {
-      file: "tests/sync/late-expectations.test.ts",
-      title:
-        "rule 7: a restore written while the answer to the delete is stored stands, also after a restart",
-    },
-    why: "After a restart the restore is refused, since it expects a version that no record can have.",
-  },
 ];

@@ -155,7 +155,7 @@ function dependsOn(event: PendingEvent, keys: ReadonlySet<string>): boolean {
 }
 
 /** Own events named in expectations get the version that they turned out to produce. */
-export function resolveExpectations(
+function resolveExpectations(
   event: PendingEvent,
   settled: ReadonlyMap<string, SettledOutcome>,
 ): PendingEvent {

@@ -24,7 +24,7 @@ import { endRecovery, keepAside } from "./recovery.js";
 import { Saver, type Written } from "./saver.js";
 import { Serial } from "./serial.js";
 import type { SessionContext } from "./session-context.js";
-import { type Settlement, resolveExpectations, settle } from "./settlement.js";
+import { type Settlement, settle } from "./settlement.js";
 import { newsOf } from "./space-news.js";
 import { type ReplicaMeta, cutChanges, emptyMeta, loadSpace, putEvent, putMeta } from "./space-store.js";
 
@@ -311,24 +311,11 @@ export class SpaceSession {
     await this.commit(changes);
     this.meta = next;
     if (recovered) this.aside = undefined;
-    const late = this.#expectingLate(settled);
-    const known: Settlement = late.length === 0 ? told : { ...told, changed: [...changed, ...late] };
-    const showing = this.show(cut, known);
+    const showing = this.show(cut, told);
     if (showing) await showing;
     recovered?.tell();
-    const news = newsOf({ ...cut, schema }, known, next.revision, recovered !== undefined);
+    const news = newsOf({ ...cut, schema }, told, next.revision, recovered !== undefined);
     this.context.publish(this.space, news);
-  }
-
-  /** What was written while a cut was stored, and expects what that has settled, says from then on which version that made. */
-  #expectingLate(settled: Settlement["settled"]): readonly PendingEvent[] {
-    if (!this.outbox.hasOpenExpectations) return [];
-    const late = this.outbox.unsent
-      .map((event) => [event, resolveExpectations(event, settled)] as const)
-      .flatMap(([event, known]) => (known === event ? [] : [known]));
-    if (late.length > 0)
-      void this.save(...late.map((event) => putEvent(this.space, event))).catch(() => undefined);
-    return late;
   }
 
   /** Shows a cut that is stored. */
