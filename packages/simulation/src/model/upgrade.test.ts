@@ -30,11 +30,17 @@ const op = fc.constantFrom(...domains).chain((domain): fc.Arbitrary<Op> => {
   return fc
     .oneof(
       fc.record({ op: fc.constantFrom("create", "put", "restore"), set: setOf(domain) }),
-      fc.record({
-        op: fc.constant("update"),
-        set: setOf(domain),
-        unset: fc.subarray(["body", "color", "name"]),
-      }),
+      fc
+        .record({
+          op: fc.constant("update"),
+          set: setOf(domain),
+          unset: fc.subarray(["body", "color", "name"]),
+        })
+        // No op does both with a field.
+        .map((update) => ({
+          ...update,
+          unset: update.unset.filter((field) => !Object.hasOwn(update.set, field)),
+        })),
       fc.record({
         op: fc.constant("offer"),
         set: setOf(domain),
